@@ -1,1 +1,5 @@
 //! extractor-svc.
+
+mod fft;
+pub mod resample;
+pub mod simd;
