@@ -74,9 +74,6 @@ pub(crate) struct PowerOfTwo {
 }
 
 impl PowerOfTwo {
-    /// No scaling.
-    pub(crate) const ONE: Self = Self { down: 1.0, up: 1.0 };
-
     /// The scale for signals of the given largest magnitude. Exponents stay within ±126, so that
     /// both factors are normal numbers: denormal peaks rise far, but not to 1.
     pub(crate) fn equalising(peak: f32) -> Self {

@@ -57,6 +57,10 @@ impl Fir {
     }
 }
 
+/// Work was stopped because its caller no longer wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopped;
+
 /// Halves the rate of whole signals in place, as `librosa.resample(y, orig_sr=2, target_sr=1,
 /// res_type="soxr_hq", scale=True)`: the energy, not the amplitude, is kept.
 #[derive(Clone, Debug)]
@@ -73,15 +77,19 @@ impl Halver {
         Self { workspace: filter.workspace(), filter }
     }
 
-    /// Replaces `y` by `ceil(n / 2)` samples at half the rate. `polled` is called between blocks;
-    /// `false` stops the work and leaves `y` half done.
-    pub(crate) fn halve(&mut self, y: &mut Vec<f32>, proceed: &dyn Fn() -> bool) -> bool {
+    /// Replaces `y` by `ceil(n / 2)` samples at half the rate. `proceed` is asked between
+    /// blocks; `false` stops the work and leaves `y` half done.
+    pub(crate) fn halve(
+        &mut self,
+        y: &mut Vec<f32>,
+        proceed: &dyn Fn() -> bool,
+    ) -> Result<(), Stopped> {
         let (len, margin) = (y.len(), self.filter.margin());
         let (mut read, mut written, total) = (0, 0, len.div_ceil(2));
         let mut first = Vec::new();
         while written < total {
             if !proceed() {
-                return false;
+                return Err(Stopped);
             }
             // Reading stays ahead of writing: a pair's outputs end before the next pair's margin.
             let input = if read == 0 {
@@ -98,6 +106,6 @@ impl Halver {
             read += self.filter.pair_step();
         }
         y.truncate(total);
-        true
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@
 use std::mem;
 
 use crate::fft::{Complex32, PowerOfTwo, Transform, forward_f64};
+use crate::peak::Peak;
 use crate::simd::{Kernel, Level};
 
 /// Points of a block; 8192 to 32,768 cost the same per sample, 4096 costs a fifth more.
@@ -212,25 +213,6 @@ fn copy_zero_padded(from: &[f32], into: &mut [f32]) {
     let len = from.len().min(into.len());
     into[..len].copy_from_slice(&from[..len]);
     into[len..].fill(0.0);
-}
-
-/// Largest magnitude of a block.
-struct Peak<'a>(&'a [f32]);
-
-impl Kernel for Peak<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> f32 {
-        let (chunks, rest) = self.0.as_chunks::<32>();
-        let mut peaks = [0.0_f32; 32];
-        for chunk in chunks {
-            for (peak, x) in peaks.iter_mut().zip(chunk) {
-                *peak = peak.max(x.abs());
-            }
-        }
-        peaks.iter().chain(rest).fold(0.0, |peak, x| peak.max(x.abs()))
-    }
 }
 
 /// Two scaled blocks as real and imaginary parts.

@@ -99,12 +99,15 @@ pub(crate) fn wav(path: &Path) -> Option<(Vec<f32>, u32)> {
             }
             b"data" => {
                 let (tag, channels, rate, bits) = format?;
+                if !matches!(tag, 1 | 3) || bits % 8 != 0 || bits == 0 {
+                    return None;
+                }
                 let width = bits / 8;
                 let frames = body.chunks_exact(width * channels).map(|frame| {
                     let sum: f32 = frame.chunks_exact(width).map(|s| sample(tag, s)).sum();
                     sum / channels as f32
                 });
-                return matches!(tag, 1 | 3).then(|| (frames.collect(), rate));
+                return Some((frames.collect(), rate));
             }
             _ => {}
         }
