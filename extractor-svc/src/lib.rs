@@ -8,3 +8,4 @@ pub mod resample;
 pub mod simd;
 mod spectrum;
 pub mod stats;
+mod stopwatch;

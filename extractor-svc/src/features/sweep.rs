@@ -57,14 +57,18 @@ pub(crate) fn sweep(
         }
         let count = LANES.min(frames - first);
         let scale = stft.power(Group { y, hop_length, first, count }, &mut power);
+        inspection.lap("stft");
         moments.sweep(&power, level);
+        inspection.lap("moments");
         inspection.magnitudes(first, count, &moments.magnitudes, &scale);
         swept.log_mel.add(&tables.mel, &power, &scale, level, |mel| {
             inspection.mel(first, count, mel);
         });
+        inspection.lap("mel, decibel");
         if hop_length == PITCH_HOP_LENGTH {
             swept.pitches.add(&moments.magnitudes, &moments.largest, &scale, count);
         }
+        inspection.lap("pitches");
         let rolloff = moments.bin_reaching(ROLL_PERCENT, level);
         for lane in 0..count {
             let norm = norm(&moments, lane, scale[lane]);
@@ -73,10 +77,13 @@ pub(crate) fn sweep(
             swept.spectral_centroid.push(centroid);
             swept.spectral_bandwidth.push(bandwidth);
             swept.spectral_rolloff.push(spectral_rolloff(rolloff[lane], bin_hz));
-            let t = first + lane;
+        }
+        inspection.lap("centroid, bandwidth, rolloff");
+        for t in first..first + count {
             swept.rmse.push(rms(frame(y, t, hop_length, N_FFT, &mut edge), level));
             swept.zcr.push(crossings.rate(t * hop_length));
         }
+        inspection.lap("rms, zcr");
     }
     if hop_length != PITCH_HOP_LENGTH {
         sweep_pitches(y, &mut stft, &mut swept.pitches, level, cancel)?;

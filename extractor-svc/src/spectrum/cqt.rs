@@ -8,6 +8,7 @@ use super::stft::{Group, Stft};
 use super::wavelet::Tap;
 use crate::resample::{Halver, Resampler, Stopped};
 use crate::simd::{Kernel, LANES, Lanes, Level, ZERO};
+use crate::stopwatch::Laps;
 
 /// Samples resampled between two looks at whether to go on.
 const POLL: usize = 1 << 18;
@@ -25,6 +26,12 @@ pub(crate) struct OctaveGroup<'a> {
     pub(crate) magnitudes: &'a [Lanes],
 }
 
+/// Takes the transform's results.
+pub(crate) trait OctaveSink: Laps {
+    /// The magnitudes of one octave for a group of frames.
+    fn octave(&mut self, group: OctaveGroup<'_>);
+}
+
 /// Number of frames that all octaves have, for a signal of `len` samples.
 pub(crate) fn cqt_frames(plan: &OctavePlan, len: usize) -> usize {
     let mut len = len.div_ceil(1 << plan.early_halvings);
@@ -38,13 +45,13 @@ pub(crate) fn cqt_frames(plan: &OctavePlan, len: usize) -> usize {
     frames.min().unwrap_or(0)
 }
 
-/// Computes the magnitudes of all octaves and hands them to `take`, group by group; `y` is used up.
+/// Computes the magnitudes of all octaves and hands them to `sink`, group by group; `y` is used up.
 pub(crate) fn cqt(
     mut y: Vec<f32>,
     plan: &OctavePlan,
     level: Level,
     proceed: &dyn Fn() -> bool,
-    mut take: impl FnMut(OctaveGroup<'_>),
+    sink: &mut impl OctaveSink,
 ) -> Result<(), Stopped> {
     let frames = cqt_frames(plan, y.len());
     let mut halver = Halver::new(level);
@@ -58,6 +65,7 @@ pub(crate) fn cqt(
         .iter()
         .map(|basis| Stft::new(basis.n_fft, None, basis.bins.clone(), level))
         .collect();
+    sink.lap("cqt: halving");
     let (mut re, mut im) = (Vec::new(), Vec::new());
     let mut magnitudes = [ZERO; BINS_PER_OCTAVE];
     for (index, octave) in plan.octaves.iter().enumerate() {
@@ -69,12 +77,15 @@ pub(crate) fn cqt(
             let count = LANES.min(frames - first);
             let group = Group { y: &y, hop_length: octave.hop_length, first, count };
             let scale = stft.complex(group, &mut re, &mut im);
+            sink.lap("cqt: stft");
             let filters = &basis.filters;
             level.run(Respond { filters, re: &re, im: &im, scale, into: &mut magnitudes });
-            take(OctaveGroup { octave: index, first, count, magnitudes: &magnitudes });
+            sink.octave(OctaveGroup { octave: index, first, count, magnitudes: &magnitudes });
+            sink.lap("cqt: filters");
         }
         if octave.halve {
             halver.halve(&mut y, proceed)?;
+            sink.lap("cqt: halving");
         }
     }
     Ok(())

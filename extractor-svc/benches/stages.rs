@@ -1,0 +1,99 @@
+//! Where the time goes, stage by stage: `cargo bench -p extractor-svc [-- FILE.wav]`.
+//!
+//! Without a file the signal is 30 s of synthetic music. Every figure is the median of several
+//! runs on one thread and, in brackets, the least; `x` is times real time.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use extractor_svc::features::{analyze_timed, analyze_with};
+use extractor_svc::profile::Profile;
+use extractor_svc::resample::Resampler;
+use extractor_svc::simd::Level;
+use proto::features::DEFAULT_PROFILE;
+
+#[path = "../tests/oracle/mod.rs"]
+mod oracle;
+
+const RUNS: usize = 21;
+const SECONDS: f64 = 30.0;
+
+fn main() {
+    let file = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let profile = Profile::parse(DEFAULT_PROFILE).expect("the default profile");
+    let rate = profile.sample_rate();
+    let (y, from_hz) = match file.map(PathBuf::from) {
+        Some(path) => oracle::wav(&path).expect("a linear-PCM WAV file"),
+        None => (music(rate), rate),
+    };
+    let seconds = y.len() as f64 / f64::from(from_hz);
+    println!("{seconds:.1} s at {from_hz} Hz, median of {RUNS} runs");
+    for from_hz in [44100, 48000, 96000, 16000] {
+        let source = music(from_hz);
+        let times = (0..RUNS).map(|_| time(|| drop(resample(&source, from_hz, rate))));
+        report(&format!("resample {from_hz} Hz"), times, SECONDS);
+    }
+    let y = resample(&y, from_hz, rate);
+    for (name, level) in [("baseline", Level::BASELINE), ("detected", Level::detect())] {
+        let mut stages = BTreeMap::<_, Vec<Duration>>::new();
+        let mut order = Vec::new();
+        for _ in 0..=RUNS {
+            let laps = analyze_timed(y.clone(), &profile, level).expect("music");
+            order = laps.iter().map(|(stage, _)| *stage).collect();
+            for (stage, time) in laps {
+                stages.entry(stage).or_default().push(time);
+            }
+        }
+        println!("-- {name}");
+        for stage in order {
+            report(stage, stages.remove(stage).unwrap_or_default().into_iter(), seconds);
+        }
+        let analyze = || analyze_with(y.clone(), &profile, level, &|| false).expect("music");
+        let times = (0..RUNS).map(|_| time(|| drop(analyze())));
+        report("analysis as a whole", times, seconds);
+    }
+}
+
+fn report(stage: &str, times: impl Iterator<Item = Duration>, seconds: f64) {
+    let mut times: Vec<f64> = times.map(|time| time.as_secs_f64()).collect();
+    times.sort_unstable_by(f64::total_cmp);
+    let (median, least) = (times[times.len() / 2], times[0]);
+    let speed = seconds / median;
+    println!("{stage:32} {:9.3} ({:7.3}) ms {speed:9.0} x", 1e3 * median, 1e3 * least);
+}
+
+fn time(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+fn resample(x: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
+    let mut resampler = Resampler::new(from_hz, to_hz);
+    let mut out = Vec::with_capacity(Resampler::output_len(from_hz, to_hz, x.len()));
+    for block in x.chunks(4096) {
+        resampler.push(block, &mut out);
+    }
+    resampler.finish(&mut out);
+    out
+}
+
+/// Chords that change every half second, with some noise.
+fn music(rate: u32) -> Vec<f32> {
+    let len = (SECONDS * f64::from(rate)) as usize;
+    let noise = oracle::noise(len);
+    let voice = |t: f64, semitones: f64| {
+        let hz = 110.0 * 2.0_f64.powf((semitones + (2.0 * t).floor() % 12.0) / 12.0);
+        (1..6)
+            .map(|k| (std::f64::consts::TAU * hz * f64::from(k) * t).sin() / f64::from(k))
+            .sum::<f64>()
+    };
+    (0..len)
+        .map(|i| {
+            let t = i as f64 / f64::from(rate);
+            let chord = voice(t, 0.0) + voice(t, 4.0) + voice(t, 7.0);
+            (0.1 * chord) as f32 + 0.01 * noise[i]
+        })
+        .collect()
+}
