@@ -20,8 +20,8 @@ pub(crate) trait Inspection: Laps {
     /// Mel power.
     fn mel(&mut self, _first: usize, _count: usize, _mel: &[Lanes]) {}
 
-    /// Mel power in dB, to be raised to `floor`.
-    fn log_mel(&mut self, _first: usize, _count: usize, _log_mel: &[Lanes], _floor: f32) {}
+    /// Mel power in dB, clipped.
+    fn log_mel(&mut self, _first: usize, _count: usize, _log_mel: &[Lanes]) {}
 
     /// Constant-Q magnitudes of a signal that has `frames` of them.
     fn cqt(&mut self, _frames: usize, _group: OctaveGroup<'_>) {}
@@ -100,8 +100,8 @@ impl Inspection for Recorder {
         copy(&mut self.mel_power, 0, first, count, mel, |value, _| value);
     }
 
-    fn log_mel(&mut self, first: usize, count: usize, log_mel: &[Lanes], floor: f32) {
-        copy(&mut self.log_mel, 0, first, count, log_mel, |value, _| value.max(floor));
+    fn log_mel(&mut self, first: usize, count: usize, log_mel: &[Lanes]) {
+        copy(&mut self.log_mel, 0, first, count, log_mel, |value, _| value);
     }
 
     fn cqt(&mut self, frames: usize, group: OctaveGroup<'_>) {

@@ -217,7 +217,8 @@ fn matrices(
     if y.len() < min {
         return Err(AnalysisError::TooShort { len: y.len(), min });
     }
-    let chroma_cqt = chroma::chroma_cqt(y, plan, level, &|| !cancel(), inspection)?;
+    let chroma_cqt =
+        chroma::chroma_cqt(y, plan, &tables.halving, level, &|| !cancel(), inspection)?;
     let matrices = Matrices {
         mfcc,
         chroma_cqt,
