@@ -27,6 +27,7 @@ pub mod simd;
 mod spectrum;
 pub mod stats;
 pub mod status;
+mod stopwatch;
 pub mod table;
 pub mod upload;
 pub mod window;

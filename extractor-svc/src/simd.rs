@@ -79,10 +79,15 @@ pub(crate) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// `acc[lane] += a * b[lane]`.
+/// A value per lane from a function of the lane. Arrays made and used by value stay in registers;
+/// arrays changed in place by an indexed loop do not.
 #[inline(always)]
-pub(crate) fn accumulate<const FMA: bool>(acc: &mut Lanes, a: f32, b: &Lanes) {
-    for (acc, &b) in acc.iter_mut().zip(b) {
-        *acc = mul_add::<FMA>(a, b, *acc);
-    }
+pub(crate) fn each_lane(value: impl FnMut(usize) -> f32) -> Lanes {
+    std::array::from_fn(value)
+}
+
+/// `a * b[lane] + c[lane]`.
+#[inline(always)]
+pub(crate) fn scale_add<const FMA: bool>(a: f32, b: &Lanes, c: &Lanes) -> Lanes {
+    each_lane(|lane| mul_add::<FMA>(a, b[lane], c[lane]))
 }

@@ -119,7 +119,7 @@ fn lengths_are_librosas() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn result_does_not_depend_on_the_split(

@@ -4,10 +4,11 @@
 use ndarray::Array2;
 
 use super::inspection::Inspection;
-use crate::resample::Stopped;
+use crate::resample::{Halving, Stopped};
 use crate::simd::{LANES, Lanes, Level, ZERO};
-use crate::spectrum::cqt::{cqt, cqt_frames};
+use crate::spectrum::cqt::{OctaveGroup, OctaveSink, cqt, cqt_frames};
 use crate::spectrum::octaves::{BINS_PER_OCTAVE, OctavePlan};
+use crate::stopwatch::Laps;
 
 /// Pitch classes.
 const N_CHROMA: usize = 12;
@@ -24,20 +25,16 @@ fn pitch_class(bin: usize) -> usize {
 pub(crate) fn chroma_cqt(
     y: Vec<f32>,
     plan: &OctavePlan,
+    halving: &Halving,
     level: Level,
     proceed: &dyn Fn() -> bool,
     inspection: &mut impl Inspection,
 ) -> Result<Array2<f32>, Stopped> {
     let frames = cqt_frames(plan, y.len());
-    let mut groups = vec![[ZERO; N_CHROMA]; frames.div_ceil(LANES)];
-    cqt(y, plan, level, proceed, |group| {
-        inspection.cqt(frames, group);
-        let classes = &mut groups[group.first / LANES];
-        for (bin, magnitudes) in group.magnitudes.iter().enumerate() {
-            let class = &mut classes[pitch_class(bin)];
-            class.iter_mut().zip(magnitudes).for_each(|(sum, magnitude)| *sum += magnitude);
-        }
-    })?;
+    let groups = vec![[ZERO; N_CHROMA]; frames.div_ceil(LANES)];
+    let mut fold = Fold { groups, frames, inspection };
+    cqt(y, plan, halving, level, proceed, &mut fold)?;
+    let Fold { mut groups, inspection, .. } = fold;
     let mut chroma = Array2::zeros((N_CHROMA, frames));
     for (index, classes) in groups.iter_mut().enumerate() {
         normalize(classes);
@@ -48,7 +45,33 @@ pub(crate) fn chroma_cqt(
             }
         }
     }
+    inspection.lap("chroma");
     Ok(chroma)
+}
+
+/// Sums octaves and merged bins.
+struct Fold<'a, I> {
+    /// `[group][pitch class][lane]`.
+    groups: Vec<[Lanes; N_CHROMA]>,
+    frames: usize,
+    inspection: &'a mut I,
+}
+
+impl<I: Inspection> OctaveSink for Fold<'_, I> {
+    fn octave(&mut self, group: OctaveGroup<'_>) {
+        self.inspection.cqt(self.frames, group);
+        let classes = &mut self.groups[group.first / LANES];
+        for (bin, magnitudes) in group.magnitudes.iter().enumerate() {
+            let class = &mut classes[pitch_class(bin)];
+            class.iter_mut().zip(magnitudes).for_each(|(sum, magnitude)| *sum += magnitude);
+        }
+    }
+}
+
+impl<I: Inspection> Laps for Fold<'_, I> {
+    fn lap(&mut self, stage: &'static str) {
+        self.inspection.lap(stage);
+    }
 }
 
 /// `librosa.util.normalize(norm=inf)`: frames below the least normal number stay as they are.
@@ -78,7 +101,10 @@ mod tests {
         classes[3][1] = 1e-39;
         classes[5][1] = 0.0;
         normalize(&mut classes);
-        assert_eq!([classes[3][0], classes[5][0]], [1.0, 0.5]);
+        assert_eq!(
+            [classes[3][0], classes[5][0]].map(f32::to_bits),
+            [1.0_f32, 0.5].map(f32::to_bits)
+        );
         assert_eq!(classes[3][1].to_bits(), 1e-39_f32.to_bits());
     }
 }

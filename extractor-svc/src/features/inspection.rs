@@ -1,7 +1,7 @@
 //! Looking at the stages of an analysis while it runs.
 //!
-//! The analysis calls an [`Inspection`] at every stage. [`Unobserved`] looks away at no cost;
-//! [`Recorder`] keeps every matrix.
+//! The analysis calls an [`Inspection`] at every stage. [`Unobserved`] looks away at no cost,
+//! [`Recorder`] keeps every matrix, [`Stopwatch`] the time of every stage.
 
 use ndarray::Array2;
 
@@ -10,35 +10,34 @@ use super::{Matrices, Stages};
 use crate::simd::Lanes;
 use crate::spectrum::cqt::OctaveGroup;
 use crate::spectrum::octaves::{BINS_PER_OCTAVE, OCTAVES};
+use crate::stopwatch::{Laps, Stopwatch};
 
 /// Hooks at the stages; frames `first..first + count` are in the first lanes.
-pub(crate) trait Inspection {
+pub(crate) trait Inspection: Laps {
     /// STFT magnitudes; true values are those times `scale`.
-    fn magnitudes(&mut self, first: usize, count: usize, magnitudes: &[Lanes], scale: &Lanes);
+    fn magnitudes(&mut self, _first: usize, _count: usize, _magnitudes: &[Lanes], _scale: &Lanes) {}
 
     /// Mel power.
-    fn mel(&mut self, first: usize, count: usize, mel: &[Lanes]);
+    fn mel(&mut self, _first: usize, _count: usize, _mel: &[Lanes]) {}
 
-    /// Mel power in dB, to be raised to `floor`.
-    fn log_mel(&mut self, first: usize, count: usize, log_mel: &[Lanes], floor: f32);
+    /// Mel power in dB, clipped.
+    fn log_mel(&mut self, _first: usize, _count: usize, _log_mel: &[Lanes]) {}
 
     /// Constant-Q magnitudes of a signal that has `frames` of them.
-    fn cqt(&mut self, frames: usize, group: OctaveGroup<'_>);
+    fn cqt(&mut self, _frames: usize, _group: OctaveGroup<'_>) {}
 }
 
 /// Looks away.
 #[derive(Debug)]
 pub(crate) struct Unobserved;
 
-impl Inspection for Unobserved {
-    fn magnitudes(&mut self, _: usize, _: usize, _: &[Lanes], _: &Lanes) {}
+impl Inspection for Unobserved {}
 
-    fn mel(&mut self, _: usize, _: usize, _: &[Lanes]) {}
-
-    fn log_mel(&mut self, _: usize, _: usize, _: &[Lanes], _: f32) {}
-
-    fn cqt(&mut self, _: usize, _: OctaveGroup<'_>) {}
+impl Laps for Unobserved {
+    fn lap(&mut self, _stage: &'static str) {}
 }
+
+impl Inspection for Stopwatch {}
 
 /// Keeps everything.
 #[derive(Debug)]
@@ -87,6 +86,10 @@ fn copy(
     }
 }
 
+impl Laps for Recorder {
+    fn lap(&mut self, _stage: &'static str) {}
+}
+
 impl Inspection for Recorder {
     fn magnitudes(&mut self, first: usize, count: usize, magnitudes: &[Lanes], scale: &Lanes) {
         let scaled = |value, lane: usize| value * scale[lane];
@@ -97,8 +100,8 @@ impl Inspection for Recorder {
         copy(&mut self.mel_power, 0, first, count, mel, |value, _| value);
     }
 
-    fn log_mel(&mut self, first: usize, count: usize, log_mel: &[Lanes], floor: f32) {
-        copy(&mut self.log_mel, 0, first, count, log_mel, |value, _| value.max(floor));
+    fn log_mel(&mut self, first: usize, count: usize, log_mel: &[Lanes]) {
+        copy(&mut self.log_mel, 0, first, count, log_mel, |value, _| value);
     }
 
     fn cqt(&mut self, frames: usize, group: OctaveGroup<'_>) {

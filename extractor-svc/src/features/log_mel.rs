@@ -5,7 +5,8 @@ use ndarray::Array2;
 
 use super::inspection::Inspection;
 use super::tables::{N_MELS, N_MFCC};
-use crate::simd::{LANES, Lanes, Level, ZERO};
+use crate::peak::larger;
+use crate::simd::{Kernel, LANES, Lanes, Level, ZERO, each_lane};
 use crate::spectrum::dct::Dct;
 use crate::spectrum::decibel::power_to_db;
 use crate::spectrum::mel::MelFilters;
@@ -43,22 +44,23 @@ impl LogMel {
 
     /// The coefficients, `[20, t]`.
     pub(crate) fn mfcc(
-        self,
+        mut self,
         dct: &Dct,
         frames: usize,
         level: Level,
         inspection: &mut impl Inspection,
     ) -> Array2<f32> {
         // Lanes without a frame are at the least power, so they never are the loudest.
-        let loudest = self.groups.iter().flatten().flatten().copied().fold(f32::MIN, f32::max);
+        let loudest = level.run(Loudest(&self.groups));
         let floor = loudest - TOP_DB;
         let mut mfcc = Array2::zeros((N_MFCC, frames));
         let mut coefficients = Vec::new();
-        for (index, group) in self.groups.iter().enumerate() {
+        for (index, group) in self.groups.iter_mut().enumerate() {
             let first = LANES * index;
             let count = LANES.min(frames - first);
-            inspection.log_mel(first, count, group, floor);
-            dct.apply(group, floor, &mut coefficients, level);
+            group.as_flattened_mut().iter_mut().for_each(|db| *db = larger(floor, *db));
+            inspection.log_mel(first, count, group);
+            dct.apply(group, &mut coefficients, level);
             for (mut row, lanes) in mfcc.rows_mut().into_iter().zip(&coefficients) {
                 for (lane, &value) in lanes[..count].iter().enumerate() {
                     row[first + lane] = value;
@@ -66,5 +68,21 @@ impl LogMel {
             }
         }
         mfcc
+    }
+}
+
+/// Largest value of all groups.
+struct Loudest<'a>(&'a [[Lanes; N_MELS]]);
+
+impl Kernel for Loudest<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f32 {
+        let mut largest = [f32::MIN; LANES];
+        for lanes in self.0.as_flattened() {
+            largest = each_lane(|lane| larger(largest[lane], lanes[lane]));
+        }
+        largest.into_iter().fold(f32::MIN, larger)
     }
 }

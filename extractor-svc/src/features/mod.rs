@@ -15,6 +15,8 @@ mod tables;
 mod tuning;
 mod zero_crossing_rate;
 
+use std::time::Duration;
+
 use ndarray::Array2;
 use proto::features::{DIMS, FeatureSchema};
 use thiserror::Error;
@@ -24,6 +26,7 @@ use crate::resample::Stopped;
 use crate::simd::Level;
 use crate::spectrum::frame::frame_count;
 use crate::stats::RowStatistics;
+use crate::stopwatch::{Laps, Stopwatch};
 use inspection::{Inspection, Recorder, Unobserved};
 pub(crate) use tables::Tables;
 
@@ -175,6 +178,22 @@ pub fn analyze_stages(
     Ok(recorder.into_stages(matrices, tuning))
 }
 
+/// Analyses `y` as [`analyze`] does, by the same code, and returns the time of every stage.
+///
+/// # Errors
+/// As [`analyze`], except that values are not checked to be finite.
+pub fn analyze_timed(
+    y: Vec<f32>,
+    profile: &Profile,
+    level: Level,
+) -> Result<Vec<(&'static str, Duration)>, AnalysisError> {
+    let mut stopwatch = Stopwatch::start();
+    let (matrices, _) = matrices(y, profile, level, &|| false, &mut stopwatch)?;
+    let _ = std::hint::black_box(matrices.statistics());
+    stopwatch.lap("statistics");
+    Ok(stopwatch.into_stages())
+}
+
 /// The order of work: one sweep over the spectra, then what needs the whole of it.
 fn matrices(
     y: Vec<f32>,
@@ -189,13 +208,17 @@ fn matrices(
     let tables = profile.tables();
     let swept = sweep::sweep(&y, tables, level, cancel, inspection)?;
     let tuning = swept.pitches.tuning();
+    inspection.lap("tuning");
     let mfcc = swept.log_mel.mfcc(&tables.dct, swept.frames, level, inspection);
+    inspection.lap("mfcc");
     let plan = tables.octaves(tuning);
+    inspection.lap("cqt: basis (once per tuning)");
     let min = 1 << plan.early_halvings;
     if y.len() < min {
         return Err(AnalysisError::TooShort { len: y.len(), min });
     }
-    let chroma_cqt = chroma::chroma_cqt(y, plan, level, &|| !cancel(), inspection)?;
+    let chroma_cqt =
+        chroma::chroma_cqt(y, plan, &tables.halving, level, &|| !cancel(), inspection)?;
     let matrices = Matrices {
         mfcc,
         chroma_cqt,

@@ -1,15 +1,19 @@
 //! `librosa.feature.spectral_bandwidth`: root of the mean squared distance from the centroid,
-//! weighted by magnitude, in Hz.
+//! weighted by magnitude.
 
+use std::array;
+
+use crate::simd::{LANES, Lanes, Level};
 use crate::spectrum::moments::Moments;
 
-/// The bandwidth of one frame about `centroid`, in Hz.
+/// The bandwidths of a group of frames about their centroids, both in bins; normalised as the
+/// centroid is.
 pub(crate) fn spectral_bandwidth(
     moments: &Moments,
-    lane: usize,
-    norm: f64,
-    centroid: f64,
-    bin_hz: f64,
-) -> f64 {
-    (moments.second_moment(lane, centroid / bin_hz) / norm).sqrt() * bin_hz
+    scale: &Lanes,
+    centroid: &[f64; LANES],
+    level: Level,
+) -> [f64; LANES] {
+    let (weight, second) = (moments.weights(scale, level), moments.second(centroid, level));
+    array::from_fn(|lane| (second[lane] * weight[lane]).sqrt())
 }

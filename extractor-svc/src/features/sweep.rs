@@ -5,11 +5,12 @@ use super::inspection::Inspection;
 use super::log_mel::LogMel;
 use super::rms::rms;
 use super::spectral_bandwidth::spectral_bandwidth;
-use super::spectral_centroid::{norm, spectral_centroid};
-use super::spectral_rolloff::{ROLL_PERCENT, spectral_rolloff};
+use super::spectral_centroid::spectral_centroid;
+use super::spectral_rolloff::spectral_rolloff;
 use super::tables::{N_FFT, Tables};
 use super::tuning::{PITCH_HOP_LENGTH, Pitches};
 use super::zero_crossing_rate::ZeroCrossings;
+use crate::peak::PeakMap;
 use crate::simd::{LANES, Level};
 use crate::spectrum::frame::{frame, frame_count};
 use crate::spectrum::moments::Moments;
@@ -38,9 +39,12 @@ pub(crate) fn sweep(
 ) -> Result<Swept, AnalysisError> {
     let (hop_length, bin_hz) = (tables.hop_length, tables.bin_hz());
     let frames = frame_count(y.len(), hop_length);
-    let mut stft = Stft::new(N_FFT, Some(tables.window.clone()), 0..N_FFT / 2 + 1, level);
+    let mut stft =
+        Stft::new(tables.transform.clone(), Some(tables.window.clone()), 0..N_FFT / 2 + 1, level);
     let mut crossings = ZeroCrossings::new(y, N_FFT, level);
     let (mut power, mut moments, mut edge) = (Vec::new(), Moments::default(), Vec::new());
+    let mut peaks = PeakMap::default();
+    peaks.fill(y, level);
     let mut swept = Swept {
         frames,
         log_mel: LogMel::with_capacity(frames),
@@ -56,30 +60,36 @@ pub(crate) fn sweep(
             return Err(AnalysisError::Cancelled);
         }
         let count = LANES.min(frames - first);
-        let scale = stft.power(Group { y, hop_length, first, count }, &mut power);
+        let scale = stft.power(Group { y, peaks: &peaks, hop_length, first, count }, &mut power);
+        inspection.lap("stft");
         moments.sweep(&power, level);
+        inspection.lap("moments");
         inspection.magnitudes(first, count, &moments.magnitudes, &scale);
         swept.log_mel.add(&tables.mel, &power, &scale, level, |mel| {
             inspection.mel(first, count, mel);
         });
+        inspection.lap("mel, decibel");
         if hop_length == PITCH_HOP_LENGTH {
-            swept.pitches.add(&moments.magnitudes, &moments.largest, &scale, count);
+            swept.pitches.add(&moments, &scale, count, level);
         }
-        let rolloff = moments.bin_reaching(ROLL_PERCENT, level);
+        inspection.lap("pitches");
+        let rolloff = spectral_rolloff(&moments, level);
+        let centroid = spectral_centroid(&moments, &scale, level);
+        let bandwidth = spectral_bandwidth(&moments, &scale, &centroid, level);
         for lane in 0..count {
-            let norm = norm(&moments, lane, scale[lane]);
-            let centroid = spectral_centroid(&moments, lane, norm, bin_hz);
-            let bandwidth = spectral_bandwidth(&moments, lane, norm, centroid, bin_hz);
-            swept.spectral_centroid.push(centroid);
-            swept.spectral_bandwidth.push(bandwidth);
-            swept.spectral_rolloff.push(spectral_rolloff(rolloff[lane], bin_hz));
-            let t = first + lane;
+            swept.spectral_centroid.push(centroid[lane] * bin_hz);
+            swept.spectral_bandwidth.push(bandwidth[lane] * bin_hz);
+            swept.spectral_rolloff.push(f64::from(rolloff[lane]) * bin_hz);
+        }
+        inspection.lap("centroid, bandwidth, rolloff");
+        for t in first..first + count {
             swept.rmse.push(rms(frame(y, t, hop_length, N_FFT, &mut edge), level));
             swept.zcr.push(crossings.rate(t * hop_length));
         }
+        inspection.lap("rms, zcr");
     }
     if hop_length != PITCH_HOP_LENGTH {
-        sweep_pitches(y, &mut stft, &mut swept.pitches, level, cancel)?;
+        sweep_pitches(y, &peaks, &mut stft, &mut swept.pitches, level, cancel)?;
     }
     Ok(swept)
 }
@@ -87,6 +97,7 @@ pub(crate) fn sweep(
 /// The pass for pitches alone, where the profile's hop is not theirs.
 fn sweep_pitches(
     y: &[f32],
+    peaks: &PeakMap,
     stft: &mut Stft,
     pitches: &mut Pitches,
     level: Level,
@@ -99,9 +110,9 @@ fn sweep_pitches(
             return Err(AnalysisError::Cancelled);
         }
         let count = LANES.min(frames - first);
-        let scale = stft.power(Group { y, hop_length, first, count }, &mut power);
+        let scale = stft.power(Group { y, peaks, hop_length, first, count }, &mut power);
         moments.sweep(&power, level);
-        pitches.add(&moments.magnitudes, &moments.largest, &scale, count);
+        pitches.add(&moments, &scale, count, level);
     }
     Ok(())
 }

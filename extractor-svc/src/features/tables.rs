@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 
 use super::tuning::{TUNINGS, Tuning};
+use crate::fft::Transform;
+use crate::resample::Halving;
 use crate::spectrum::dct::Dct;
 use crate::spectrum::mel::MelFilters;
 use crate::spectrum::octaves::OctavePlan;
@@ -24,12 +26,16 @@ pub(crate) struct Tables {
     pub(crate) sample_rate: f64,
     /// Samples from frame to frame.
     pub(crate) hop_length: usize,
+    /// Transform of the spectral features.
+    pub(crate) transform: Transform,
     /// Periodic Hann window.
     pub(crate) window: Vec<f32>,
     /// Mel filter bank.
     pub(crate) mel: MelFilters,
     /// Cosine transform of the MFCCs.
     pub(crate) dct: Dct,
+    /// Filter between the octaves of the constant-Q transform.
+    pub(crate) halving: Halving,
     /// Walks of the constant-Q transform, by tuning.
     octaves: Vec<OnceLock<OctavePlan>>,
 }
@@ -40,6 +46,8 @@ impl Tables {
         Self {
             sample_rate,
             hop_length,
+            transform: Transform::forward(N_FFT),
+            halving: Halving::new(),
             window: hann(N_FFT).map(|value| value as f32).collect(),
             mel: MelFilters::new(sample_rate, N_FFT, N_MELS),
             dct: Dct::new(N_MFCC, N_MELS),

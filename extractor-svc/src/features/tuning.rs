@@ -6,7 +6,10 @@
 //! is the fullest of 100 histogram bins, so it jumps: all arithmetic is therefore in the precision
 //! that librosa uses.
 
-use crate::simd::{LANES, Lanes};
+use std::mem;
+
+use crate::simd::{Kernel, LANES, Lanes, Level, each_lane};
+use crate::spectrum::moments::Moments;
 use crate::spectrum::octaves::BINS_PER_OCTAVE;
 
 /// Number of different estimates.
@@ -52,6 +55,8 @@ pub(crate) struct Pitches {
     magnitudes: Vec<f32>,
     /// Histogram bin of every peak.
     residuals: Vec<u8>,
+    /// Bins at which a frame of the group may have a peak.
+    candidates: Vec<usize>,
 }
 
 impl Pitches {
@@ -63,39 +68,36 @@ impl Pitches {
         };
         let mut range = (1..bins - 1).filter(in_range);
         let first = range.next().unwrap_or(1);
-        let end = range.last().map_or(first + 1, |bin| bin + 1);
-        Self { bin_hz, bins: [first, end], magnitudes: Vec::new(), residuals: Vec::new() }
+        let end = range.next_back().map_or(first + 1, |bin| bin + 1);
+        Self {
+            bin_hz,
+            bins: [first, end],
+            magnitudes: Vec::new(),
+            residuals: Vec::new(),
+            candidates: Vec::new(),
+        }
     }
 
-    /// Adds the peaks of `count` frames with the given magnitudes, `[bin][lane]`. True magnitudes
-    /// are those times `scale`.
-    pub(crate) fn add(
-        &mut self,
-        magnitudes: &[Lanes],
-        largest: &Lanes,
-        scale: &Lanes,
-        count: usize,
-    ) {
-        let least = largest.map(|largest| THRESHOLD * largest);
+    /// Adds the peaks of `count` frames. True magnitudes are those of `moments` times `scale`.
+    pub(crate) fn add(&mut self, moments: &Moments, scale: &Lanes, count: usize, level: Level) {
+        let least = each_lane(|lane| THRESHOLD * moments.largest[lane]);
         let [first, end] = self.bins;
-        for (index, around) in magnitudes[first - 1..=end].windows(3).enumerate() {
-            let (left, here, right) = (&around[0], &around[1], &around[2]);
-            let peak = |lane: usize| {
-                (here[lane] > left[lane]) & (here[lane] >= right[lane]) & (here[lane] > least[lane])
-            };
-            let any: u32 = (0..LANES).map(|lane| u32::from(peak(lane))).sum();
-            if any == 0 {
-                continue;
-            }
-            for lane in (0..count).filter(|&lane| peak(lane)) {
+        let magnitudes = &moments.magnitudes[first - 1..=end];
+        let mut candidates = mem::take(&mut self.candidates);
+        candidates.clear();
+        level.run(FindPeaks { magnitudes, least: &least, candidates: &mut candidates });
+        for &bin in &candidates {
+            let [left, here, right] = [0, 1, 2].map(|offset| &magnitudes[bin + offset]);
+            for lane in (0..count).filter(|&lane| is_peak(left, here, right, &least, lane)) {
                 let (left, here, right) = (left[lane], here[lane], right[lane]);
                 let shift = parabolic_shift(left, here, right);
                 let skew = 0.5 * ((right - left) / 2.0) * shift;
                 self.magnitudes.push((here + skew) * scale[lane]);
-                let hz = (((first + index) as f64 + f64::from(shift)) * self.bin_hz) as f32;
+                let hz = (((first + bin) as f64 + f64::from(shift)) * self.bin_hz) as f32;
                 self.residuals.push(residual_bin(hz));
             }
         }
+        self.candidates = candidates;
     }
 
     /// The estimate: 0 without any peak.
@@ -115,6 +117,36 @@ impl Pitches {
     }
 }
 
+/// Whether a lane has a peak at the middle one of three bins.
+#[inline(always)]
+fn is_peak(left: &Lanes, here: &Lanes, right: &Lanes, least: &Lanes, lane: usize) -> bool {
+    (here[lane] > left[lane]) & (here[lane] >= right[lane]) & (here[lane] > least[lane])
+}
+
+/// Collects the bins at which any lane has a peak.
+struct FindPeaks<'a> {
+    /// One bin more on both sides of the candidates.
+    magnitudes: &'a [Lanes],
+    least: &'a Lanes,
+    candidates: &'a mut Vec<usize>,
+}
+
+impl Kernel for FindPeaks<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (bin, around) in self.magnitudes.windows(3).enumerate() {
+            let (left, here, right) = (&around[0], &around[1], &around[2]);
+            let found: [u32; LANES] =
+                std::array::from_fn(|lane| u32::from(is_peak(left, here, right, self.least, lane)));
+            if found.iter().sum::<u32>() > 0 {
+                self.candidates.push(bin);
+            }
+        }
+    }
+}
+
 /// `librosa.core.pitch._parabolic_interpolation` at one bin.
 fn parabolic_shift(left: f32, here: f32, right: f32) -> f32 {
     let a = right + left - 2.0 * here;
@@ -127,7 +159,8 @@ fn residual_bin(hz: f32) -> u8 {
     // librosa.hz_to_octs: octaves above 27.5 Hz.
     let octaves = f64::from(hz / 27.5).log2() as f32;
     let bins = BINS_PER_OCTAVE as f32 * octaves;
-    let residual = bins.rem_euclid(1.0);
+    // Pitches lie far above the reference, so that this is the remainder.
+    let residual = bins - bins.floor();
     let residual = f64::from(if residual >= 0.5 { residual - 1.0 } else { residual });
     // The guess is right or one off; the edges decide.
     let last = TUNINGS as u8 - 1;

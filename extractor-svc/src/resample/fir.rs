@@ -61,6 +61,18 @@ impl Fir {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stopped;
 
+/// The filter of [`Halver`].
+#[derive(Clone, Debug)]
+pub(crate) struct Halving(OverlapSave);
+
+impl Halving {
+    pub(crate) fn new() -> Self {
+        let mut taps = edge_filter(1, 2.0, 21.0 * DB_PER_BIT);
+        taps.iter_mut().for_each(|tap| *tap *= std::f64::consts::SQRT_2);
+        Self(OverlapSave::new(1, 2, &taps, Level::BASELINE))
+    }
+}
+
 /// Halves the rate of whole signals in place, as `librosa.resample(y, orig_sr=2, target_sr=1,
 /// res_type="soxr_hq", scale=True)`: the energy, not the amplitude, is kept.
 #[derive(Clone, Debug)]
@@ -70,10 +82,8 @@ pub(crate) struct Halver {
 }
 
 impl Halver {
-    pub(crate) fn new(level: Level) -> Self {
-        let mut taps = edge_filter(1, 2.0, 21.0 * DB_PER_BIT);
-        taps.iter_mut().for_each(|tap| *tap *= std::f64::consts::SQRT_2);
-        let filter = OverlapSave::new(1, 2, &taps, level);
+    pub(crate) fn new(filter: &Halving, level: Level) -> Self {
+        let filter = filter.0.at(level);
         Self { workspace: filter.workspace(), filter }
     }
 

@@ -15,7 +15,7 @@ mod polyphase;
 use std::mem;
 
 use fir::Fir;
-pub(crate) use fir::{Halver, Stopped};
+pub(crate) use fir::{Halver, Halving, Stopped};
 use plan::{StagePlan, plan};
 use polyphase::Polyphase;
 

@@ -5,6 +5,7 @@
 //! transform has the input's length and the inverse transform the output's.
 
 use std::mem;
+use std::sync::Arc;
 
 use crate::fft::{Complex32, PowerOfTwo, Transform, forward_f64};
 use crate::peak::Peak;
@@ -30,7 +31,7 @@ pub(crate) struct OverlapSave {
     forward: Transform,
     inverse: Transform,
     /// Real, even frequency response on the fine grid, divided by its length.
-    response: Vec<f32>,
+    response: Arc<[f32]>,
     level: Level,
 }
 
@@ -71,6 +72,11 @@ impl OverlapSave {
             response: response.iter().map(|bin| bin.re as f32).collect(),
             level,
         }
+    }
+
+    /// The same filter at another level.
+    pub(crate) fn at(&self, level: Level) -> Self {
+        Self { level, ..self.clone() }
     }
 
     /// Buffers for this filter.

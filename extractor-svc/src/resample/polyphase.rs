@@ -149,13 +149,10 @@ impl Kernel for Emit<'_> {
 
 #[inline(always)]
 fn dot<const FMA: bool>(taps: &Taps, window: &Taps) -> f32 {
-    let mut sums = [0.0_f32; 8];
-    for half in 0..2 {
-        for lane in 0..8 {
-            let i = 8 * half + lane;
-            sums[lane] = mul_add::<FMA>(taps[i], window[i], sums[lane]);
-        }
-    }
+    let (taps, window) = (taps.as_chunks::<8>().0, window.as_chunks::<8>().0);
+    let sums: [f32; 8] = std::array::from_fn(|i| {
+        mul_add::<FMA>(taps[1][i], window[1][i], taps[0][i] * window[0][i])
+    });
     let four: [f32; 4] = std::array::from_fn(|i| sums[i] + sums[i + 4]);
     (four[0] + four[2]) + (four[1] + four[3])
 }

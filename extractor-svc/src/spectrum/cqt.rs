@@ -6,8 +6,10 @@ use super::frame::frame_count;
 use super::octaves::{BINS_PER_OCTAVE, OctavePlan};
 use super::stft::{Group, Stft};
 use super::wavelet::Tap;
-use crate::resample::{Halver, Resampler, Stopped};
-use crate::simd::{Kernel, LANES, Lanes, Level, ZERO};
+use crate::peak::PeakMap;
+use crate::resample::{Halver, Halving, Resampler, Stopped};
+use crate::simd::{Kernel, LANES, Lanes, Level, ZERO, each_lane, scale_add};
+use crate::stopwatch::Laps;
 
 /// Samples resampled between two looks at whether to go on.
 const POLL: usize = 1 << 18;
@@ -25,6 +27,12 @@ pub(crate) struct OctaveGroup<'a> {
     pub(crate) magnitudes: &'a [Lanes],
 }
 
+/// Takes the transform's results.
+pub(crate) trait OctaveSink: Laps {
+    /// The magnitudes of one octave for a group of frames.
+    fn octave(&mut self, group: OctaveGroup<'_>);
+}
+
 /// Number of frames that all octaves have, for a signal of `len` samples.
 pub(crate) fn cqt_frames(plan: &OctavePlan, len: usize) -> usize {
     let mut len = len.div_ceil(1 << plan.early_halvings);
@@ -38,16 +46,17 @@ pub(crate) fn cqt_frames(plan: &OctavePlan, len: usize) -> usize {
     frames.min().unwrap_or(0)
 }
 
-/// Computes the magnitudes of all octaves and hands them to `take`, group by group; `y` is used up.
+/// Computes the magnitudes of all octaves and hands them to `sink`, group by group; `y` is used up.
 pub(crate) fn cqt(
     mut y: Vec<f32>,
     plan: &OctavePlan,
+    halving: &Halving,
     level: Level,
     proceed: &dyn Fn() -> bool,
-    mut take: impl FnMut(OctaveGroup<'_>),
+    sink: &mut impl OctaveSink,
 ) -> Result<(), Stopped> {
     let frames = cqt_frames(plan, y.len());
-    let mut halver = Halver::new(level);
+    let mut halver = Halver::new(halving, level);
     match plan.early_halvings {
         0 => {}
         1 => halver.halve(&mut y, proceed)?,
@@ -56,25 +65,30 @@ pub(crate) fn cqt(
     let mut stfts: Vec<Stft> = plan
         .bases
         .iter()
-        .map(|basis| Stft::new(basis.n_fft, None, basis.bins.clone(), level))
+        .map(|basis| Stft::new(basis.transform.clone(), None, basis.bins.clone(), level))
         .collect();
-    let (mut re, mut im) = (Vec::new(), Vec::new());
+    sink.lap("cqt: halving");
+    let (mut re, mut im, mut peaks) = (Vec::new(), Vec::new(), PeakMap::default());
     let mut magnitudes = [ZERO; BINS_PER_OCTAVE];
     for (index, octave) in plan.octaves.iter().enumerate() {
         let (stft, basis) = (&mut stfts[octave.basis], &plan.bases[octave.basis]);
+        peaks.fill(&y, level);
         for first in (0..frames).step_by(LANES) {
             if !proceed() {
                 return Err(Stopped);
             }
             let count = LANES.min(frames - first);
-            let group = Group { y: &y, hop_length: octave.hop_length, first, count };
+            let group = Group { y: &y, peaks: &peaks, hop_length: octave.hop_length, first, count };
             let scale = stft.complex(group, &mut re, &mut im);
+            sink.lap("cqt: stft");
             let filters = &basis.filters;
             level.run(Respond { filters, re: &re, im: &im, scale, into: &mut magnitudes });
-            take(OctaveGroup { octave: index, first, count, magnitudes: &magnitudes });
+            sink.octave(OctaveGroup { octave: index, first, count, magnitudes: &magnitudes });
+            sink.lap("cqt: filters");
         }
         if octave.halve {
             halver.halve(&mut y, proceed)?;
+            sink.lap("cqt: halving");
         }
     }
     Ok(())
@@ -117,24 +131,16 @@ impl Kernel for Respond<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
+        let scale = self.scale;
         for (filter, into) in self.filters.iter().zip(self.into) {
             let (mut re, mut im) = (ZERO, ZERO);
             for tap in filter {
                 let (x, y) = (&self.re[tap.bin], &self.im[tap.bin]);
-                for lane in 0..LANES {
-                    if FMA {
-                        re[lane] = tap.re.mul_add(x[lane], (-tap.im).mul_add(y[lane], re[lane]));
-                        im[lane] = tap.re.mul_add(y[lane], tap.im.mul_add(x[lane], im[lane]));
-                    } else {
-                        re[lane] += tap.re * x[lane] - tap.im * y[lane];
-                        im[lane] += tap.re * y[lane] + tap.im * x[lane];
-                    }
-                }
+                re = scale_add::<FMA>(-tap.im, y, &scale_add::<FMA>(tap.re, x, &re));
+                im = scale_add::<FMA>(tap.im, x, &scale_add::<FMA>(tap.re, y, &im));
             }
-            for lane in 0..LANES {
-                let power = re[lane] * re[lane] + im[lane] * im[lane];
-                into[lane] = power.sqrt() * self.scale[lane];
-            }
+            *into =
+                each_lane(|lane| (re[lane] * re[lane] + im[lane] * im[lane]).sqrt() * scale[lane]);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use crate::simd::{Kernel, Lanes, Level, ZERO, mul_add};
+use crate::simd::{Kernel, Lanes, Level, ZERO, scale_add};
 
 /// Coefficients computed side by side.
 const COLUMNS: usize = 4;
@@ -31,10 +31,10 @@ impl Dct {
         Self { blocks: blocks.collect(), rows }
     }
 
-    /// Transforms the columns of a group after raising their values to at least `floor`.
-    pub(crate) fn apply(&self, input: &[Lanes], floor: f32, out: &mut Vec<Lanes>, level: Level) {
+    /// Transforms the columns of a group.
+    pub(crate) fn apply(&self, input: &[Lanes], out: &mut Vec<Lanes>, level: Level) {
         out.resize(self.blocks.len() * COLUMNS, ZERO);
-        level.run(Apply { blocks: &self.blocks, input, floor, out });
+        level.run(Apply { blocks: &self.blocks, input, out });
         out.truncate(self.rows);
     }
 }
@@ -42,7 +42,6 @@ impl Dct {
 struct Apply<'a> {
     blocks: &'a [Vec<[f32; COLUMNS]>],
     input: &'a [Lanes],
-    floor: f32,
     out: &'a mut [Lanes],
 }
 
@@ -55,12 +54,9 @@ impl Kernel for Apply<'_> {
         for (block, out) in self.blocks.iter().zip(out) {
             let mut sums = [ZERO; COLUMNS];
             for (coefficients, input) in block.iter().zip(self.input) {
-                let input = input.map(|x| if x > self.floor { x } else { self.floor });
-                for (sum, &coefficient) in sums.iter_mut().zip(coefficients) {
-                    for (sum, x) in sum.iter_mut().zip(input) {
-                        *sum = mul_add::<FMA>(coefficient, x, *sum);
-                    }
-                }
+                sums = std::array::from_fn(|column| {
+                    scale_add::<FMA>(coefficients[column], input, &sums[column])
+                });
             }
             *out = sums;
         }
@@ -81,7 +77,7 @@ mod tests {
                 (0..16).map(|i| [dct.blocks[row / COLUMNS][i][row % COLUMNS]; LANES]).collect();
             for level in [Level::BASELINE, Level::detect()] {
                 let mut out = Vec::new();
-                dct.apply(&input, f32::MIN, &mut out, level);
+                dct.apply(&input, &mut out, level);
                 assert_eq!(out.len(), 6);
                 for (k, value) in out.iter().enumerate() {
                     let expected = if k == row { 1.0 } else { 0.0 };

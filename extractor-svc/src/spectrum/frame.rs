@@ -1,6 +1,8 @@
 //! Cutting a signal into centred frames: frame `t` has its middle at sample `t * hop_length`, and
 //! the signal is zero beyond its ends.
 
+use std::ops::Range;
+
 use crate::simd::{Kernel, mul_add};
 
 /// Number of centred frames of a signal of `len` samples.
@@ -20,14 +22,18 @@ pub(crate) fn frame<'a>(
     if centre >= half && centre - half + n_fft <= y.len() {
         return &y[centre - half..centre - half + n_fft];
     }
-    let missing = half.saturating_sub(centre);
-    let start = centre.saturating_sub(half).min(y.len());
-    let end = (centre + n_fft - half).min(y.len()).max(start);
     edge.clear();
-    edge.resize(missing, 0.0);
-    edge.extend_from_slice(&y[start..end]);
+    edge.resize(half.saturating_sub(centre), 0.0);
+    edge.extend_from_slice(&y[frame_range(y.len(), t, hop_length, n_fft)]);
     edge.resize(n_fft, 0.0);
     edge
+}
+
+/// The samples of `y` in frame `t`.
+pub(crate) fn frame_range(len: usize, t: usize, hop_length: usize, n_fft: usize) -> Range<usize> {
+    let (centre, half) = (t * hop_length, n_fft / 2);
+    let start = centre.saturating_sub(half).min(len);
+    start..(centre + n_fft - half).min(len).max(start)
 }
 
 /// Sum of squares of a frame, in 32 partial sums.

@@ -1,6 +1,6 @@
 //! Mel filter bank: `librosa.filters.mel(sr, n_fft, n_mels, norm="slaney")`.
 
-use crate::simd::{Kernel, Lanes, Level, ZERO, accumulate};
+use crate::simd::{Kernel, Lanes, Level, ZERO, each_lane, scale_add};
 
 /// Triangular filters on the Slaney mel scale from 0 Hz to the Nyquist frequency, each of unit
 /// area per Hz.
@@ -33,7 +33,7 @@ impl MelFilters {
             };
             let mut bins = (0..=n_fft / 2).filter(|&bin| weight(bin) > 0.0);
             let first_bin = bins.next();
-            let end = bins.last().or(first_bin).map_or(0, |bin| bin + 1);
+            let end = bins.next_back().or(first_bin).map_or(0, |bin| bin + 1);
             let first_bin = first_bin.unwrap_or(0);
             Filter { first_bin, weights: (first_bin..end).map(weight).collect() }
         });
@@ -59,14 +59,13 @@ impl Kernel for Apply<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
+        let scale = *self.scale;
         for (filter, mel) in self.filters.iter().zip(self.mel) {
             let mut sum = ZERO;
             for (&weight, power) in filter.weights.iter().zip(&self.power[filter.first_bin..]) {
-                accumulate::<FMA>(&mut sum, weight, power);
+                sum = scale_add::<FMA>(weight, power, &sum);
             }
-            for ((mel, sum), scale) in mel.iter_mut().zip(sum).zip(self.scale) {
-                *mel = sum * scale * scale;
-            }
+            *mel = each_lane(|lane| sum[lane] * scale[lane] * scale[lane]);
         }
     }
 }

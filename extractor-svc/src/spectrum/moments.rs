@@ -1,8 +1,10 @@
 //! Magnitudes of a group of frames and what one sweep over their bins yields: total, largest
 //! value, moments about any frequency, and the bin where the running total passes a share.
 
+use std::array;
+
 use crate::peak::larger;
-use crate::simd::{Kernel, LANES, Lanes, Level, ZERO, mul_add};
+use crate::simd::{Kernel, LANES, Lanes, Level, ZERO, each_lane, scale_add};
 
 /// Bins whose moments are taken about their own middle. Within a block `f32` is enough; blocks are
 /// combined in `f64`, so that neither narrow nor high spectra cancel.
@@ -29,29 +31,31 @@ impl Moments {
         level.run(Sweep { power, moments: self });
     }
 
-    /// Sum of the magnitudes of a lane.
-    pub(crate) fn sum(&self, lane: usize) -> f64 {
-        self.blocks.iter().map(|block| f64::from(block[0][lane])).sum()
+    /// Per lane, the factor that turns magnitudes into weights: 1 over their sum `Σ S[k]`. Lanes
+    /// whose sum times `scale`, the true sum, is below the least normal `f32` get `scale`, which
+    /// leaves true magnitudes as they are.
+    pub(crate) fn weights(&self, scale: &Lanes, level: Level) -> [f64; LANES] {
+        let sum = level.run(Combine { blocks: &self.blocks, block: |_, [s0, _, _]: [f64; 3]| s0 });
+        array::from_fn(|lane| {
+            let scale = f64::from(scale[lane]);
+            let normal = sum[lane] * scale >= f64::from(f32::MIN_POSITIVE);
+            if normal { 1.0 / sum[lane] } else { scale }
+        })
     }
 
-    /// `Σ k S[k]` over the bins `k` of a lane.
-    pub(crate) fn first_moment(&self, lane: usize) -> f64 {
-        self.middles()
-            .map(|(middle, [s0, s1, _])| middle * f64::from(s0[lane]) + f64::from(s1[lane]))
-            .sum()
+    /// `Σ k S[k]` over the bins `k`, per lane.
+    pub(crate) fn first(&self, level: Level) -> [f64; LANES] {
+        let block = |(middle, _), [s0, s1, _]: [f64; 3]| middle * s0 + s1;
+        level.run(Combine { blocks: &self.blocks, block })
     }
 
-    /// `Σ (k - centre)² S[k]` over the bins `k` of a lane.
-    pub(crate) fn second_moment(&self, lane: usize, centre: f64) -> f64 {
-        let sum: f64 = self
-            .middles()
-            .map(|(middle, [s0, s1, s2])| {
-                let offset = middle - centre;
-                let [s0, s1, s2] = [s0, s1, s2].map(|lanes| f64::from(lanes[lane]));
-                (offset * s0 + 2.0 * s1) * offset + s2
-            })
-            .sum();
-        sum.max(0.0)
+    /// `Σ (k - centre)² S[k]` over the bins `k`, per lane.
+    pub(crate) fn second(&self, centre: &[f64; LANES], level: Level) -> [f64; LANES] {
+        let block = |(middle, lane): (f64, usize), [s0, s1, s2]: [f64; 3]| {
+            let offset = middle - centre[lane];
+            (offset * s0 + 2.0 * s1) * offset + s2
+        };
+        level.run(Combine { blocks: &self.blocks, block }).map(|sum| sum.max(0.0))
     }
 
     /// Per lane, the first bin at which the running `f32` total reaches `share` of the whole.
@@ -59,10 +63,29 @@ impl Moments {
         let threshold = self.total.map(|total| share * total);
         level.run(CountBelow { magnitudes: &self.magnitudes, threshold })
     }
+}
 
-    fn middles(&self) -> impl Iterator<Item = (f64, &[Lanes; 3])> {
-        let middle = |i: usize| (BLOCK * i) as f64 + (BLOCK - 1) as f64 / 2.0;
-        self.blocks.iter().enumerate().map(move |(i, block)| (middle(i), block))
+/// Sums a function of the blocks' middles and moments, per lane.
+struct Combine<'a, F> {
+    blocks: &'a [[Lanes; 3]],
+    block: F,
+}
+
+impl<F: Fn((f64, usize), [f64; 3]) -> f64> Kernel for Combine<'_, F> {
+    type Output = [f64; LANES];
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> [f64; LANES] {
+        let mut sums = [0.0; LANES];
+        let mut middle = (BLOCK - 1) as f64 / 2.0;
+        for block in self.blocks {
+            sums = array::from_fn(|lane| {
+                let moments = [block[0][lane], block[1][lane], block[2][lane]].map(f64::from);
+                sums[lane] + (self.block)((middle, lane), moments)
+            });
+            middle += BLOCK as f64;
+        }
+        sums
     }
 }
 
@@ -82,15 +105,13 @@ impl Kernel for Sweep<'_> {
             let [mut s0, mut s1, mut s2] = [ZERO; 3];
             let mut offset = -((BLOCK - 1) as f32) / 2.0;
             for (magnitude, power) in magnitudes.iter_mut().zip(power) {
-                for lane in 0..LANES {
-                    let value = power[lane].sqrt();
-                    magnitude[lane] = value;
-                    total[lane] += value;
-                    largest[lane] = larger(largest[lane], value);
-                    s0[lane] += value;
-                    s1[lane] = mul_add::<FMA>(offset, value, s1[lane]);
-                    s2[lane] = mul_add::<FMA>(offset * offset, value, s2[lane]);
-                }
+                let value = each_lane(|lane| power[lane].sqrt());
+                total = each_lane(|lane| total[lane] + value[lane]);
+                largest = each_lane(|lane| larger(largest[lane], value[lane]));
+                s0 = each_lane(|lane| s0[lane] + value[lane]);
+                s1 = scale_add::<FMA>(offset, &value, &s1);
+                s2 = scale_add::<FMA>(offset * offset, &value, &s2);
+                *magnitude = value;
                 offset += 1.0;
             }
             *block = [s0, s1, s2];
@@ -111,12 +132,10 @@ impl Kernel for CountBelow<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) -> [u32; LANES] {
-        let (mut total, mut count) = (ZERO, [0_u32; LANES]);
+        let (mut total, mut count, threshold) = (ZERO, [0_u32; LANES], self.threshold);
         for magnitudes in self.magnitudes {
-            for lane in 0..LANES {
-                total[lane] += magnitudes[lane];
-                count[lane] += u32::from(total[lane] < self.threshold[lane]);
-            }
+            total = each_lane(|lane| total[lane] + magnitudes[lane]);
+            count = array::from_fn(|lane| count[lane] + u32::from(total[lane] < threshold[lane]));
         }
         count
     }
@@ -129,22 +148,35 @@ mod tests {
     #[test]
     fn moments_are_those_of_the_definition() {
         let power: Vec<Lanes> = (0..1025)
-            .map(|k| std::array::from_fn(|lane| ((k * 37 + lane * 11) % 101) as f32 / 7.0))
+            .map(|k| array::from_fn(|lane| ((k * 37 + lane * 11) % 101) as f32 / 7.0))
             .collect();
         for level in [Level::BASELINE, Level::detect()] {
             let mut moments = Moments::default();
             moments.sweep(&power, level);
+            let (weights, first) = (moments.weights(&[1.0; LANES], level), moments.first(level));
+            let second = moments.second(&[400.5; LANES], level);
             for lane in 0..LANES {
                 let s: Vec<f64> = power.iter().map(|p| f64::from(p[lane]).sqrt()).collect();
-                let sum: f64 = s.iter().sum();
-                let first: f64 = s.iter().enumerate().map(|(k, s)| k as f64 * s).sum();
-                let second: f64 =
-                    s.iter().enumerate().map(|(k, s)| (k as f64 - 400.5).powi(2) * s).sum();
-                assert!((moments.sum(lane) / sum - 1.0).abs() < 1e-6);
-                assert!((moments.first_moment(lane) / first - 1.0).abs() < 1e-6);
-                assert!((moments.second_moment(lane, 400.5) / second - 1.0).abs() < 1e-6);
+                let about = |centre: f64, order: i32| -> f64 {
+                    s.iter().enumerate().map(|(k, s)| (k as f64 - centre).powi(order) * s).sum()
+                };
+                assert!((weights[lane] * about(0.0, 0) - 1.0).abs() < 1e-6);
+                assert!((first[lane] / about(0.0, 1) - 1.0).abs() < 1e-6);
+                assert!((second[lane] / about(400.5, 2) - 1.0).abs() < 1e-6);
             }
         }
+    }
+
+    /// librosa leaves frames below the least normal number as they are.
+    #[test]
+    fn weights_of_denormal_frames_are_their_scale() {
+        let mut moments = Moments::default();
+        moments.sweep(&vec![[1.0; LANES]; 100], Level::detect());
+        let mut scale = [1e-38; LANES];
+        scale[1] = 1e-41;
+        let weights = moments.weights(&scale, Level::detect());
+        assert!((weights[0] - 0.01).abs() < 1e-9);
+        assert!((weights[1] - f64::from(1e-41_f32)).abs() < 1e-50);
     }
 
     #[test]

@@ -117,7 +117,7 @@ mod tests {
         let plan = OctavePlan::new(22050.0, 512, 0.0);
         assert_eq!(plan.early_halvings, 0);
         assert_eq!(plan.bases.len(), 1);
-        assert_eq!(plan.bases[0].n_fft, 1024);
+        assert_eq!(plan.bases[0].transform.len(), 1024);
         // librosa's basis has 596 values, in each octave.
         assert_eq!(plan.bases[0].filters.iter().map(Vec::len).sum::<usize>(), 596);
         let hops: Vec<usize> = plan.octaves.iter().map(|octave| octave.hop_length).collect();
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn odd_hop_lengthens_the_filters() {
         let plan = OctavePlan::new(22050.0, 441, 0.0);
-        let lengths: Vec<usize> = plan.bases.iter().map(|basis| basis.n_fft).collect();
+        let lengths: Vec<usize> = plan.bases.iter().map(|basis| basis.transform.len()).collect();
         assert_eq!(lengths, [1024, 2048, 4096, 8192, 16384, 32768, 65536]);
         assert_eq!(longest_frame(22050.0, 441, 0.0), 65536);
         assert_eq!(longest_frame(22050.0, 512, 0.0), 1024);

@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use super::frame::frame;
+use super::frame::{frame, frame_range};
 use crate::fft::{Complex32, PowerOfTwo, Transform};
-use crate::peak::Peak;
+use crate::peak::PeakMap;
 use crate::simd::{Kernel, LANES, Lanes, Level, ZERO};
 
 /// Frames that share one transform.
@@ -38,6 +38,8 @@ pub(crate) struct Stft {
 pub(crate) struct Group<'a> {
     /// The signal.
     pub(crate) y: &'a [f32],
+    /// Its peaks.
+    pub(crate) peaks: &'a PeakMap,
     /// Samples from one frame to the next.
     pub(crate) hop_length: usize,
     /// First frame.
@@ -47,15 +49,16 @@ pub(crate) struct Group<'a> {
 }
 
 impl Stft {
-    /// Frames of `n_fft` samples under `window` (all ones if `None`), of which `bins` are wanted.
+    /// Frames as long as `transform` under `window` (all ones if `None`), of which `bins` are
+    /// wanted.
     pub(crate) fn new(
-        n_fft: usize,
+        transform: Transform,
         window: Option<Vec<f32>>,
         bins: Range<usize>,
         level: Level,
     ) -> Self {
+        let n_fft = transform.len();
         debug_assert!(bins.end <= n_fft / 2 + 1, "bins beyond the Nyquist frequency");
-        let transform = Transform::forward(n_fft);
         Self {
             n_fft,
             window,
@@ -117,8 +120,11 @@ impl Stft {
                 frame(group.y, t, group.hop_length, self.n_fft, edge),
                 frame(y, t + 1, group.hop_length, self.n_fft, other_edge),
             ];
-            for (scale, frame) in scales[lane..].iter_mut().zip(frames) {
-                let peak = self.level.run(Peak(frame));
+            for (offset, scale) in
+                scales[lane..].iter_mut().take(PAIR.min(group.count - lane)).enumerate()
+            {
+                let range = frame_range(group.y.len(), t + offset, group.hop_length, self.n_fft);
+                let peak = group.peaks.bound(group.y, range);
                 *scale = (peak > 0.0).then(|| PowerOfTwo::equalising(peak));
             }
             let [a, b] = [scales[lane], scales[lane + 1]];

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use std::ops::Range;
 
 use super::window::hann;
-use crate::fft::{Complex64, forward_f64_in_place};
+use crate::fft::{Complex64, Transform, forward_f64_in_place};
 
 /// Share of a filter's summed magnitude whose smallest bins are dropped.
 const SPARSITY: f64 = 0.01;
@@ -24,8 +24,8 @@ pub(crate) struct Tap {
 /// The filters of one octave, lowest first.
 #[derive(Clone, Debug)]
 pub(crate) struct WaveletBasis {
-    /// Length of the frames that the filters apply to.
-    pub(crate) n_fft: usize,
+    /// Transform of the frames that the filters apply to.
+    pub(crate) transform: Transform,
     /// Bins that any filter uses.
     pub(crate) bins: Range<usize>,
     /// The taps of each filter.
@@ -55,7 +55,7 @@ impl WaveletBasis {
         let used = || filters.iter().flatten().map(|tap| tap.bin);
         let bins = used().min().unwrap_or(0)..used().max().map_or(0, |bin| bin + 1);
         filters.iter_mut().flatten().for_each(|tap| tap.bin -= bins.start);
-        Self { n_fft, bins, filters }
+        Self { transform: Transform::forward(n_fft), bins, filters }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading reference values: `.npy` arrays, PCM WAV files, and the shared corpus.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::print_stdout, reason = "a test says why it does nothing")]
 
 use std::path::{Path, PathBuf};
 
@@ -120,7 +121,7 @@ fn sample(tag: u16, bytes: &[u8]) -> f32 {
         (1, &[a]) => (f32::from(a) - 128.0) / 128.0,
         (1, &[a, b]) => f32::from(i16::from_le_bytes([a, b])) / 32768.0,
         (1, &[a, b, c]) => (i32::from_le_bytes([0, a, b, c]) >> 8) as f32 / 8_388_608.0,
-        (1, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]) as f32 / 2_147_483_648.0,
+        (1, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]) as f32 / 2.0_f32.powi(31),
         (3, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
         (3, &[a, b, c, d, e, f, g, h]) => f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32,
         _ => f32::NAN,
