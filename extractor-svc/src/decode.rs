@@ -18,6 +18,7 @@ mod planes;
 mod riff;
 mod sniff;
 mod source;
+mod stream;
 mod vorbis;
 mod warning;
 mod windowed;
@@ -27,6 +28,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use self::source::{EncodedAudio, PcmLayout, PcmSample};
+pub use self::stream::{StreamBounds, StreamReader, StreamWriter, stream};
 pub use self::warning::{Warning, WarningCode};
 pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
 
@@ -67,7 +69,7 @@ impl Decoder {
     /// If the bytes are no audio, are of an unsupported codec, hold no sample, or are outside the
     /// limits; or if the source itself fails.
     pub fn open(audio: EncodedAudio, limits: &Limits) -> Result<Self, ExtractError> {
-        if audio.source.byte_len().is_some_and(|len| len > limits.max_stream_bytes) {
+        if audio.len.is_some_and(|len| len > limits.max_stream_bytes) {
             return Err(ExtractError::StreamTooLarge { limit: limits.max_stream_bytes });
         }
         let (container, reader) = guarded(|| sniff::open(audio, limits))?;

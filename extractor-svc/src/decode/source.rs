@@ -12,12 +12,15 @@ use std::sync::{Arc, OnceLock};
 
 use symphonia::core::io::MediaSource;
 
+use super::stream::StreamReader;
 use crate::error::ExtractError;
 
 /// Encoded audio that has not been looked at yet.
 pub struct EncodedAudio {
     pub(super) source: Box<dyn MediaSource>,
     pub(super) pcm: Option<PcmLayout>,
+    /// Length in bytes, if known without waiting.
+    pub(super) len: Option<u64>,
 }
 
 impl EncodedAudio {
@@ -34,7 +37,13 @@ impl EncodedAudio {
     /// Audio from anything that can be read and sought. A `byte_len` that is known is checked
     /// against the limits before anything is read.
     pub fn from_source(source: Box<dyn MediaSource>) -> Self {
-        Self { source, pcm: None }
+        let len = source.byte_len();
+        Self { source, pcm: None, len }
+    }
+
+    /// Audio from a stream that may still be arriving.
+    pub fn from_stream(reader: StreamReader) -> Self {
+        Self { source: Box::new(reader), pcm: None, len: None }
     }
 
     /// Declares the bytes to be headerless interleaved PCM.
