@@ -245,6 +245,9 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::{EncodedAudio, PcmLayout, PcmSample, Reader, guarded};
     use crate::decode::Decoder;
     use crate::error::ExtractError;
@@ -293,6 +296,32 @@ mod tests {
         let limits = Limits { max_stream_bytes: 100, ..Limits::default() };
         let error = Decoder::open(pcm(&[1; 51], 8000, 1), &limits).unwrap_err();
         assert_eq!(error, ExtractError::StreamTooLarge { limit: 100 });
+    }
+
+    #[test]
+    fn a_decoder_is_stopped_by_its_flag() {
+        let cancel = Arc::new(AtomicBool::new(false));
+        let audio = pcm(&[1; 10_000], 8000, 1).with_cancel(Arc::clone(&cancel));
+        let mut decoder = Decoder::open(audio, &Limits::default()).unwrap();
+        let mut block = Vec::new();
+        assert!(decoder.next_mono_block(&mut block).unwrap());
+        cancel.store(true, Ordering::Relaxed);
+        assert_eq!(decoder.next_mono_block(&mut block), Err(ExtractError::Cancelled));
+        let audio = pcm(&[1; 10_000], 8000, 1).with_cancel(cancel);
+        assert_eq!(Decoder::open(audio, &Limits::default()).unwrap_err(), ExtractError::Cancelled);
+    }
+
+    #[test]
+    fn what_is_no_audio_is_named() {
+        let open = |bytes: &'static [u8]| {
+            Decoder::open(EncodedAudio::from_bytes(bytes), &Limits::default()).unwrap_err()
+        };
+        let detail = "WavPack".to_owned();
+        assert_eq!(open(b"wvpk....OggS"), ExtractError::UnsupportedContainer { detail });
+        let codec = "mp3 (free format)".to_owned();
+        assert_eq!(open(b"\xff\xfb\x00\x64"), ExtractError::UnsupportedCodec { codec });
+        assert_eq!(open(b"").reason(), "EMPTY_AUDIO");
+        assert_eq!(open(b"?").reason(), "UNSUPPORTED_CONTAINER");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use symphonia::core::io::MediaSource;
@@ -21,6 +22,7 @@ pub struct EncodedAudio {
     pub(super) pcm: Option<PcmLayout>,
     /// Length in bytes, if known without waiting.
     pub(super) len: Option<u64>,
+    pub(super) cancel: Option<Arc<AtomicBool>>,
 }
 
 impl EncodedAudio {
@@ -38,17 +40,24 @@ impl EncodedAudio {
     /// against the limits before anything is read.
     pub fn from_source(source: Box<dyn MediaSource>) -> Self {
         let len = source.byte_len();
-        Self { source, pcm: None, len }
+        Self { source, pcm: None, len, cancel: None }
     }
 
     /// Audio from a stream that may still be arriving.
     pub fn from_stream(reader: StreamReader) -> Self {
-        Self { source: Box::new(reader), pcm: None, len: None }
+        Self { source: Box::new(reader), pcm: None, len: None, cancel: None }
     }
 
     /// Declares the bytes to be headerless interleaved PCM.
     pub fn with_pcm(self, layout: PcmLayout) -> Self {
         Self { pcm: Some(layout), ..self }
+    }
+
+    /// Gives a flag that stops the decoder, also in the middle of a block or while it looks for
+    /// one; it then fails with [`ExtractError::Cancelled`]. A read that waits for more of a stream
+    /// is woken by the stream's own writer.
+    pub fn with_cancel(self, cancel: Arc<AtomicBool>) -> Self {
+        Self { cancel: Some(cancel), ..self }
     }
 }
 
@@ -78,14 +87,21 @@ pub enum PcmSample {
     F32Le,
 }
 
-/// The first failure of the source itself, kept apart because container readers may swallow it.
+/// The first failure of the source itself, or the wish to stop; kept apart because container
+/// readers may swallow it.
 #[derive(Clone, Default)]
-pub(super) struct Fault(Arc<OnceLock<ExtractError>>);
+pub(super) struct Fault {
+    first: Arc<OnceLock<ExtractError>>,
+    cancel: Option<Arc<AtomicBool>>,
+}
 
 impl Fault {
     /// Fails with the recorded fault, if there is one.
     pub(super) fn check(&self) -> Result<(), ExtractError> {
-        self.0.get().map_or(Ok(()), |fault| Err(fault.clone()))
+        if self.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            return Err(ExtractError::Cancelled);
+        }
+        self.first.get().map_or(Ok(()), |fault| Err(fault.clone()))
     }
 
     fn record(&self, error: &io::Error) {
@@ -94,7 +110,7 @@ impl Fault {
             .cloned()
             .unwrap_or_else(|| ExtractError::SourceFailed { detail: error.to_string() });
         // Only the first fault counts; later ones follow from it.
-        let _ = self.0.set(fault);
+        let _ = self.first.set(fault);
     }
 }
 
@@ -117,7 +133,11 @@ pub(super) struct SourceView {
 
 impl SourceView {
     /// The whole source, not seekable.
-    pub(super) fn new(inner: Box<dyn MediaSource>, max_bytes: u64) -> Self {
+    pub(super) fn new(
+        inner: Box<dyn MediaSource>,
+        max_bytes: u64,
+        cancel: Option<Arc<AtomicBool>>,
+    ) -> Self {
         Self {
             inner,
             inner_pos: u64::MAX,
@@ -127,7 +147,7 @@ impl SourceView {
             pos: 0,
             seekable: false,
             max_bytes,
-            fault: Fault::default(),
+            fault: Fault { cancel, ..Fault::default() },
         }
     }
 
@@ -167,6 +187,7 @@ impl SourceView {
     }
 
     fn read_inner(&mut self, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.fault.check().map_err(io::Error::other)?;
         let result = self.try_read_inner(at, buf);
         if let Err(error) = &result
             && error.kind() != io::ErrorKind::Interrupted
@@ -257,7 +278,7 @@ mod tests {
     use crate::error::ExtractError;
 
     fn view(max_bytes: u64) -> SourceView {
-        SourceView::new(Box::new(Cursor::new(b"0123456789".to_vec())), max_bytes)
+        SourceView::new(Box::new(Cursor::new(b"0123456789".to_vec())), max_bytes, None)
     }
 
     #[test]
