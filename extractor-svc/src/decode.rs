@@ -18,6 +18,7 @@ mod planes;
 mod riff;
 mod sniff;
 mod source;
+mod stream;
 mod vorbis;
 mod warning;
 mod windowed;
@@ -27,6 +28,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use self::source::{EncodedAudio, PcmLayout, PcmSample};
+pub use self::stream::{StreamBounds, StreamReader, StreamWriter, stream};
 pub use self::warning::{Warning, WarningCode};
 pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
 
@@ -67,7 +69,7 @@ impl Decoder {
     /// If the bytes are no audio, are of an unsupported codec, hold no sample, or are outside the
     /// limits; or if the source itself fails.
     pub fn open(audio: EncodedAudio, limits: &Limits) -> Result<Self, ExtractError> {
-        if audio.source.byte_len().is_some_and(|len| len > limits.max_stream_bytes) {
+        if audio.len.is_some_and(|len| len > limits.max_stream_bytes) {
             return Err(ExtractError::StreamTooLarge { limit: limits.max_stream_bytes });
         }
         let (container, reader) = guarded(|| sniff::open(audio, limits))?;
@@ -243,6 +245,9 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::{EncodedAudio, PcmLayout, PcmSample, Reader, guarded};
     use crate::decode::Decoder;
     use crate::error::ExtractError;
@@ -291,6 +296,32 @@ mod tests {
         let limits = Limits { max_stream_bytes: 100, ..Limits::default() };
         let error = Decoder::open(pcm(&[1; 51], 8000, 1), &limits).unwrap_err();
         assert_eq!(error, ExtractError::StreamTooLarge { limit: 100 });
+    }
+
+    #[test]
+    fn a_decoder_is_stopped_by_its_flag() {
+        let cancel = Arc::new(AtomicBool::new(false));
+        let audio = pcm(&[1; 10_000], 8000, 1).with_cancel(Arc::clone(&cancel));
+        let mut decoder = Decoder::open(audio, &Limits::default()).unwrap();
+        let mut block = Vec::new();
+        assert!(decoder.next_mono_block(&mut block).unwrap());
+        cancel.store(true, Ordering::Relaxed);
+        assert_eq!(decoder.next_mono_block(&mut block), Err(ExtractError::Cancelled));
+        let audio = pcm(&[1; 10_000], 8000, 1).with_cancel(cancel);
+        assert_eq!(Decoder::open(audio, &Limits::default()).unwrap_err(), ExtractError::Cancelled);
+    }
+
+    #[test]
+    fn what_is_no_audio_is_named() {
+        let open = |bytes: &'static [u8]| {
+            Decoder::open(EncodedAudio::from_bytes(bytes), &Limits::default()).unwrap_err()
+        };
+        let detail = "WavPack".to_owned();
+        assert_eq!(open(b"wvpk....OggS"), ExtractError::UnsupportedContainer { detail });
+        let codec = "mp3 (free format)".to_owned();
+        assert_eq!(open(b"\xff\xfb\x00\x64"), ExtractError::UnsupportedCodec { codec });
+        assert_eq!(open(b"").reason(), "EMPTY_AUDIO");
+        assert_eq!(open(b"?").reason(), "UNSUPPORTED_CONTAINER");
     }
 
     #[test]

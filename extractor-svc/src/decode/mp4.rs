@@ -253,7 +253,7 @@ mod tests {
 
     fn check(boxes: &[Vec<u8>], is_sequential: bool, priming: u64) {
         let bytes = [&[boxed(b"ftyp", b"M4A ")], boxes].concat().concat();
-        let mut view = SourceView::new(Box::new(Cursor::new(bytes)), 1 << 20);
+        let mut view = SourceView::new(Box::new(Cursor::new(bytes)), 1 << 20, None);
         let layout = read(&mut view, 0).unwrap();
         assert_eq!(layout.is_sequential, is_sequential);
         assert_eq!(layout.priming(7, 44_100), priming);
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn nonsense_has_no_layout() {
-        let mut view = SourceView::new(Box::new(Cursor::new(vec![0xff; 64])), 1 << 20);
+        let mut view = SourceView::new(Box::new(Cursor::new(vec![0xff; 64])), 1 << 20, None);
         assert_eq!(read(&mut view, 0).unwrap(), Layout::default());
     }
 }

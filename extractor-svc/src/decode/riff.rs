@@ -236,7 +236,7 @@ mod tests {
 
     fn parse(bytes: &[u8]) -> Result<Wave, ExtractError> {
         let flavour = Flavour::detect(bytes).unwrap();
-        read(&mut SourceView::new(Box::new(Cursor::new(bytes.to_vec())), 1 << 20), 0, flavour)
+        read(&mut SourceView::new(Box::new(Cursor::new(bytes.to_vec())), 1 << 20, None), 0, flavour)
     }
 
     fn check(bytes: &[u8], encoding: Encoding, start: u64, len: Option<u64>) {

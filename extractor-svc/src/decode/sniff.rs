@@ -15,15 +15,36 @@ use super::{Reader, check_spec, flac, mp4};
 use crate::error::ExtractError;
 use crate::limits::Limits;
 
+/// Most chunks before the audio of an AIFF file.
+const MAX_CHUNKS: usize = 1024;
+
 /// Most ID3v2 tags in a row.
 const MAX_TAGS: usize = 16;
+
+/// Markers of what is not read, so that nothing is looked for inside. WAVE was recognised before.
+const FOREIGN: [(&[u8], &str); 14] = [
+    (b"RIFF", "a RIFF file that is no WAVE"),
+    (b"RIFX", "big-endian WAVE"),
+    (b".snd", "Sun AU"),
+    (b"wvpk", "WavPack"),
+    (b"MAC ", "Monkey's Audio"),
+    (b"MPCK", "Musepack"),
+    (b"TTA1", "True Audio"),
+    (b"DSD ", "DSF"),
+    (b"ADIF", "AAC in ADIF"),
+    (b"#!AMR", "AMR"),
+    (b"\x30\x26\xb2\x75", "ASF (WMA)"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"%PDF", "a PDF document"),
+];
 
 /// Opens the reader for `audio`; returns it with the container's name.
 pub(super) fn open(
     audio: EncodedAudio,
     limits: &Limits,
 ) -> Result<(&'static str, Reader), ExtractError> {
-    let mut view = SourceView::new(audio.source, limits.max_stream_bytes);
+    let mut view = SourceView::new(audio.source, limits.max_stream_bytes, audio.cancel);
     if let Some(layout) = audio.pcm {
         return Ok(("raw", headerless(view, layout, limits)?));
     }
@@ -50,10 +71,17 @@ pub(super) fn open(
     if mpeg::is_free_format([a, b, c, d]) {
         return Err(ExtractError::UnsupportedCodec { codec: "mp3 (free format)".into() });
     }
+    if let Some((_, name)) = FOREIGN.iter().find(|(marker, _)| head.starts_with(marker)) {
+        return Err(ExtractError::UnsupportedContainer { detail: (*name).to_owned() });
+    }
+    // What describes the audio may follow it.
+    let is_backward = match head.first_chunk::<4>() {
+        Some(b"caff") => true,
+        Some(b"FORM") => aiff_is_backward(&mut view, start)?,
+        _ => false,
+    };
     let view = view.show(Vec::new(), start, None);
-    // The chunks of a CAF may follow the audio that they describe.
-    let view = if head.starts_with(b"caff") { view.seekable() } else { view };
-    probed(view, None, limits)
+    probed(if is_backward { view.seekable() } else { view }, None, limits)
 }
 
 fn headerless(
@@ -146,6 +174,24 @@ fn rewound(
     }
 }
 
+/// Whether the sound chunk of an AIFF file comes before the one that describes it.
+fn aiff_is_backward(view: &mut SourceView, start: u64) -> Result<bool, ExtractError> {
+    let mut pos = start + 12;
+    for _ in 0..MAX_CHUNKS {
+        let mut head = [0; 8];
+        if view.read_at(pos, &mut head)? < head.len() {
+            break;
+        }
+        let [a, b, c, d, len @ ..] = head;
+        match &[a, b, c, d] {
+            b"COMM" => return Ok(false),
+            b"SSND" => return Ok(true),
+            _ => pos += 8 + u64::from(u32::from_be_bytes(len)).next_multiple_of(2),
+        }
+    }
+    Ok(false)
+}
+
 /// Where the container begins behind ID3v2 tags. Their contents are not read.
 fn skip_tags(view: &mut SourceView) -> Result<u64, ExtractError> {
     let mut pos = 0;
@@ -174,12 +220,24 @@ fn skip_tags(view: &mut SourceView) -> Result<u64, ExtractError> {
 mod tests {
     use std::io::Cursor;
 
-    use super::skip_tags;
+    use super::{aiff_is_backward, skip_tags};
     use crate::decode::source::SourceView;
 
     fn check(bytes: &[u8], expected: Option<u64>) {
-        let mut view = SourceView::new(Box::new(Cursor::new(bytes.to_vec())), 1 << 20);
+        let mut view = SourceView::new(Box::new(Cursor::new(bytes.to_vec())), 1 << 20, None);
         assert_eq!(skip_tags(&mut view).ok(), expected);
+    }
+
+    #[test]
+    fn a_backward_aiff_is_recognised() {
+        let check = |chunks: &[u8], expected: bool| {
+            let bytes = [b"FORM\0\0\0\0AIFF", chunks].concat();
+            let mut view = SourceView::new(Box::new(Cursor::new(bytes)), 1 << 20, None);
+            assert_eq!(aiff_is_backward(&mut view, 0).unwrap(), expected);
+        };
+        check(b"MARK\0\0\0\x01..COMM\0\0\0\x02..SSND\0\0\0\0", false);
+        check(b"MARK\0\0\0\x01..SSND\0\0\0\x02..COMM\0\0\0\0", true);
+        check(b"MARK", false);
     }
 
     #[test]

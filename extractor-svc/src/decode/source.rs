@@ -8,16 +8,21 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use symphonia::core::io::MediaSource;
 
+use super::stream::StreamReader;
 use crate::error::ExtractError;
 
 /// Encoded audio that has not been looked at yet.
 pub struct EncodedAudio {
     pub(super) source: Box<dyn MediaSource>,
     pub(super) pcm: Option<PcmLayout>,
+    /// Length in bytes, if known without waiting.
+    pub(super) len: Option<u64>,
+    pub(super) cancel: Option<Arc<AtomicBool>>,
 }
 
 impl EncodedAudio {
@@ -34,12 +39,25 @@ impl EncodedAudio {
     /// Audio from anything that can be read and sought. A `byte_len` that is known is checked
     /// against the limits before anything is read.
     pub fn from_source(source: Box<dyn MediaSource>) -> Self {
-        Self { source, pcm: None }
+        let len = source.byte_len();
+        Self { source, pcm: None, len, cancel: None }
+    }
+
+    /// Audio from a stream that may still be arriving.
+    pub fn from_stream(reader: StreamReader) -> Self {
+        Self { source: Box::new(reader), pcm: None, len: None, cancel: None }
     }
 
     /// Declares the bytes to be headerless interleaved PCM.
     pub fn with_pcm(self, layout: PcmLayout) -> Self {
         Self { pcm: Some(layout), ..self }
+    }
+
+    /// Gives a flag that stops the decoder, also in the middle of a block or while it looks for
+    /// one; it then fails with [`ExtractError::Cancelled`]. A read that waits for more of a stream
+    /// is woken by the stream's own writer.
+    pub fn with_cancel(self, cancel: Arc<AtomicBool>) -> Self {
+        Self { cancel: Some(cancel), ..self }
     }
 }
 
@@ -69,14 +87,21 @@ pub enum PcmSample {
     F32Le,
 }
 
-/// The first failure of the source itself, kept apart because container readers may swallow it.
+/// The first failure of the source itself, or the wish to stop; kept apart because container
+/// readers may swallow it.
 #[derive(Clone, Default)]
-pub(super) struct Fault(Arc<OnceLock<ExtractError>>);
+pub(super) struct Fault {
+    first: Arc<OnceLock<ExtractError>>,
+    cancel: Option<Arc<AtomicBool>>,
+}
 
 impl Fault {
     /// Fails with the recorded fault, if there is one.
     pub(super) fn check(&self) -> Result<(), ExtractError> {
-        self.0.get().map_or(Ok(()), |fault| Err(fault.clone()))
+        if self.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            return Err(ExtractError::Cancelled);
+        }
+        self.first.get().map_or(Ok(()), |fault| Err(fault.clone()))
     }
 
     fn record(&self, error: &io::Error) {
@@ -85,7 +110,7 @@ impl Fault {
             .cloned()
             .unwrap_or_else(|| ExtractError::SourceFailed { detail: error.to_string() });
         // Only the first fault counts; later ones follow from it.
-        let _ = self.0.set(fault);
+        let _ = self.first.set(fault);
     }
 }
 
@@ -108,7 +133,11 @@ pub(super) struct SourceView {
 
 impl SourceView {
     /// The whole source, not seekable.
-    pub(super) fn new(inner: Box<dyn MediaSource>, max_bytes: u64) -> Self {
+    pub(super) fn new(
+        inner: Box<dyn MediaSource>,
+        max_bytes: u64,
+        cancel: Option<Arc<AtomicBool>>,
+    ) -> Self {
         Self {
             inner,
             inner_pos: u64::MAX,
@@ -118,7 +147,7 @@ impl SourceView {
             pos: 0,
             seekable: false,
             max_bytes,
-            fault: Fault::default(),
+            fault: Fault { cancel, ..Fault::default() },
         }
     }
 
@@ -158,6 +187,7 @@ impl SourceView {
     }
 
     fn read_inner(&mut self, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.fault.check().map_err(io::Error::other)?;
         let result = self.try_read_inner(at, buf);
         if let Err(error) = &result
             && error.kind() != io::ErrorKind::Interrupted
@@ -248,7 +278,7 @@ mod tests {
     use crate::error::ExtractError;
 
     fn view(max_bytes: u64) -> SourceView {
-        SourceView::new(Box::new(Cursor::new(b"0123456789".to_vec())), max_bytes)
+        SourceView::new(Box::new(Cursor::new(b"0123456789".to_vec())), max_bytes, None)
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::error::ExtractError;
 use crate::limits::Limits;
 use crate::window::{Cutter, Window};
 
-/// Full scale, less one step of 16 bits.
-const FULL_SCALE: f32 = 32_767.0 / 32_768.0;
+/// Bits of full scale, less one step of 16 bits.
+const FULL_SCALE_BITS: i32 = (32_767.0_f32 / 32_768.0).to_bits() as i32;
 
 /// Share of samples at full scale, in thousandths, from which a window counts as clipped.
 const CLIPPED_PER_MILLE: u64 = 10;
@@ -106,20 +106,21 @@ impl WindowedDecoder {
     }
 
     fn look_at(&mut self, block: &[f32]) -> Result<(), ExtractError> {
-        // One pass without branches: zero times anything finite is zero.
-        let (mut poison, mut peak, mut clipped) = (0.0_f32, 0.0_f32, 0_u32);
-        for &x in block {
-            poison += x * 0.0;
-            peak = peak.max(x.abs());
-            clipped += u32::from(x.abs() >= FULL_SCALE);
+        // One pass without branches. Without their sign, bits order as the numbers do, and all that
+        // is not finite is behind infinity.
+        let (mut peak, mut clipped) = (0_i32, 0_u32);
+        for x in block {
+            let bits = (x.to_bits() & 0x7fff_ffff) as i32;
+            peak = peak.max(bits);
+            clipped += u32::from(bits >= FULL_SCALE_BITS);
         }
-        if poison != 0.0 || poison.is_nan() {
+        if peak >= f32::INFINITY.to_bits() as i32 {
             let at = block.iter().position(|x| !x.is_finite()).unwrap_or(0) as u64;
             return Err(ExtractError::NonFiniteSample { index: self.frames + at });
         }
         self.frames += block.len() as u64;
         self.clipped += u64::from(clipped);
-        self.has_sound |= peak > 0.0;
+        self.has_sound |= peak > 0;
         Ok(())
     }
 

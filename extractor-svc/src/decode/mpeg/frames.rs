@@ -182,6 +182,9 @@ mod tests {
         check(&two, &[0, 0], End::Clean);
         check(&[b"junk\xff\xfb\x90\x64!".to_vec(), two.clone()].concat(), &[9, 0], End::Clean);
         check(&[two.clone(), vec![1; 5000], two.clone()].concat(), &[0, 0, 5000, 0], End::Clean);
+        // A header within the junk, with nothing behind it.
+        let junk = [vec![0; 10], STEREO.to_vec(), vec![0; 50]].concat();
+        check(&[two.clone(), junk, two.clone()].concat(), &[0, 0, 64, 0], End::Clean);
         check(&[two.clone(), vec![0; 3]].concat(), &[0, 0], End::Clean);
         check(&two[..800], &[0], End::Truncated);
         check(&frame(STEREO), &[0], End::Clean);

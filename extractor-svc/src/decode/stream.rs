@@ -1,0 +1,342 @@
+//! Audio that is still arriving: one side pushes chunks, a decoder on another thread reads them.
+//!
+//! A read blocks until it can be answered in full, so a decoder sees the same reads as over
+//! complete bytes, and gives the same samples however the chunks were cut. Containers that need
+//! the end of the file first (an MP4 whose index comes last, CAF) wait for it; all others are
+//! decoded while they arrive. Chunks are kept, not copied, until the reader is dropped; their sum
+//! is bounded.
+
+use std::fmt;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use symphonia::core::io::MediaSource;
+
+use crate::error::ExtractError;
+
+/// Bounds of one stream.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamBounds {
+    /// Bytes of all chunks.
+    pub max_bytes: u64,
+    /// Longest wait for the next chunk.
+    pub max_idle: Duration,
+    /// When a blocked read gives up, whatever arrives.
+    pub deadline: Option<Instant>,
+}
+
+/// Makes the two ends of a stream.
+pub fn stream(bounds: StreamBounds) -> (StreamWriter, StreamReader) {
+    let state = State {
+        chunks: Vec::new(),
+        len: 0,
+        end: None,
+        last_arrival: Instant::now(),
+        is_wanted: true,
+    };
+    let shared = Arc::new(Shared { bounds, state: Mutex::new(state), changed: Condvar::new() });
+    (StreamWriter { shared: Arc::clone(&shared) }, StreamReader { shared, pos: 0 })
+}
+
+type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+struct Shared {
+    bounds: StreamBounds,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// Chunks with the position of their first byte.
+    chunks: Vec<(u64, Bytes)>,
+    len: u64,
+    /// How the stream ended.
+    end: Option<Result<(), ExtractError>>,
+    last_arrival: Instant,
+    is_wanted: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock can panic halfway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, end: Result<(), ExtractError>) {
+        self.state().end.get_or_insert(end);
+        self.changed.notify_all();
+    }
+
+    /// Waits until `is_enough`, the end, or a bound; a bound ends the stream.
+    fn wait(
+        &self,
+        is_enough: impl Fn(&State) -> bool,
+    ) -> Result<MutexGuard<'_, State>, ExtractError> {
+        let mut state = self.state();
+        loop {
+            if let Some(Err(error)) = &state.end {
+                return Err(error.clone());
+            }
+            if state.end.is_some() || is_enough(&state) {
+                return Ok(state);
+            }
+            let now = Instant::now();
+            let idle_left = self.bounds.max_idle.checked_sub(now - state.last_arrival);
+            let left = self.bounds.deadline.map(|deadline| deadline.saturating_duration_since(now));
+            let wait = match (idle_left, left) {
+                (_, Some(Duration::ZERO)) => Err(ExtractError::DeadlineExceeded),
+                (None | Some(Duration::ZERO), _) => {
+                    Err(ExtractError::StreamIdle { limit: self.bounds.max_idle })
+                }
+                (Some(idle), left) => Ok(left.map_or(idle, |left| left.min(idle))),
+            };
+            match wait {
+                Ok(wait) => {
+                    let woken = self.changed.wait_timeout(state, wait);
+                    state = woken.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Err(error) => state.end = Some(Err(error)),
+            }
+        }
+    }
+}
+
+/// The end that chunks go into. Dropping it before [`finish`](Self::finish) cancels the stream.
+pub struct StreamWriter {
+    shared: Arc<Shared>,
+}
+
+impl StreamWriter {
+    /// Adds a chunk; never blocks. Bytes are shared, not copied.
+    ///
+    /// # Errors
+    /// [`ExtractError::StreamTooLarge`] if the chunk is one too many; the reader then fails alike.
+    pub fn push(
+        &self,
+        chunk: impl AsRef<[u8]> + Send + Sync + 'static,
+    ) -> Result<(), ExtractError> {
+        let len = chunk.as_ref().len() as u64;
+        let mut state = self.shared.state();
+        state.last_arrival = Instant::now();
+        if state.end.is_none() && state.is_wanted && len > 0 {
+            if len > self.shared.bounds.max_bytes - state.len {
+                let limit = self.shared.bounds.max_bytes;
+                state.end = Some(Err(ExtractError::StreamTooLarge { limit }));
+            } else {
+                let start = state.len;
+                state.chunks.push((start, Arc::new(chunk)));
+                state.len += len;
+            }
+        }
+        let result = match &state.end {
+            Some(Err(error)) => Err(error.clone()),
+            _ => Ok(()),
+        };
+        drop(state);
+        self.shared.changed.notify_all();
+        result
+    }
+
+    /// Says that all bytes are there.
+    pub fn finish(self) {
+        self.shared.end(Ok(()));
+    }
+
+    /// Ends the stream with an error, which the reader's side then reports.
+    pub fn fail(self, error: ExtractError) {
+        self.shared.end(Err(error));
+    }
+
+    /// Whether the reader still exists. Once it is gone, further chunks are of no use.
+    pub fn is_wanted(&self) -> bool {
+        self.shared.state().is_wanted
+    }
+}
+
+impl Drop for StreamWriter {
+    fn drop(&mut self) {
+        self.shared.end(Err(ExtractError::Cancelled));
+    }
+}
+
+impl fmt::Debug for StreamWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamWriter").field("len", &self.shared.state().len).finish()
+    }
+}
+
+/// The end that a decoder reads; it blocks, so it belongs on a thread that may.
+pub struct StreamReader {
+    shared: Arc<Shared>,
+    pos: u64,
+}
+
+impl StreamReader {
+    /// Length of the whole stream; waits for its end.
+    fn wait_for_len(&self) -> Result<u64, ExtractError> {
+        self.shared.wait(|_| false).map(|state| state.len)
+    }
+}
+
+impl Read for StreamReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.pos.saturating_add(buf.len() as u64);
+        let state = self.shared.wait(|state| state.len >= wanted).map_err(io::Error::other)?;
+        let mut filled = 0;
+        let first = state.chunks.partition_point(|(start, _)| *start <= self.pos).saturating_sub(1);
+        for (start, chunk) in &state.chunks[first..] {
+            let chunk = (**chunk).as_ref();
+            let skip = (self.pos + filled as u64).saturating_sub(*start);
+            let Some(rest) = usize::try_from(skip).ok().and_then(|skip| chunk.get(skip..)) else {
+                continue;
+            };
+            let n = rest.len().min(buf.len() - filled);
+            buf[filled..filled + n].copy_from_slice(&rest[..n]);
+            filled += n;
+            if filled == buf.len() {
+                break;
+            }
+        }
+        self.pos += filled as u64;
+        Ok(filled)
+    }
+}
+
+impl Seek for StreamReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(pos) => Some(pos),
+            SeekFrom::Current(by) => self.pos.checked_add_signed(by),
+            SeekFrom::End(by) => {
+                self.wait_for_len().map_err(io::Error::other)?.checked_add_signed(by)
+            }
+        };
+        self.pos = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.pos)
+    }
+}
+
+impl MediaSource for StreamReader {
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    /// Waits for the end of the stream.
+    fn byte_len(&self) -> Option<u64> {
+        self.wait_for_len().ok()
+    }
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.is_wanted = false;
+        state.chunks = Vec::new();
+    }
+}
+
+impl fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamReader").field("pos", &self.pos).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Seek, SeekFrom};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::{StreamBounds, stream};
+    use crate::decode::{Decoder, EncodedAudio, PcmLayout, PcmSample};
+    use crate::error::ExtractError;
+    use crate::limits::Limits;
+
+    fn bounds() -> StreamBounds {
+        StreamBounds { max_bytes: 1 << 20, max_idle: Duration::from_secs(10), deadline: None }
+    }
+
+    #[test]
+    fn chunks_are_one_run_of_bytes() {
+        let (writer, mut reader) = stream(bounds());
+        for chunk in ["0", "", "1234", "56789"] {
+            writer.push(chunk).unwrap();
+        }
+        let mut buf = [0; 4];
+        reader.seek(SeekFrom::Start(3)).unwrap();
+        reader.read_exact(&mut buf).unwrap();
+        assert_eq!(&buf, b"3456");
+        reader.seek(SeekFrom::Start(0)).unwrap();
+        writer.finish();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "0123456789");
+        assert_eq!(reader.seek(SeekFrom::End(-1)).unwrap(), 9);
+        assert_eq!(reader.read(&mut buf).unwrap(), 1);
+        reader.seek(SeekFrom::Start(99)).unwrap();
+        assert_eq!(reader.read(&mut buf).unwrap(), 0);
+    }
+
+    #[test]
+    fn samples_come_before_the_end_of_the_stream() {
+        let (writer, reader) = stream(bounds());
+        let layout = PcmLayout { sample: PcmSample::S16Le, sample_rate: 8000, channels: 1 };
+        let audio = EncodedAudio::from_stream(reader).with_pcm(layout);
+        writer.push(vec![1; 20_000]).unwrap();
+        let mut decoder = Decoder::open(audio, &Limits::default()).unwrap();
+        let mut block = Vec::new();
+        assert!(decoder.next_mono_block(&mut block).unwrap());
+        assert!(writer.is_wanted());
+        drop(decoder);
+        assert!(!writer.is_wanted());
+        writer.push("ignored").unwrap();
+    }
+
+    #[test]
+    fn a_blocked_reader_is_woken() {
+        let (writer, mut reader) = stream(bounds());
+        let thread = thread::spawn(move || {
+            let mut text = String::new();
+            reader.read_to_string(&mut text).map(|_| text)
+        });
+        for _ in 0..50 {
+            writer.push("ab").unwrap();
+            thread::yield_now();
+        }
+        writer.finish();
+        assert_eq!(thread.join().unwrap().unwrap(), "ab".repeat(50));
+    }
+
+    /// What a decoder says of a stream that `act` ends.
+    fn fault(bounds: StreamBounds, act: impl FnOnce(super::StreamWriter)) -> ExtractError {
+        let (writer, reader) = stream(bounds);
+        writer.push("fLaC").unwrap();
+        act(writer);
+        Decoder::open(EncodedAudio::from_stream(reader), &Limits::default()).unwrap_err()
+    }
+
+    #[test]
+    fn every_way_to_end_has_its_error() {
+        assert_eq!(fault(bounds(), drop), ExtractError::Cancelled);
+        let given = ExtractError::SourceFailed { detail: "gone".into() };
+        assert_eq!(fault(bounds(), |writer| writer.fail(given.clone())), given);
+        assert_eq!(fault(bounds(), super::StreamWriter::finish).reason(), "UNDECODABLE_AUDIO");
+
+        let limit = Duration::from_millis(20);
+        let idle = StreamBounds { max_idle: limit, ..bounds() };
+        let keep = |writer| std::mem::forget::<super::StreamWriter>(writer);
+        assert_eq!(fault(idle, keep), ExtractError::StreamIdle { limit });
+        let deadline = Some(Instant::now() + limit);
+        let late = StreamBounds { deadline, ..bounds() };
+        assert_eq!(fault(late, keep), ExtractError::DeadlineExceeded);
+
+        let small = StreamBounds { max_bytes: 6, ..bounds() };
+        let error = fault(small, |writer| {
+            assert!(writer.push("12").is_ok());
+            assert!(writer.push("3").is_err());
+            assert!(writer.push("4").is_err());
+        });
+        assert_eq!(error, ExtractError::StreamTooLarge { limit: 6 });
+    }
+}
