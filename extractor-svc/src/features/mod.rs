@@ -1,0 +1,214 @@
+//! librosa's features of a mono signal, and the vector that summarises them.
+//!
+//! One module per feature, under librosa's name; the sweep over frames and the order of work are
+//! here. Features meet in `sweep` and in [`analyze`], never in each other.
+
+mod chroma;
+mod inspection;
+mod log_mel;
+mod rms;
+mod spectral_bandwidth;
+mod spectral_centroid;
+mod spectral_rolloff;
+mod sweep;
+mod tables;
+mod tuning;
+mod zero_crossing_rate;
+
+use ndarray::Array2;
+use proto::features::{DIMS, FeatureSchema};
+use thiserror::Error;
+
+use crate::profile::Profile;
+use crate::resample::Stopped;
+use crate::simd::Level;
+use crate::spectrum::frame::frame_count;
+use crate::stats::RowStatistics;
+use inspection::{Inspection, Recorder, Unobserved};
+pub(crate) use tables::Tables;
+
+/// What a signal's analysis yields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureSet {
+    /// The values in schema order ([`FeatureSchema::librosa`]), all finite.
+    pub values: Vec<f64>,
+    /// Estimated tuning, in fractions of a constant-Q bin (36 per octave).
+    pub tuning: f64,
+    /// Number of frames of the spectral features.
+    pub frames: usize,
+}
+
+/// The feature matrices, `[d, t]`, in librosa's precisions.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Matrices {
+    /// `librosa.feature.mfcc(n_mfcc=20)`, `[20, t]`.
+    pub mfcc: Array2<f32>,
+    /// `librosa.feature.chroma_cqt`, `[12, t]`.
+    pub chroma_cqt: Array2<f32>,
+    /// `librosa.feature.spectral_centroid`, `[1, t]`, Hz.
+    pub spectral_centroid: Array2<f64>,
+    /// `librosa.feature.spectral_bandwidth`, `[1, t]`, Hz.
+    pub spectral_bandwidth: Array2<f64>,
+    /// `librosa.feature.spectral_rolloff`, `[1, t]`, Hz.
+    pub spectral_rolloff: Array2<f64>,
+    /// `librosa.feature.rms`, `[1, t]`.
+    pub rmse: Array2<f32>,
+    /// `librosa.feature.zero_crossing_rate`, `[1, t]`, crossings per sample.
+    pub zcr: Array2<f64>,
+}
+
+impl Matrices {
+    /// Means and standard deviations of all rows, in schema order.
+    #[must_use]
+    pub fn statistics(&self) -> Vec<f64> {
+        let families = [
+            RowStatistics::of(&self.mfcc),
+            RowStatistics::of(&self.chroma_cqt),
+            RowStatistics::of(&self.spectral_centroid),
+            RowStatistics::of(&self.spectral_bandwidth),
+            RowStatistics::of(&self.spectral_rolloff),
+            RowStatistics::of(&self.rmse),
+            RowStatistics::of(&self.zcr),
+        ];
+        families.into_iter().flat_map(|family| family.mean.into_iter().chain(family.std)).collect()
+    }
+}
+
+/// Every matrix on the way, for tests and for looking into a result.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Stages {
+    /// `abs(librosa.stft(y))`, `[1025, t]`.
+    pub stft_magnitude: Array2<f32>,
+    /// `librosa.feature.melspectrogram`, `[128, t]`.
+    pub mel_power: Array2<f32>,
+    /// `librosa.power_to_db` of it, `[128, t]`.
+    pub log_mel: Array2<f32>,
+    /// `librosa.estimate_tuning(bins_per_octave=36)`.
+    pub tuning: f64,
+    /// `abs(librosa.cqt(n_bins=252, bins_per_octave=36))`, `[252, t]`.
+    pub cqt_magnitude: Array2<f32>,
+    /// The features.
+    pub matrices: Matrices,
+}
+
+/// Why a signal has no feature vector.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum AnalysisError {
+    /// There is no sample.
+    #[error("signal has no samples")]
+    Empty,
+    /// Too few samples for the early downsampling of the constant-Q transform.
+    #[error("signal has {len} samples, expected at least {min}")]
+    TooShort {
+        /// Samples given.
+        len: usize,
+        /// Least number of samples.
+        min: usize,
+    },
+    /// The caller asked to stop.
+    #[error("analysis was cancelled")]
+    Cancelled,
+    /// A value overflowed: the samples are too large.
+    #[error("{column} is {value}, expected a finite value: samples are too large")]
+    NotFinite {
+        /// Schema name of the first such column.
+        column: String,
+        /// What was computed.
+        value: f64,
+    },
+}
+
+impl From<Stopped> for AnalysisError {
+    fn from(_: Stopped) -> Self {
+        Self::Cancelled
+    }
+}
+
+/// Analyses `y`, mono at the profile's rate, all finite; `y` is taken because its storage serves
+/// as work space. `cancel` is asked every few milliseconds.
+///
+/// # Errors
+/// [`AnalysisError`] if the signal is too short, if its values overflow, or on cancellation.
+pub fn analyze(
+    y: Vec<f32>,
+    profile: &Profile,
+    cancel: &dyn Fn() -> bool,
+) -> Result<FeatureSet, AnalysisError> {
+    analyze_with(y, profile, Level::detect(), cancel)
+}
+
+/// [`analyze`] for a given instruction set.
+///
+/// # Errors
+/// As [`analyze`].
+pub fn analyze_with(
+    y: Vec<f32>,
+    profile: &Profile,
+    level: Level,
+    cancel: &dyn Fn() -> bool,
+) -> Result<FeatureSet, AnalysisError> {
+    let frames = frame_count(y.len(), profile.hop_length());
+    let (matrices, tuning) = matrices(y, profile, level, cancel, &mut Unobserved)?;
+    let values = matrices.statistics();
+    debug_assert_eq!(values.len(), DIMS, "one value per column");
+    if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+        let column = FeatureSchema::librosa().names()[index].clone();
+        return Err(AnalysisError::NotFinite { column, value: values[index] });
+    }
+    Ok(FeatureSet { values, tuning, frames })
+}
+
+/// Analyses `y` as [`analyze`] does, by the same code, and keeps every matrix on the way.
+///
+/// # Errors
+/// As [`analyze`], except that values are not checked to be finite.
+pub fn analyze_stages(
+    y: Vec<f32>,
+    profile: &Profile,
+    level: Level,
+) -> Result<Stages, AnalysisError> {
+    let mut recorder = Recorder::new(frame_count(y.len(), profile.hop_length()));
+    let (matrices, tuning) = matrices(y, profile, level, &|| false, &mut recorder)?;
+    Ok(recorder.into_stages(matrices, tuning))
+}
+
+/// The order of work: one sweep over the spectra, then what needs the whole of it.
+fn matrices(
+    y: Vec<f32>,
+    profile: &Profile,
+    level: Level,
+    cancel: &dyn Fn() -> bool,
+    inspection: &mut impl Inspection,
+) -> Result<(Matrices, f64), AnalysisError> {
+    if y.is_empty() {
+        return Err(AnalysisError::Empty);
+    }
+    let tables = profile.tables();
+    let swept = sweep::sweep(&y, tables, level, cancel, inspection)?;
+    let tuning = swept.pitches.tuning();
+    let mfcc = swept.log_mel.mfcc(&tables.dct, swept.frames, level, inspection);
+    let plan = tables.octaves(tuning);
+    let min = 1 << plan.early_halvings;
+    if y.len() < min {
+        return Err(AnalysisError::TooShort { len: y.len(), min });
+    }
+    let chroma_cqt = chroma::chroma_cqt(y, plan, level, &|| !cancel(), inspection)?;
+    let matrices = Matrices {
+        mfcc,
+        chroma_cqt,
+        spectral_centroid: row(swept.spectral_centroid),
+        spectral_bandwidth: row(swept.spectral_bandwidth),
+        spectral_rolloff: row(swept.spectral_rolloff),
+        rmse: row(swept.rmse),
+        zcr: row(swept.zcr),
+    };
+    Ok((matrices, tuning.value()))
+}
+
+/// A feature of one value per frame as a matrix of one row.
+fn row<T: Clone>(values: Vec<T>) -> Array2<T> {
+    ndarray::Array1::from(values).insert_axis(ndarray::Axis(0))
+}

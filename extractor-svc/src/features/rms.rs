@@ -1,0 +1,9 @@
+//! `librosa.feature.rms`: root of the mean square of a frame of samples.
+
+use crate::simd::Level;
+use crate::spectrum::frame::Energy;
+
+/// The root mean square of one frame.
+pub(crate) fn rms(frame: &[f32], level: Level) -> f32 {
+    (level.run(Energy(frame)) / frame.len() as f32).sqrt()
+}

@@ -1,0 +1,60 @@
+//! Filter banks and transforms of a recipe, made once.
+
+use std::sync::OnceLock;
+
+use super::tuning::{TUNINGS, Tuning};
+use crate::spectrum::dct::Dct;
+use crate::spectrum::mel::MelFilters;
+use crate::spectrum::octaves::OctavePlan;
+use crate::spectrum::window::hann;
+
+/// Length of the frames of the spectral features, in samples.
+pub(crate) const N_FFT: usize = 2048;
+
+/// Mel bands.
+pub(crate) const N_MELS: usize = 128;
+
+/// Mel-frequency cepstral coefficients.
+pub(crate) const N_MFCC: usize = 20;
+
+/// Everything that depends on the recipe alone.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    /// Sample rate in Hz.
+    pub(crate) sample_rate: f64,
+    /// Samples from frame to frame.
+    pub(crate) hop_length: usize,
+    /// Periodic Hann window.
+    pub(crate) window: Vec<f32>,
+    /// Mel filter bank.
+    pub(crate) mel: MelFilters,
+    /// Cosine transform of the MFCCs.
+    pub(crate) dct: Dct,
+    /// Walks of the constant-Q transform, by tuning.
+    octaves: Vec<OnceLock<OctavePlan>>,
+}
+
+impl Tables {
+    /// The tables for `sample_rate` in Hz and `hop_length` in samples.
+    pub(crate) fn new(sample_rate: f64, hop_length: usize) -> Self {
+        Self {
+            sample_rate,
+            hop_length,
+            window: hann(N_FFT).map(|value| value as f32).collect(),
+            mel: MelFilters::new(sample_rate, N_FFT, N_MELS),
+            dct: Dct::new(N_MFCC, N_MELS),
+            octaves: (0..TUNINGS).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// The constant-Q transform's walk at a tuning.
+    pub(crate) fn octaves(&self, tuning: Tuning) -> &OctavePlan {
+        self.octaves[tuning.index()]
+            .get_or_init(|| OctavePlan::new(self.sample_rate, self.hop_length, tuning.value()))
+    }
+
+    /// Width of a bin of the spectral features, in Hz.
+    pub(crate) fn bin_hz(&self) -> f64 {
+        self.sample_rate / N_FFT as f64
+    }
+}

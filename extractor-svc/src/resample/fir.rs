@@ -1,0 +1,111 @@
+//! A FIR stage as a stream, and the in-place halving of a whole signal.
+
+use super::kaiser::{DB_PER_BIT, edge_filter};
+use super::overlap_save::{OverlapSave, Workspace};
+use crate::simd::Level;
+
+/// A running FIR stage. Blocks lie on a fixed grid, so the result does not depend on how the
+/// input is split.
+#[derive(Clone, Debug)]
+pub(super) struct Fir {
+    filter: OverlapSave,
+    workspace: Workspace,
+    /// Input from one margin before the next pair of blocks on.
+    pending: Vec<f32>,
+    received: usize,
+    emitted: usize,
+}
+
+impl Fir {
+    pub(super) fn new(up: usize, down: usize, taps: &[f64], level: Level) -> Self {
+        let filter = OverlapSave::new(up, down, taps, level);
+        let mut pending = Vec::with_capacity(filter.pair_input());
+        // The signal is zero before it starts.
+        pending.resize(filter.margin(), 0.0);
+        Self { workspace: filter.workspace(), filter, pending, received: 0, emitted: 0 }
+    }
+
+    /// Takes `samples` and appends the outputs that have become certain.
+    pub(super) fn push(&mut self, mut samples: &[f32], out: &mut Vec<f32>) {
+        self.received += samples.len();
+        while !samples.is_empty() {
+            let missing = self.filter.pair_input() - self.pending.len();
+            let (now, later) = samples.split_at(missing.min(samples.len()));
+            self.pending.extend_from_slice(now);
+            samples = later;
+            if self.pending.len() == self.filter.pair_input() {
+                self.emit_pair(self.filter.pair_output(), out);
+            }
+        }
+    }
+
+    /// Appends the outputs that reach past the end of the input.
+    pub(super) fn finish(&mut self, out: &mut Vec<f32>) {
+        let total = self.filter.output_len(self.received);
+        while self.emitted < total {
+            self.emit_pair(self.filter.pair_output().min(total - self.emitted), out);
+        }
+    }
+
+    fn emit_pair(&mut self, count: usize, out: &mut Vec<f32>) {
+        self.filter.filter_pair(&self.pending, &mut self.workspace);
+        let start = out.len();
+        out.resize(start + count, 0.0);
+        self.filter.write_pair(&self.workspace, &mut out[start..]);
+        self.emitted += count;
+        self.pending.drain(..self.filter.pair_step().min(self.pending.len()));
+    }
+}
+
+/// Work was stopped because its caller no longer wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopped;
+
+/// Halves the rate of whole signals in place, as `librosa.resample(y, orig_sr=2, target_sr=1,
+/// res_type="soxr_hq", scale=True)`: the energy, not the amplitude, is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Halver {
+    filter: OverlapSave,
+    workspace: Workspace,
+}
+
+impl Halver {
+    pub(crate) fn new(level: Level) -> Self {
+        let mut taps = edge_filter(1, 2.0, 21.0 * DB_PER_BIT);
+        taps.iter_mut().for_each(|tap| *tap *= std::f64::consts::SQRT_2);
+        let filter = OverlapSave::new(1, 2, &taps, level);
+        Self { workspace: filter.workspace(), filter }
+    }
+
+    /// Replaces `y` by `ceil(n / 2)` samples at half the rate. `proceed` is asked between
+    /// blocks; `false` stops the work and leaves `y` half done.
+    pub(crate) fn halve(
+        &mut self,
+        y: &mut Vec<f32>,
+        proceed: &dyn Fn() -> bool,
+    ) -> Result<(), Stopped> {
+        let (len, margin) = (y.len(), self.filter.margin());
+        let (mut read, mut written, total) = (0, 0, len.div_ceil(2));
+        let mut first = Vec::new();
+        while written < total {
+            if !proceed() {
+                return Err(Stopped);
+            }
+            // Reading stays ahead of writing: a pair's outputs end before the next pair's margin.
+            let input = if read == 0 {
+                first.resize(margin, 0.0);
+                first.extend_from_slice(&y[..len.min(self.filter.pair_input() - margin)]);
+                &first[..]
+            } else {
+                &y[read - margin..len.min(read - margin + self.filter.pair_input())]
+            };
+            self.filter.filter_pair(input, &mut self.workspace);
+            let count = self.filter.pair_output().min(total - written);
+            self.filter.write_pair(&self.workspace, &mut y[written..written + count]);
+            written += count;
+            read += self.filter.pair_step();
+        }
+        y.truncate(total);
+        Ok(())
+    }
+}

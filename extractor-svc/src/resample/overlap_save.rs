@@ -1,0 +1,255 @@
+//! A zero-phase FIR filter with rate change, block by block in the frequency domain.
+//!
+//! The signal is cut into blocks on a fixed grid; two neighbouring blocks share one complex
+//! transform. Zero-stuffing repeats the block's spectrum, decimation folds it, so that the forward
+//! transform has the input's length and the inverse transform the output's.
+
+use std::mem;
+
+use crate::fft::{Complex32, PowerOfTwo, Transform, forward_f64};
+use crate::peak::Peak;
+use crate::simd::{Kernel, Level};
+
+/// Points of a block; 8192 to 32,768 cost the same per sample, 4096 costs a fifth more.
+const BLOCK: usize = 8192;
+
+/// Length of the aligned chunks that are searched for silence. Shorter than half of every filter.
+const CHUNK: usize = 16;
+
+/// The filter, ready to run.
+#[derive(Clone, Debug)]
+pub(crate) struct OverlapSave {
+    up: usize,
+    down: usize,
+    /// Taps on each side of the centre, on the fine grid.
+    half: usize,
+    /// Input samples before and after those that a block's outputs stand for.
+    margin: usize,
+    /// Input samples from one block to the next.
+    step: usize,
+    forward: Transform,
+    inverse: Transform,
+    /// Real, even frequency response on the fine grid, divided by its length.
+    response: Vec<f32>,
+    level: Level,
+}
+
+/// Buffers of [`OverlapSave`].
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    /// Two neighbouring blocks of input, one after the other.
+    blocks: Vec<f32>,
+    spectrum: Vec<Complex32>,
+    folded: Vec<Complex32>,
+    scratch: Vec<Complex32>,
+    scales: [Option<PowerOfTwo>; 2],
+}
+
+impl OverlapSave {
+    /// A filter of `taps` (odd, symmetric) on the grid `up` times finer than the input, keeping
+    /// every `down`-th value of the result.
+    pub(crate) fn new(up: usize, down: usize, taps: &[f64], level: Level) -> Self {
+        let half = taps.len() / 2;
+        let input = if down.is_power_of_two() { BLOCK } else { BLOCK / 2 * down };
+        let fine = input * up;
+        let margin = half.div_ceil(up).next_multiple_of(down);
+        let step = (input - 2 * margin) / down * down;
+        let response = forward_f64((0..fine).map(|i| {
+            // Centred on index 0, so that the response is real.
+            let offset =
+                if i <= fine / 2 { half.checked_add(i) } else { (half + i).checked_sub(fine) };
+            offset.and_then(|i| taps.get(i)).copied().unwrap_or(0.0) / fine as f64
+        }));
+        Self {
+            up,
+            down,
+            half,
+            margin,
+            step,
+            forward: Transform::forward(input),
+            inverse: Transform::inverse(fine / down),
+            response: response.iter().map(|bin| bin.re as f32).collect(),
+            level,
+        }
+    }
+
+    /// Buffers for this filter.
+    pub(crate) fn workspace(&self) -> Workspace {
+        let zero = Complex32::default();
+        let scratch = self.forward.scratch_len().max(self.inverse.scratch_len());
+        Workspace {
+            blocks: vec![0.0; 2 * self.forward.len()],
+            spectrum: vec![zero; self.forward.len()],
+            folded: vec![zero; self.inverse.len()],
+            scratch: vec![zero; scratch],
+            scales: [None; 2],
+        }
+    }
+
+    /// Length of the whole output for `len` input samples; the tail after the end is kept.
+    pub(crate) fn output_len(&self, len: usize) -> usize {
+        if len == 0 { 0 } else { (self.up * (len - 1) + self.half) / self.down + 1 }
+    }
+
+    /// Input samples that a pair of blocks advances by.
+    pub(crate) fn pair_step(&self) -> usize {
+        2 * self.step
+    }
+
+    /// Input samples that a pair of blocks reads, from [`OverlapSave::margin`] before its first.
+    pub(crate) fn pair_input(&self) -> usize {
+        self.step + self.forward.len()
+    }
+
+    /// Input samples read before and after a block's own.
+    pub(crate) fn margin(&self) -> usize {
+        self.margin
+    }
+
+    /// Outputs of one pair of blocks.
+    pub(crate) fn pair_output(&self) -> usize {
+        2 * self.step * self.up / self.down
+    }
+
+    /// Filters one pair of blocks. `input` starts [`OverlapSave::margin`] before the pair and holds
+    /// up to [`OverlapSave::pair_input`] samples; what is missing is zero.
+    pub(crate) fn filter_pair(&self, input: &[f32], workspace: &mut Workspace) {
+        let len = self.forward.len();
+        let (first, second) = workspace.blocks.split_at_mut(len);
+        copy_zero_padded(input, first);
+        copy_zero_padded(input.get(self.step..).unwrap_or_default(), second);
+        let peaks = [&*first, &*second].map(|block| self.level.run(Peak(block)));
+        workspace.scales = peaks.map(|peak| (peak > 0.0).then(|| PowerOfTwo::equalising(peak)));
+        if workspace.scales == [None; 2] {
+            return;
+        }
+        let [a, b] = workspace.scales.map(|scale| scale.map_or(0.0, |scale| scale.down));
+        let mut spectrum = mem::take(&mut workspace.spectrum);
+        self.level.run(Interleave { blocks: [first, second], scales: [a, b], into: &mut spectrum });
+        self.forward.process(&mut spectrum, &mut workspace.scratch);
+        self.multiply_and_fold(&spectrum, &mut workspace.folded);
+        workspace.spectrum = spectrum;
+        self.inverse.process(&mut workspace.folded, &mut workspace.scratch);
+    }
+
+    /// Writes the outputs of the pair filtered last, up to the length of `out`.
+    pub(crate) fn write_pair(&self, workspace: &Workspace, out: &mut [f32]) {
+        let per_block = self.pair_output() / 2;
+        let first = self.margin * self.up / self.down;
+        for (index, out) in out.chunks_mut(per_block).enumerate().take(2) {
+            let Some(scale) = workspace.scales[index] else {
+                out.fill(0.0);
+                continue;
+            };
+            let folded = &workspace.folded[first..first + out.len()];
+            let gain = scale.up;
+            if index == 0 {
+                out.iter_mut().zip(folded).for_each(|(out, value)| *out = value.re * gain);
+            } else {
+                out.iter_mut().zip(folded).for_each(|(out, value)| *out = value.im * gain);
+            }
+            let block = &workspace.blocks[index * self.forward.len()..][..self.forward.len()];
+            self.blank_silence(block, out);
+        }
+    }
+
+    /// Zeroes outputs whose filter saw nothing but zeros: the transform leaves its rounding there,
+    /// and features without a scale of their own would take that for sound.
+    fn blank_silence(&self, block: &[f32], out: &mut [f32]) {
+        if !block.chunks(CHUNK).any(|chunk| chunk.iter().all(is_zero)) {
+            return;
+        }
+        let mut start = 0;
+        while start < block.len() {
+            let run = block[start..].iter().take_while(|x| is_zero(x)).count();
+            if run > 0 {
+                self.blank_run(start, start + run, block.len(), out);
+            }
+            start += run;
+            start += block[start..].iter().take_while(|x| !is_zero(x)).count();
+        }
+    }
+
+    /// Zeroes the outputs whose support lies in the zero run `start..end` of a block.
+    fn blank_run(&self, start: usize, end: usize, block_len: usize, out: &mut [f32]) {
+        // Support of the output centred at fine index c: c - half ..= c + half.
+        let fine_first = if start == 0 { 0 } else { (start - 1) * self.up + 1 + self.half };
+        let fine_end = if end == block_len {
+            block_len * self.up
+        } else {
+            (end * self.up).saturating_sub(self.half)
+        };
+        let first_output = self.margin * self.up / self.down;
+        let from = fine_first.div_ceil(self.down).saturating_sub(first_output);
+        let to = fine_end.div_ceil(self.down).saturating_sub(first_output).min(out.len());
+        if from < to {
+            out[from..to].fill(0.0);
+        }
+    }
+
+    /// `folded[j] = Σ response[k] spectrum[k mod input]` over all `k ≡ j` modulo the output length.
+    fn multiply_and_fold(&self, spectrum: &[Complex32], folded: &mut [Complex32]) {
+        folded.fill(Complex32::default());
+        let (mut k, input, output) = (0, spectrum.len(), folded.len());
+        while k < self.response.len() {
+            let (i, j) = (k % input, k % output);
+            let run = (input - i).min(output - j);
+            self.level.run(MultiplyAdd {
+                response: &self.response[k..k + run],
+                spectrum: &spectrum[i..i + run],
+                into: &mut folded[j..j + run],
+            });
+            k += run;
+        }
+    }
+}
+
+/// Whether a sample is exactly zero, of either sign.
+fn is_zero(sample: &f32) -> bool {
+    sample.to_bits() << 1 == 0
+}
+
+fn copy_zero_padded(from: &[f32], into: &mut [f32]) {
+    let len = from.len().min(into.len());
+    into[..len].copy_from_slice(&from[..len]);
+    into[len..].fill(0.0);
+}
+
+/// Two scaled blocks as real and imaginary parts.
+struct Interleave<'a> {
+    blocks: [&'a [f32]; 2],
+    scales: [f32; 2],
+    into: &'a mut [Complex32],
+}
+
+impl Kernel for Interleave<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let [a, b] = self.scales;
+        let blocks = self.blocks[0].iter().zip(self.blocks[1]);
+        for (into, (&x, &y)) in self.into.iter_mut().zip(blocks) {
+            *into = Complex32::new(x * a, y * b);
+        }
+    }
+}
+
+/// `into += response * spectrum`.
+struct MultiplyAdd<'a> {
+    response: &'a [f32],
+    spectrum: &'a [Complex32],
+    into: &'a mut [Complex32],
+}
+
+impl Kernel for MultiplyAdd<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for ((into, &h), x) in self.into.iter_mut().zip(self.response).zip(self.spectrum) {
+            into.re += h * x.re;
+            into.im += h * x.im;
+        }
+    }
+}

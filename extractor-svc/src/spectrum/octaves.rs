@@ -1,0 +1,144 @@
+//! How `librosa.cqt` walks down the octaves: which signal, hop and filters serve each of them.
+
+use super::wavelet::{WaveletBasis, frame_length};
+
+/// Bins per octave of `librosa.feature.chroma_cqt`.
+pub(crate) const BINS_PER_OCTAVE: usize = 36;
+
+/// Octaves of `librosa.feature.chroma_cqt`.
+pub(crate) const OCTAVES: usize = 7;
+
+/// Equivalent noise bandwidth of a Hann window, in bins: `librosa.filters.window_bandwidth`.
+const HANN_BANDWIDTH: f64 = 1.500_183_105_468_75;
+
+/// C1 in Hz, 45 semitones below A440.
+fn lowest_frequency(tuning: f64) -> f64 {
+    440.0 * 2.0_f64.powf(-45.0 / 12.0) * 2.0_f64.powf(tuning / BINS_PER_OCTAVE as f64)
+}
+
+/// Cycles in a filter: the inverse of the relative bandwidth.
+fn quality() -> f64 {
+    let step = 2.0_f64.powf(2.0 / BINS_PER_OCTAVE as f64);
+    (step + 1.0) / (step - 1.0)
+}
+
+/// Frequency, in Hz, up to which the highest filter reaches.
+pub(crate) fn filter_cutoff(tuning: f64) -> f64 {
+    let top = (OCTAVES * BINS_PER_OCTAVE - 1) as f64 / BINS_PER_OCTAVE as f64;
+    lowest_frequency(tuning) * 2.0_f64.powf(top) * (1.0 + 0.5 * HANN_BANDWIDTH / quality())
+}
+
+/// The walk for one sample rate, hop and tuning.
+#[derive(Clone, Debug)]
+pub(crate) struct OctavePlan {
+    /// The signal is first brought to its `2^early_halvings`-th rate.
+    pub(crate) early_halvings: u32,
+    /// Octaves from the highest down.
+    pub(crate) octaves: Vec<Octave>,
+    /// Filters that octaves share.
+    pub(crate) bases: Vec<WaveletBasis>,
+}
+
+/// One octave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Octave {
+    /// Samples from frame to frame at this octave's rate.
+    pub(crate) hop_length: usize,
+    /// Index into [`OctavePlan::bases`].
+    pub(crate) basis: usize,
+    /// Whether the signal is halved before the next octave.
+    pub(crate) halve: bool,
+}
+
+impl OctavePlan {
+    /// The walk at `sample_rate` Hz; `tuning` in fractions of a bin.
+    pub(crate) fn new(sample_rate: f64, hop_length: usize, tuning: f64) -> Self {
+        let early_halvings = early_halvings(sample_rate, hop_length, tuning);
+        let sample_rate = sample_rate / 2.0_f64.powi(early_halvings.cast_signed());
+        let octaves = octaves(hop_length >> early_halvings);
+        let (quality, lowest) = (quality(), lowest_frequency(tuning));
+        let frequency = |bin: usize| {
+            let octave = 2.0_f64.powi((OCTAVES - 1) as i32);
+            octave * 2.0_f64.powf(bin as f64 / BINS_PER_OCTAVE as f64) * lowest / sample_rate
+        };
+        let top: Vec<f64> = (0..BINS_PER_OCTAVE).map(frequency).collect();
+        let count = octaves.last().map_or(0, |octave| octave.basis + 1);
+        // Octaves whose signal was halved along with their frequencies have the same filters.
+        // librosa weights a filter by the root of the rate lost in halving, and the response by
+        // the inverse root of the filter's length at the full rate; where both halve they cancel.
+        let bases = (0..count).map(|basis| {
+            let below = 2.0_f64.powi(basis as i32);
+            let frequencies: Vec<f64> = top.iter().map(|frequency| frequency / below).collect();
+            let gain = |bin: usize| (frequencies[bin] / quality).sqrt();
+            WaveletBasis::new(&frequencies, quality, gain)
+        });
+        Self { early_halvings, octaves, bases: bases.collect() }
+    }
+}
+
+/// Length of the longest frames that the walk needs.
+pub(crate) fn longest_frame(sample_rate: f64, hop_length: usize, tuning: f64) -> usize {
+    let early = early_halvings(sample_rate, hop_length, tuning);
+    let halvings = octaves(hop_length >> early).iter().filter(|octave| octave.halve).count();
+    let rate = sample_rate / 2.0_f64.powi(early.cast_signed() + halvings as i32);
+    frame_length(quality() * rate / lowest_frequency(tuning))
+}
+
+/// `librosa.core.constantq.__early_downsample_count`.
+fn early_halvings(sample_rate: f64, hop_length: usize, tuning: f64) -> u32 {
+    let room = (sample_rate / 2.0 / filter_cutoff(tuning)).log2().ceil() - 2.0;
+    let spare = (hop_length.trailing_zeros() + 1).saturating_sub(OCTAVES as u32);
+    spare.min(room.max(0.0) as u32)
+}
+
+/// Halves while the hop allows it; an odd hop keeps the rate, and filters grow instead.
+fn octaves(mut hop_length: usize) -> Vec<Octave> {
+    let mut basis = 0;
+    (0..OCTAVES)
+        .map(|index| {
+            let halve = hop_length.is_multiple_of(2) && index + 1 < OCTAVES;
+            let octave = Octave { hop_length, basis, halve };
+            if halve {
+                hop_length /= 2;
+            } else {
+                basis += 1;
+            }
+            octave
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_walk_shares_one_basis() {
+        let plan = OctavePlan::new(22050.0, 512, 0.0);
+        assert_eq!(plan.early_halvings, 0);
+        assert_eq!(plan.bases.len(), 1);
+        assert_eq!(plan.bases[0].n_fft, 1024);
+        // librosa's basis has 596 values, in each octave.
+        assert_eq!(plan.bases[0].filters.iter().map(Vec::len).sum::<usize>(), 596);
+        let hops: Vec<usize> = plan.octaves.iter().map(|octave| octave.hop_length).collect();
+        assert_eq!(hops, [512, 256, 128, 64, 32, 16, 8]);
+    }
+
+    #[test]
+    fn early_halving_is_librosas() {
+        for (sample_rate, hop_length, expected) in
+            [(44100.0, 512, 1), (48000.0, 512, 1), (96000.0, 1024, 2), (44100.0, 441, 0)]
+        {
+            assert_eq!(early_halvings(sample_rate, hop_length, 0.0), expected, "{sample_rate}");
+        }
+    }
+
+    #[test]
+    fn odd_hop_lengthens_the_filters() {
+        let plan = OctavePlan::new(22050.0, 441, 0.0);
+        let lengths: Vec<usize> = plan.bases.iter().map(|basis| basis.n_fft).collect();
+        assert_eq!(lengths, [1024, 2048, 4096, 8192, 16384, 32768, 65536]);
+        assert_eq!(longest_frame(22050.0, 441, 0.0), 65536);
+        assert_eq!(longest_frame(22050.0, 512, 0.0), 1024);
+    }
+}
