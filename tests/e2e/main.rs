@@ -4,6 +4,7 @@
 //! it, and numerical parity per stage in the extractor's own tests.
 
 mod command_line;
+mod demo;
 mod extract;
 mod extract_refusals;
 mod health;

@@ -1,7 +1,7 @@
 //! Builds both services with the cargo that built the caller, and finds the executables.
 //!
-//! The profile and the target directory are the caller's own, so a test run in `debug` drives
-//! `debug` services and nothing is compiled twice.
+//! Profile, target directory and, for tests, the set of packages are the caller's own: a test run in
+//! `debug` drives `debug` services, and what `cargo test --workspace` compiled is not compiled again.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -38,13 +38,19 @@ pub fn project_root() -> &'static Path {
 /// # Errors
 /// When cargo does not run, or a service does not compile (cargo's report goes to stderr).
 pub fn build() -> Result<Binaries> {
-    let (target_dir, profile) = target_and_profile(&std::env::current_exe()?)?;
+    let caller = Caller::of(&std::env::current_exe()?)?;
+    // Other packages in the set mean other features of what they share, and a second compilation.
+    let targets: &[&str] = if caller.is_test {
+        &["--workspace", "--bins", "--tests"]
+    } else {
+        &["--package", EXTRACTOR, "--package", INDEX, "--bins"]
+    };
     let mut cargo = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--message-format=json-render-diagnostics"])
-        .args(["--package", EXTRACTOR, "--package", INDEX, "--bins"])
-        .args(["--profile", &profile])
+        .args(targets)
+        .args(["--profile", &caller.profile])
         .arg("--target-dir")
-        .arg(&target_dir)
+        .arg(&caller.target_dir)
         .arg("--manifest-path")
         .arg(project_root().join("Cargo.toml"))
         .stdin(Stdio::null())
@@ -55,6 +61,10 @@ pub fn build() -> Result<Binaries> {
     let (mut extractor, mut index) = (None, None);
     for line in BufReader::new(messages).lines() {
         let message: Value = serde_json::from_str(&line?).context("cargo speaks JSON lines")?;
+        // A service's unit tests are an executable of its name too.
+        if message["profile"]["test"] == true {
+            continue;
+        }
         let Some(executable) = message["executable"].as_str().map(PathBuf::from) else { continue };
         match message["target"]["name"].as_str() {
             Some(EXTRACTOR) => extractor = Some(executable),
@@ -69,16 +79,28 @@ pub fn build() -> Result<Binaries> {
     }
 }
 
-/// Target directory and profile of an executable in `<target>/<profile>/` or its `deps/`.
-fn target_and_profile(executable: &Path) -> Result<(PathBuf, String)> {
-    let mut folder = executable.parent().context("an executable lies in a folder")?;
-    if folder.ends_with("deps") {
-        folder = folder.parent().context("deps/ lies in a profile's folder")?;
+/// What an executable's path says about the cargo run that made it.
+#[derive(Debug, PartialEq, Eq)]
+struct Caller {
+    target_dir: PathBuf,
+    profile: String,
+    is_test: bool,
+}
+
+impl Caller {
+    /// Reads `<target>/<profile>/demo` or, for a test, `<target>/<profile>/deps/e2e-0123`.
+    fn of(executable: &Path) -> Result<Self> {
+        let mut folder = executable.parent().context("an executable lies in a folder")?;
+        let is_test = folder.ends_with("deps");
+        if is_test {
+            folder = folder.parent().context("deps/ lies in a profile's folder")?;
+        }
+        let name = folder.file_name().and_then(|name| name.to_str()).context("a profile's name")?;
+        let target_dir = folder.parent().context("a profile's folder lies in the target's")?;
+        // The `dev` profile's folder is the one that is not called like its profile.
+        let profile = if name == "debug" { "dev" } else { name }.to_owned();
+        Ok(Self { target_dir: target_dir.to_owned(), profile, is_test })
     }
-    let name = folder.file_name().and_then(|name| name.to_str()).context("a profile has a name")?;
-    let target = folder.parent().context("a profile's folder lies in the target directory")?;
-    // The `dev` profile's folder is the one that is not called like its profile.
-    Ok((target.to_owned(), if name == "debug" { "dev" } else { name }.to_owned()))
 }
 
 #[cfg(test)]
@@ -86,15 +108,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn profile_is_read_from_the_path() {
-        let check = |path: &str, target: &str, profile: &str| {
-            assert_eq!(
-                target_and_profile(Path::new(path)).expect("well formed"),
-                (PathBuf::from(target), profile.to_owned())
-            );
+    fn the_path_tells_target_profile_and_kind() {
+        let check = |path: &str, target: &str, profile: &str, is_test| {
+            let (target_dir, profile) = (PathBuf::from(target), profile.to_owned());
+            let caller = Caller::of(Path::new(path)).expect("well formed");
+            assert_eq!(caller, Caller { target_dir, profile, is_test });
         };
-        check("/p/target/debug/deps/e2e-0123", "/p/target", "dev");
-        check("/p/target/release/demo", "/p/target", "release");
-        check("/p/target/profiling/deps/e2e-0123", "/p/target", "profiling");
+        check("/p/target/debug/deps/e2e-0123", "/p/target", "dev", true);
+        check("/p/target/release/demo", "/p/target", "release", false);
+        check("/p/target/profiling/deps/e2e-0123", "/p/target", "profiling", true);
     }
 }

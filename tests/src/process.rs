@@ -32,11 +32,22 @@ pub enum Signal {
 }
 
 impl Signal {
-    fn name(self) -> &'static str {
-        match self {
+    /// Sends the signal to a process, by the shell's own `kill`: the standard library knows SIGKILL
+    /// only, and a crate for it would change the features of dependencies the services share.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn send(self, process: u32) -> Result<()> {
+        let name = match self {
             Self::Term => "TERM",
             Self::Int => "INT",
-        }
+        };
+        let status = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &process.to_string()])
+            .status()
+            .context("cannot run sh")?;
+        ensure!(status.success(), "cannot send SIG{name} to process {process}");
+        Ok(())
     }
 }
 
@@ -105,14 +116,7 @@ impl Server {
     /// # Errors
     /// When the process is gone.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        // The shell's own `kill`: the standard library knows SIGKILL only, and a crate for it would
-        // change the features of dependencies that the services share.
-        let status = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", signal.name(), &self.child.id().to_string()])
-            .status()
-            .context("cannot run sh")?;
-        ensure!(status.success(), "cannot send {signal:?} to the server");
-        Ok(())
+        signal.send(self.child.id())
     }
 
     /// Asks the server to end (SIGTERM) and waits until it has.

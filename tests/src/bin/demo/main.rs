@@ -17,11 +17,11 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use e2e::binaries;
+use e2e::binaries::{self, Binaries};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Shows Soundalike at work: real services, real audio, nearest neighbours.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "cargo demo", max_term_width = 100)]
 struct Options {
     /// Folder of your own music; without it, songs are synthesised.
@@ -38,6 +38,12 @@ struct Options {
     /// Most files of your own folder that are used.
     #[arg(long, default_value_t = 2000, value_name = "N")]
     max_files: usize,
+    /// A compiled extractor-svc to use; without it, both services are compiled.
+    #[arg(long, requires = "index_svc", value_name = "FILE")]
+    extractor_svc: Option<PathBuf>,
+    /// A compiled index-svc to use.
+    #[arg(long, requires = "extractor_svc", value_name = "FILE")]
+    index_svc: Option<PathBuf>,
 }
 
 /// Exit code of a run that a signal ended, as shells report SIGINT.
@@ -56,29 +62,39 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<ExitCode> {
+    // Before any signal handler: Ctrl-C ends cargo and the demo alike, and nothing else exists yet.
+    let binaries = compiled(options)?;
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let told = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
+        let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+        // Dropping the story kills its servers.
+        tokio::select! {
+            told = story::tell(options, &binaries, folder.path()) => told.map(Some),
+            _ = interrupt.recv() => Ok(None),
+            _ = terminate.recv() => Ok(None),
+        }
+    });
+    // A batch command or a file that is being written ends before its folder goes.
+    drop(runtime);
+    folder.close().context("cannot remove the temporary folder")?;
+    if told?.is_none() {
+        println!("\nInterrupted; servers are stopped, temporary files removed.");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    println!("\nBoth services drained and ended with code 0; temporary files are removed.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compiled(options: &Options) -> Result<Binaries> {
+    if let (Some(extractor), Some(index)) = (&options.extractor_svc, &options.index_svc) {
+        println!("[1/5] Using the binaries you named.");
+        return Ok(Binaries { extractor: extractor.clone(), index: index.clone() });
+    }
     println!("[1/5] Compiling extractor-svc and index-svc (minutes the first time) ...");
     let started = Instant::now();
-    // Before any signal handler: Ctrl-C ends cargo and the demo alike, and nothing else exists yet.
     let binaries = binaries::build()?;
     println!("      ready after {}", report::seconds(started.elapsed()));
-
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime
-        .block_on(async {
-            let mut interrupt =
-                signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
-            let mut terminate =
-                signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
-            // Dropping the story kills its servers and removes its folder.
-            tokio::select! {
-                told = story::tell(options, &binaries) => told.map(|()| ExitCode::SUCCESS),
-                _ = interrupt.recv() => Ok(ExitCode::from(INTERRUPTED)),
-                _ = terminate.recv() => Ok(ExitCode::from(INTERRUPTED)),
-            }
-        })
-        .inspect(|code| {
-            if *code != ExitCode::SUCCESS {
-                println!("\nInterrupted; servers stopped, temporary files removed.");
-            }
-        })
+    Ok(binaries)
 }

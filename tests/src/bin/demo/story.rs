@@ -3,8 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{IsTerminal as _, Write as _},
-    path::Path,
-    process::Stdio,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -12,10 +11,11 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::{
     binaries::Binaries,
     calls::{CHUNK_BYTES, extract, full_view, query, top},
+    library::run,
     process::Server,
 };
 use proto::v1::FeatureVector;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tonic::{Status, transport::Channel};
 
 use crate::{
@@ -30,10 +30,9 @@ const STREAMS_PER_CORE: usize = 2;
 /// Neighbours asked for.
 const K: i32 = 3;
 
-/// Runs the whole demo; dropping the future stops the servers and removes the files.
-pub(crate) async fn tell(options: &Options, binaries: &Binaries) -> Result<()> {
-    let folder = tempfile::tempdir().context("no temporary folder")?;
-    let songs = gather(options, folder.path()).await?;
+/// Runs the whole demo in `folder`; dropping the future stops the servers.
+pub(crate) async fn tell(options: &Options, binaries: &Binaries, folder: &Path) -> Result<()> {
+    let songs = gather(options, folder).await?;
 
     println!("[3/5] Streaming them to extractor-svc ...");
     let extractor = Server::start::<&str>(&binaries.extractor, &[])?;
@@ -44,7 +43,7 @@ pub(crate) async fn tell(options: &Options, binaries: &Binaries) -> Result<()> {
     ensure!(!asked.is_empty(), "none of the held-out songs could be read");
 
     println!("[4/5] Building the index of {} songs ...", indexed.len());
-    let index_folder = build_index(binaries, folder.path(), &indexed).await?;
+    let index_folder = build_index(binaries, folder, &indexed).await?;
     let args = [OsStr::new("--index"), index_folder.as_os_str()];
     let index = Server::start(&binaries.index, &args)?;
     println!("      index-svc is listening on {}", index.address());
@@ -57,7 +56,6 @@ pub(crate) async fn tell(options: &Options, binaries: &Binaries) -> Result<()> {
         let status = server.terminate()?;
         ensure!(status.success(), "{name} ended with {status}:\n{}", server.log());
     }
-    println!("\nBoth services drained and ended with code 0; temporary files are removed.");
     Ok(())
 }
 
@@ -65,17 +63,17 @@ async fn gather(options: &Options, folder: &Path) -> Result<Vec<Song>> {
     let started = Instant::now();
     let songs = if let Some(music) = &options.music {
         println!("[2/5] Looking for music in {} ...", music.display());
-        library::own(music, options.max_files)?
+        let (music, max_files) = (music.clone(), options.max_files);
+        spawn_blocking(move || library::own(&music, max_files)).await??
     } else {
         let count = crate::songs::STYLES.len();
         println!(
             "[2/5] Synthesising {count} styles x {} songs of {} s (your own: cargo demo -- ~/Music) ...",
             options.songs, options.seconds
         );
-        library::synthesise(folder, options)?
+        let (folder, options) = (folder.to_owned(), options.clone());
+        spawn_blocking(move || library::synthesise(&folder, &options)).await??
     };
-    // Lets a signal that came meanwhile be seen.
-    tokio::task::yield_now().await;
     println!("      {} songs after {}", songs.len(), report::seconds(started.elapsed()));
     Ok(songs)
 }
@@ -83,10 +81,12 @@ async fn gather(options: &Options, folder: &Path) -> Result<Vec<Song>> {
 /// One song through the wire: its vector, or the refusal, and the time it took.
 async fn extract_one(channel: Channel, song: Song) -> (Song, Duration, Result<FeatureVector>) {
     let started = Instant::now();
-    let vector = match tokio::fs::read(&song.path).await {
-        Ok(audio) => extract(&channel, full_view(), &audio, CHUNK_BYTES).await.map_err(readable),
-        Err(error) => Err(error.into()),
+    let vector = async {
+        let path = song.path.clone();
+        let audio = spawn_blocking(|| std::fs::read(path)).await??;
+        extract(&channel, full_view(), &audio, CHUNK_BYTES).await.map_err(readable)
     };
+    let vector = vector.await;
     (song, started.elapsed(), vector)
 }
 
@@ -142,7 +142,7 @@ async fn build_index(
     binaries: &Binaries,
     folder: &Path,
     songs: &[(Song, FeatureVector)],
-) -> Result<std::path::PathBuf> {
+) -> Result<PathBuf> {
     let started = Instant::now();
     let (table, index) = (folder.join("library.csv"), folder.join("index"));
     let (_, first) = songs.first().context("no song could be read")?;
@@ -156,18 +156,23 @@ async fn build_index(
     }
     writer.flush()?;
 
-    let output = tokio::process::Command::new(&binaries.index)
-        .arg("build")
-        .args([OsStr::new("--input"), table.as_os_str()])
-        .args([OsStr::new("--output"), index.as_os_str()])
-        .args(["--profile", &first.profile_id])
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("cannot run index-svc build")?;
-    let log = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "index-svc build: {}\n{log}", output.status);
+    let (binary, output, profile) =
+        (binaries.index.clone(), index.clone(), first.profile_id.clone());
+    spawn_blocking(move || {
+        run(
+            &binary,
+            &[
+                OsStr::new("build"),
+                OsStr::new("--input"),
+                table.as_os_str(),
+                OsStr::new("--output"),
+                output.as_os_str(),
+                OsStr::new("--profile"),
+                OsStr::new(&profile),
+            ],
+        )
+    })
+    .await??;
     println!("      built after {}", report::seconds(started.elapsed()));
     Ok(index)
 }
