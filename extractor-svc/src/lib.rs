@@ -1,10 +1,33 @@
-//! extractor-svc.
+//! Audio in, librosa's feature vector out: 74 numbers for each recording, equal to librosa 0.11.
+//!
+//! # Layout
+//! - [`pipeline`]: the story, bytes to vector in one line per stage
+//! - [`decode`], [`mono`], [`window`]: encoded bytes to the analysed mono samples
+//! - [`resample`], [`features`], [`stats`]: samples to the vector, as a [`profile`] says
+//! - [`batch`], [`table`]: files and folders to feature tables
+//! - [`service`], [`upload`], [`wire`], [`status`]: the gRPC edge
+//! - [`cli`], [`config`], [`commands`]: what is typed, what is valid, what is wired together
 
+pub mod batch;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod decode;
+pub mod error;
 pub mod features;
 mod fft;
+pub mod limits;
+pub mod mono;
 mod peak;
+pub mod pipeline;
 pub mod profile;
 pub mod resample;
+pub mod service;
 pub mod simd;
 mod spectrum;
 pub mod stats;
+pub mod status;
+pub mod table;
+pub mod upload;
+pub mod window;
+pub mod wire;

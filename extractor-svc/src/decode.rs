@@ -1,0 +1,301 @@
+//! Encoded bytes to mono f32 at the source's rate, as `librosa.load(sr=None)` gives them.
+//!
+//! Container and codec are found from the bytes. Samples come in blocks; neither the decoded audio
+//! nor its channels are ever held as a whole, and nothing is allocated from what a header claims.
+//!
+//! Nomenclature: a *frame* is one sample per channel; a *block* is some frames mixed to mono; a
+//! *view* is the part of a source that a container's reader sees. This is the only place that knows
+//! symphonia. Three readers lie behind the one [`Decoder`]: PCM, MPEG audio, and packets of
+//! everything that symphonia reads without help.
+
+mod codec_name;
+mod flac;
+mod mp4;
+mod mpeg;
+mod packets;
+mod pcm;
+mod planes;
+mod riff;
+mod sniff;
+mod source;
+mod vorbis;
+mod warning;
+mod windowed;
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use self::source::{EncodedAudio, PcmLayout, PcmSample};
+pub use self::warning::{Warning, WarningCode};
+pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
+
+use self::mpeg::MpegReader;
+use self::packets::PacketReader;
+use self::pcm::PcmReader;
+use crate::error::ExtractError;
+use crate::limits::{CHANNEL_CEILING, Limits};
+
+/// Decodes one source to blocks of mono samples.
+pub struct Decoder {
+    reader: Reader,
+    container: &'static str,
+    sample_rate: u32,
+    channels: usize,
+    /// The first block, decoded while opening: only then rate and channels are certain.
+    first: Option<Vec<f32>>,
+    frames: u64,
+    max_frames: u64,
+    limits: Limits,
+    warnings: Vec<Warning>,
+    /// Set once the reader must not be used again.
+    failed: Option<ExtractError>,
+}
+
+enum Reader {
+    Pcm { reader: PcmReader, codec: &'static str, spec: (u32, usize) },
+    Mpeg(MpegReader),
+    Packets(PacketReader),
+}
+
+impl Decoder {
+    /// Finds container and codec, checks them against the limits and decodes the first block.
+    ///
+    /// Reads as little as is needed; of a growing source it waits for that much.
+    ///
+    /// # Errors
+    /// If the bytes are no audio, are of an unsupported codec, hold no sample, or are outside the
+    /// limits; or if the source itself fails.
+    pub fn open(audio: EncodedAudio, limits: &Limits) -> Result<Self, ExtractError> {
+        if audio.source.byte_len().is_some_and(|len| len > limits.max_stream_bytes) {
+            return Err(ExtractError::StreamTooLarge { limit: limits.max_stream_bytes });
+        }
+        let (container, reader) = guarded(|| sniff::open(audio, limits))?;
+        let mut decoder = Self {
+            reader,
+            container,
+            sample_rate: 0,
+            channels: 0,
+            first: None,
+            frames: 0,
+            max_frames: u64::MAX,
+            limits: limits.clone(),
+            warnings: Vec::new(),
+            failed: None,
+        };
+        // What a header states is checked before a block of that shape is made.
+        if let Some((sample_rate, channels)) = decoder.reader.spec() {
+            check_spec(sample_rate, channels, limits)?;
+        }
+        let mut block = Vec::new();
+        let found = decoder.read_block(&mut block)?;
+        let Some((sample_rate, channels)) = decoder.reader.spec() else {
+            return Err(decoder.reader.no_audio());
+        };
+        check_spec(sample_rate, channels, limits)?;
+        if !found {
+            return Err(decoder.reader.no_audio());
+        }
+        (decoder.sample_rate, decoder.channels) = (sample_rate, channels);
+        decoder.max_frames = (limits.max_audio.as_secs_f64() * f64::from(sample_rate)) as u64;
+        decoder.first = Some(block);
+        Ok(decoder)
+    }
+
+    /// Frames per second of the source.
+    pub fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    /// Channels of the source, before mixing.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Container and codec, for example `flac/flac` or `mp4/aac`.
+    pub fn source_codec(&self) -> String {
+        format!("{}/{}", self.container, self.reader.codec())
+    }
+
+    /// Replaces the contents of `out` by the next block, a mono sample per frame. `false` at the
+    /// end, and then `out` is empty.
+    ///
+    /// # Errors
+    /// If the source fails, the decoder panics, or the audio is longer than the limit. The same
+    /// error is returned by every later call.
+    pub fn next_mono_block(&mut self, out: &mut Vec<f32>) -> Result<bool, ExtractError> {
+        out.clear();
+        let found = match self.first.take() {
+            Some(mut first) => {
+                std::mem::swap(out, &mut first);
+                true
+            }
+            None => self.read_block(out)?,
+        };
+        self.frames += out.len() as u64;
+        if self.frames > self.max_frames {
+            out.clear();
+            return self.fail(ExtractError::AudioTooLong { limit: self.limits.max_audio });
+        }
+        Ok(found)
+    }
+
+    /// Findings so far; complete once the end was reached.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.warnings.clone()
+    }
+
+    fn read_block(&mut self, out: &mut Vec<f32>) -> Result<bool, ExtractError> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        // Frames that are cut away leave empty blocks; skip those here.
+        while out.is_empty() {
+            match guarded(|| self.reader.next_block(out, &mut self.warnings)) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => return self.fail(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn fail(&mut self, error: ExtractError) -> Result<bool, ExtractError> {
+        self.failed = Some(error.clone());
+        Err(error)
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("source_codec", &self.source_codec())
+            .field("sample_rate", &self.sample_rate)
+            .field("channels", &self.channels)
+            .field("frames", &self.frames)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    fn spec(&self) -> Option<(u32, usize)> {
+        match self {
+            Self::Pcm { spec, .. } => Some(*spec),
+            Self::Mpeg(reader) => Some((reader.sample_rate(), reader.channels())),
+            Self::Packets(reader) => reader.spec(),
+        }
+    }
+
+    fn codec(&self) -> &'static str {
+        match self {
+            Self::Pcm { codec, .. } => codec,
+            Self::Mpeg(reader) => reader.codec(),
+            Self::Packets(reader) => reader.codec(),
+        }
+    }
+
+    fn next_block(
+        &mut self,
+        out: &mut Vec<f32>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<bool, ExtractError> {
+        match self {
+            Self::Pcm { reader, .. } => reader.next_block(out, warnings),
+            Self::Mpeg(reader) => reader.next_block(out, warnings),
+            Self::Packets(reader) => reader.next_block(out, warnings),
+        }
+    }
+
+    /// Why a source without a sample has none.
+    fn no_audio(&self) -> ExtractError {
+        match self {
+            Self::Packets(reader) if let Some(trouble) = reader.trouble() => {
+                ExtractError::UndecodableAudio { detail: trouble.to_owned() }
+            }
+            _ => ExtractError::EmptyAudio,
+        }
+    }
+}
+
+fn check_spec(sample_rate: u32, channels: usize, limits: &Limits) -> Result<(), ExtractError> {
+    let (min, max) = (limits.min_sample_rate, limits.max_sample_rate);
+    if !(min..=max).contains(&sample_rate) {
+        return Err(ExtractError::SampleRateUnsupported { sample_rate, min, max });
+    }
+    let max = limits.max_channels.min(CHANNEL_CEILING);
+    if !(1..=max).contains(&channels) {
+        return Err(ExtractError::TooManyChannels { channels, max });
+    }
+    Ok(())
+}
+
+/// Runs a step of foreign decoding; a panic in it becomes an error.
+fn guarded<T>(step: impl FnOnce() -> Result<T, ExtractError>) -> Result<T, ExtractError> {
+    // What the step leaves behind in a broken state is never used again.
+    catch_unwind(AssertUnwindSafe(step))
+        .unwrap_or_else(|panic| Err(ExtractError::DecoderPanicked { detail: words(&*panic) }))
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EncodedAudio, PcmLayout, PcmSample, Reader, guarded};
+    use crate::decode::Decoder;
+    use crate::error::ExtractError;
+    use crate::limits::Limits;
+
+    fn pcm(samples: &[i16], sample_rate: u32, channels: u16) -> EncodedAudio {
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let layout = PcmLayout { sample: PcmSample::S16Le, sample_rate, channels };
+        EncodedAudio::from_bytes(bytes).with_pcm(layout)
+    }
+
+    #[test]
+    fn headerless_pcm_is_mixed() {
+        let audio = pcm(&[16384, 0, -32768, -32768], 8000, 2);
+        let mut decoder = Decoder::open(audio, &Limits::default()).unwrap();
+        let mut block = Vec::new();
+        assert!(decoder.next_mono_block(&mut block).unwrap());
+        assert_eq!(block, [0.25, -1.0]);
+        assert!(!decoder.next_mono_block(&mut block).unwrap());
+        assert_eq!(decoder.source_codec(), "raw/pcm_s16le");
+        assert!(matches!(decoder.reader, Reader::Pcm { .. }));
+    }
+
+    #[test]
+    fn limits_are_held() {
+        let limits = Limits { max_audio: std::time::Duration::from_secs(1), ..Limits::default() };
+        let open = |rate, channels| {
+            Decoder::open(pcm(&[1; 64], rate, channels), &limits)
+                .map_err(|e| e.reason())
+                .map(|_| ())
+        };
+        assert_eq!(open(8000, 1), Ok(()));
+        assert_eq!(open(8000, 64), Ok(()));
+        assert_eq!(open(3999, 1), Err("SAMPLE_RATE_UNSUPPORTED"));
+        assert_eq!(open(384_001, 1), Err("SAMPLE_RATE_UNSUPPORTED"));
+        assert_eq!(open(8000, 65), Err("TOO_MANY_CHANNELS"));
+        assert_eq!(open(8000, 0), Err("TOO_MANY_CHANNELS"));
+
+        let mut decoder = Decoder::open(pcm(&[1; 8001], 8000, 1), &limits).unwrap();
+        let mut block = Vec::new();
+        assert!(decoder.next_mono_block(&mut block).unwrap());
+        let error = decoder.next_mono_block(&mut block).unwrap_err();
+        assert_eq!(error.reason(), "AUDIO_TOO_LONG");
+        assert_eq!(decoder.next_mono_block(&mut block), Err(error));
+
+        let limits = Limits { max_stream_bytes: 100, ..Limits::default() };
+        let error = Decoder::open(pcm(&[1; 51], 8000, 1), &limits).unwrap_err();
+        assert_eq!(error, ExtractError::StreamTooLarge { limit: 100 });
+    }
+
+    #[test]
+    fn a_panic_is_an_error() {
+        let error = guarded::<()>(|| panic!("odd bytes")).unwrap_err();
+        assert_eq!(error, ExtractError::DecoderPanicked { detail: "odd bytes".into() });
+    }
+}

@@ -1,0 +1,50 @@
+//! Short names of audio codecs, also of those that are not supported: an error should name them.
+
+use symphonia::core::codecs::audio::AudioCodecId;
+use symphonia::core::codecs::audio::well_known as id;
+
+/// Names of codecs that symphonia can find in a container and not decode.
+const FOREIGN: [(AudioCodecId, &str); 22] = [
+    (id::CODEC_ID_OPUS, "opus"),
+    (id::CODEC_ID_SPEEX, "speex"),
+    (id::CODEC_ID_MUSEPACK, "musepack"),
+    (id::CODEC_ID_AC3, "ac3"),
+    (id::CODEC_ID_EAC3, "eac3"),
+    (id::CODEC_ID_AC4, "ac4"),
+    (id::CODEC_ID_DCA, "dts"),
+    (id::CODEC_ID_ATRAC1, "atrac1"),
+    (id::CODEC_ID_ATRAC3, "atrac3"),
+    (id::CODEC_ID_ATRAC3PLUS, "atrac3plus"),
+    (id::CODEC_ID_ATRAC9, "atrac9"),
+    (id::CODEC_ID_WMA, "wma"),
+    (id::CODEC_ID_SBC, "sbc"),
+    (id::CODEC_ID_APTX, "aptx"),
+    (id::CODEC_ID_LDAC, "ldac"),
+    (id::CODEC_ID_WAVPACK, "wavpack"),
+    (id::CODEC_ID_MONKEYS_AUDIO, "monkeys-audio"),
+    (id::CODEC_ID_TTA, "tta"),
+    (id::CODEC_ID_TRUEHD, "truehd"),
+    (id::CODEC_ID_ADPCM_G722, "adpcm_g722"),
+    (id::CODEC_ID_ADPCM_G726, "adpcm_g726"),
+    (id::CODEC_ID_ADPCM_IMA_QT, "adpcm_ima_qt"),
+];
+
+/// The codec's short name, `unknown` if it has none here.
+pub(super) fn of(codec: AudioCodecId) -> &'static str {
+    if let Some(decoder) = symphonia::default::get_codecs().get_audio_decoder(codec) {
+        return decoder.codec.info.short_name;
+    }
+    FOREIGN.iter().find(|(id, _)| *id == codec).map_or("unknown", |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{id, of};
+
+    #[test]
+    fn codecs_have_names() {
+        assert_eq!(of(id::CODEC_ID_VORBIS), "vorbis");
+        assert_eq!(of(id::CODEC_ID_OPUS), "opus");
+        assert_eq!(of(Default::default()), "unknown");
+    }
+}

@@ -1,0 +1,261 @@
+//! Every container that symphonia reads by itself: packets, decoded one by one.
+//!
+//! A packet that cannot be decoded is dropped, as libsndfile and ffmpeg drop it. A container that
+//! cannot go on, a second chained stream, and a change of rate or channel count end the audio.
+
+use std::io::ErrorKind;
+
+use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::common::Limit;
+use symphonia::core::errors::Error;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::well_known::{FORMAT_ID_MKV, FORMAT_ID_OGG};
+use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, TrackType};
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
+use symphonia::core::units::Timestamp;
+
+use super::source::{Fault, SourceView};
+use super::warning::{Warning, WarningCode};
+use super::{codec_name, mp4, planes, vorbis};
+use crate::error::ExtractError;
+use crate::limits::Limits;
+
+/// Most packets in a row that give no sample; a damaged index can promise any number of them.
+const MAX_BARREN_PACKETS: u32 = 100_000;
+
+/// Looks for a container that symphonia knows.
+pub(super) fn probe(
+    view: SourceView,
+    limits: &Limits,
+) -> Result<Box<dyn FormatReader>, ExtractError> {
+    let fault = view.fault();
+    let stream = MediaSourceStream::new(Box::new(view), MediaSourceStreamOptions::default());
+    let metadata = MetadataOptions::default()
+        .limit_tag_bytes(Limit::Maximum(limits.max_tag_bytes))
+        .limit_visual_bytes(Limit::Maximum(limits.max_artwork_bytes));
+    let found = symphonia::default::get_probe().probe(
+        &Hint::new(),
+        stream,
+        FormatOptions::default(),
+        metadata,
+    );
+    fault.check()?;
+    found.map_err(|error| match error {
+        // The only way in which the probe says that it found nothing.
+        Error::Unsupported("core (probe): no suitable format reader found") => {
+            ExtractError::UnsupportedContainer { detail: "no marker within the first MiB".into() }
+        }
+        error => ExtractError::UndecodableAudio { detail: error.to_string() },
+    })
+}
+
+/// Reads and decodes the packets of one audio track.
+pub(super) struct PacketReader {
+    format: Box<dyn FormatReader>,
+    fault: Fault,
+    decoder: Box<dyn AudioDecoder>,
+    track_id: u32,
+    codec: &'static str,
+    /// Rate and channels of the first packet.
+    spec: Option<(u32, usize)>,
+    /// Frames that are still to be dropped at the start.
+    skip: u64,
+    frames: u64,
+    declared: Option<u64>,
+    /// The container has no end of its own; running out of bytes is one.
+    is_open_ended: bool,
+    /// Timestamps are exact, so that a gap between them is a gap in the audio.
+    is_ogg: bool,
+    /// Where the next packet begins if nothing is missing.
+    next_ts: Option<Timestamp>,
+    gaps: u64,
+    dropped: u64,
+    /// Why the first packet that was dropped was.
+    trouble: Option<String>,
+    done: bool,
+}
+
+impl PacketReader {
+    /// Takes the default audio track, or else the first whose codec is known.
+    ///
+    /// # Errors
+    /// If there is no audio track, or none that can be decoded.
+    pub(super) fn open(
+        format: Box<dyn FormatReader>,
+        fault: Fault,
+        layout: Option<&mp4::Layout>,
+    ) -> Result<Self, ExtractError> {
+        let track = format
+            .default_track(TrackType::Audio)
+            .or_else(|| format.first_track(TrackType::Audio))
+            .ok_or(ExtractError::NoAudioTrack)?;
+        let Some(CodecParameters::Audio(params)) = &track.codec_params else {
+            return Err(ExtractError::NoAudioTrack);
+        };
+        let codec = codec_name::of(params.codec);
+        if let Some(setup) = &params.extra_data
+            && codec == "vorbis"
+        {
+            vorbis::check(setup)?;
+        }
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(params, &AudioDecoderOptions::default())
+            .map_err(|error| match error {
+                Error::Unsupported(what) if what.starts_with("core") => {
+                    ExtractError::UnsupportedCodec { codec: codec.into() }
+                }
+                Error::Unsupported(what) => {
+                    ExtractError::UnsupportedCodec { codec: format!("{codec} ({what})") }
+                }
+                error => ExtractError::UndecodableAudio { detail: error.to_string() },
+            })?;
+        let rate = decoder.codec_params().sample_rate.or(params.sample_rate).unwrap_or(0);
+        let skip = match layout {
+            Some(layout) => layout.priming(track.id, rate),
+            None if codec == "aac" => track.delay.unwrap_or(0).into(),
+            None => 0,
+        };
+        let track_id = track.id;
+        let declared = track.num_frames.or_else(|| stated_frames(format.media_info(), rate));
+        let is_open_ended = format.format_info().format == FORMAT_ID_MKV;
+        let is_ogg = format.format_info().format == FORMAT_ID_OGG;
+        Ok(Self {
+            format,
+            fault,
+            decoder,
+            track_id,
+            codec,
+            spec: None,
+            skip,
+            frames: 0,
+            declared: declared.map(|frames| frames.saturating_sub(skip)),
+            is_open_ended,
+            is_ogg,
+            next_ts: None,
+            gaps: 0,
+            dropped: 0,
+            trouble: None,
+            done: false,
+        })
+    }
+
+    /// Rate and channel count, known once a packet has been decoded.
+    pub(super) fn spec(&self) -> Option<(u32, usize)> {
+        self.spec
+    }
+
+    pub(super) fn codec(&self) -> &'static str {
+        self.codec
+    }
+
+    /// Why no sample came, if a damage is known.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Appends the mono samples of one packet; `false` at the end.
+    pub(super) fn next_block(
+        &mut self,
+        out: &mut Vec<f32>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<bool, ExtractError> {
+        let mut barren = 0;
+        while !self.done {
+            let before = out.len();
+            let end = match self.format.next_packet() {
+                Ok(Some(packet)) if packet.track_id == self.track_id => self.decode(&packet, out),
+                Ok(Some(_)) => None,
+                Ok(None) => Some(None),
+                Err(Error::ResetRequired) => Some(Some("a second stream follows".to_owned())),
+                Err(Error::IoError(error))
+                    if self.is_open_ended && error.kind() == ErrorKind::UnexpectedEof =>
+                {
+                    Some(None)
+                }
+                Err(error) => {
+                    self.trouble.get_or_insert_with(|| error.to_string());
+                    Some(Some(format!("the container ends early ({error})")))
+                }
+            };
+            self.fault.check()?;
+            let produced = (out.len() - before) as u64;
+            self.frames += produced;
+            barren += 1;
+            match end {
+                Some(why) => self.finish(why, warnings),
+                None if barren > MAX_BARREN_PACKETS => {
+                    let why = format!("{barren} packets without a sample");
+                    self.trouble.get_or_insert_with(|| why.clone());
+                    self.finish(Some(why), warnings);
+                }
+                None => {}
+            }
+            if produced > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Decodes a packet; `Some` with the reason if the audio ends with it.
+    fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Option<Option<String>> {
+        // The container notices a missing page late, so this only tells that one is missing.
+        let next_ts = packet.pts.saturating_add(packet.block_dur());
+        let is_late = self.next_ts.replace(next_ts).is_some_and(|expected| expected < packet.pts);
+        self.gaps += u64::from(is_late && self.is_ogg);
+        match self.decoder.decode(packet) {
+            Ok(audio) => {
+                let spec = (audio.spec().rate(), audio.num_planes());
+                if audio.frames() > 0 && *self.spec.get_or_insert(spec) != spec {
+                    return Some(Some("rate or channel count change".to_owned()));
+                }
+                let skipped = self.skip.min(audio.frames() as u64);
+                self.skip -= skipped;
+                planes::downmix(&audio, skipped as usize..audio.frames(), out);
+                None
+            }
+            Err(Error::ResetRequired) => Some(Some("the codec changes".to_owned())),
+            Err(error) => {
+                self.dropped += 1;
+                self.trouble.get_or_insert_with(|| error.to_string());
+                None
+            }
+        }
+    }
+
+    /// How many frames a declared count may be off without being a finding: none in FLAC; elsewhere
+    /// a few packets, or a hundredth, is how containers count.
+    fn slack(&self, declared: u64) -> u64 {
+        if self.codec == "flac" { 0 } else { (declared / 100).max(8192) }
+    }
+
+    fn finish(&mut self, why: Option<String>, warnings: &mut Vec<Warning>) {
+        self.done = true;
+        if self.dropped > 0 || self.gaps > 0 {
+            let (gaps, dropped) = (self.gaps, self.dropped);
+            let text = format!("{gaps} gaps in the stream, {dropped} undecodable packets dropped");
+            warnings.push(Warning::new(WarningCode::Resynchronized, text));
+        }
+        let frames = self.frames;
+        match (why, self.declared) {
+            (Some(why), _) => {
+                let text = format!("after {frames} frames: {why}");
+                warnings.push(Warning::new(WarningCode::TruncatedStream, text));
+            }
+            (None, Some(declared)) if frames.abs_diff(declared) > self.slack(declared) => {
+                let text = format!("{declared} frames declared, {frames} decoded");
+                warnings.push(Warning::new(WarningCode::DurationMismatch, text));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Frames by the duration that the container states for all its media.
+fn stated_frames(info: &MediaInfo, rate: u32) -> Option<u64> {
+    let seconds = info.time_base?.calc_duration(info.duration?)?.as_secs_f64();
+    Some((seconds * f64::from(rate)) as u64)
+}

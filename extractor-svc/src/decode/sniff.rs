@@ -1,0 +1,195 @@
+//! Which reader the bytes need.
+//!
+//! An ID3v2 tag may precede any container. Containers that want a word of help are recognised by
+//! their marker; all else is left to symphonia's probe, whose finds of MPEG audio come back here.
+
+use symphonia::core::formats::FormatReader;
+use symphonia::core::formats::well_known as format_id;
+
+use super::mpeg::{self, MpegReader};
+use super::packets::{self, PacketReader};
+use super::pcm::{Encoding, PcmReader};
+use super::riff::{self, Flavour, Payload};
+use super::source::{EncodedAudio, PcmLayout, PcmSample, SourceView};
+use super::{Reader, check_spec, flac, mp4};
+use crate::error::ExtractError;
+use crate::limits::Limits;
+
+/// Most ID3v2 tags in a row.
+const MAX_TAGS: usize = 16;
+
+/// Opens the reader for `audio`; returns it with the container's name.
+pub(super) fn open(
+    audio: EncodedAudio,
+    limits: &Limits,
+) -> Result<(&'static str, Reader), ExtractError> {
+    let mut view = SourceView::new(audio.source, limits.max_stream_bytes);
+    if let Some(layout) = audio.pcm {
+        return Ok(("raw", headerless(view, layout, limits)?));
+    }
+    let start = skip_tags(&mut view)?;
+    let mut head = [0; 16];
+    let there = view.read_at(start, &mut head)?;
+    if there == 0 {
+        return Err(ExtractError::EmptyAudio);
+    }
+    if let Some(flavour) = Flavour::detect(&head[..there]) {
+        return Ok((flavour.container(), wave(view, start, flavour, limits)?));
+    }
+    if head.starts_with(b"fLaC") {
+        let (header, frames) = flac::read(&mut view, start)?;
+        return probed(view.show(header, frames, None), None, limits);
+    }
+    if head[4..8] == *b"ftyp" {
+        let layout = mp4::read(&mut view, start)?;
+        let view = view.show(Vec::new(), start, None);
+        let view = if layout.is_sequential { view } else { view.seekable() };
+        return probed(view, Some(&layout), limits);
+    }
+    let [a, b, c, d, ..] = head;
+    if mpeg::is_free_format([a, b, c, d]) {
+        return Err(ExtractError::UnsupportedCodec { codec: "mp3 (free format)".into() });
+    }
+    let view = view.show(Vec::new(), start, None);
+    // The chunks of a CAF may follow the audio that they describe.
+    let view = if head.starts_with(b"caff") { view.seekable() } else { view };
+    probed(view, None, limits)
+}
+
+fn headerless(
+    view: SourceView,
+    layout: PcmLayout,
+    limits: &Limits,
+) -> Result<Reader, ExtractError> {
+    let encoding = match layout.sample {
+        PcmSample::S16Le => Encoding::S16,
+        PcmSample::F32Le => Encoding::F32,
+    };
+    let view = view.show(Vec::new(), 0, None);
+    pcm(view, encoding, (layout.sample_rate, layout.channels.into()), None, limits)
+}
+
+fn pcm(
+    view: SourceView,
+    encoding: Encoding,
+    spec: (u32, usize),
+    declared: Option<u64>,
+    limits: &Limits,
+) -> Result<Reader, ExtractError> {
+    check_spec(spec.0, spec.1, limits)?;
+    let reader = PcmReader::new(view, encoding, spec.1, declared);
+    Ok(Reader::Pcm { reader, codec: encoding.codec(), spec })
+}
+
+fn wave(
+    mut view: SourceView,
+    start: u64,
+    flavour: Flavour,
+    limits: &Limits,
+) -> Result<Reader, ExtractError> {
+    let wave = riff::read(&mut view, start, flavour)?;
+    match wave.payload {
+        Payload::Pcm(encoding) => {
+            let channels = usize::from(wave.channels);
+            let frame_bytes = (encoding.bytes() * channels).max(1) as u64;
+            let declared = wave.len.map(|len| len / frame_bytes);
+            // A writer that did not know the length leaves the largest number there is.
+            let declared = wave.len.filter(|&len| len < 0x7fff_0000).and(declared);
+            let view = view.show(Vec::new(), wave.start, wave.len);
+            pcm(view, encoding, (wave.sample_rate, channels), declared, limits)
+        }
+        Payload::Mpeg => {
+            let fault = view.fault();
+            let view = view.show(Vec::new(), wave.start, wave.len);
+            Ok(Reader::Mpeg(MpegReader::open(Box::new(view), fault)?))
+        }
+        Payload::Other(header) => {
+            check_spec(wave.sample_rate, wave.channels.into(), limits)?;
+            Ok(probed(view.show(header, wave.start, wave.len), None, limits)?.1)
+        }
+    }
+}
+
+fn probed(
+    view: SourceView,
+    layout: Option<&mp4::Layout>,
+    limits: &Limits,
+) -> Result<(&'static str, Reader), ExtractError> {
+    let fault = view.fault();
+    let format = packets::probe(view, limits)?;
+    let (id, name) = (format.format_info().format, format.format_info().short_name);
+    let container = match id {
+        format_id::FORMAT_ID_MP1 | format_id::FORMAT_ID_MP2 | format_id::FORMAT_ID_MP3 => {
+            let input = rewound(format)?;
+            return Ok((name, Reader::Mpeg(MpegReader::open(Box::new(input), fault)?)));
+        }
+        format_id::FORMAT_ID_AIFF => "aiff",
+        format_id::FORMAT_ID_CAF => "caf",
+        format_id::FORMAT_ID_ADTS => "adts",
+        format_id::FORMAT_ID_OGG => "ogg",
+        format_id::FORMAT_ID_FLAC => "flac",
+        format_id::FORMAT_ID_ISOMP4 => "mp4",
+        format_id::FORMAT_ID_MKV => "mkv",
+        _ => name,
+    };
+    Ok((container, Reader::Packets(PacketReader::open(format, fault, layout)?)))
+}
+
+fn rewound(
+    format: Box<dyn FormatReader>,
+) -> Result<symphonia::core::io::MediaSourceStream<'static>, ExtractError> {
+    use std::io::{Seek, SeekFrom};
+    let mut stream = format.into_inner();
+    match stream.seek(SeekFrom::Start(0)) {
+        Ok(_) => Ok(stream),
+        Err(error) => Err(ExtractError::SourceFailed { detail: error.to_string() }),
+    }
+}
+
+/// Where the container begins behind ID3v2 tags. Their contents are not read.
+fn skip_tags(view: &mut SourceView) -> Result<u64, ExtractError> {
+    let mut pos = 0;
+    for _ in 0..MAX_TAGS {
+        let mut head = [0; 10];
+        if view.read_at(pos, &mut head)? < head.len() {
+            break;
+        }
+        let [b'I', b'D', b'3', 2..=4, _, flags, a, b, c, d] = head else { break };
+        if (a | b | c | d) & 0x80 != 0 {
+            break;
+        }
+        let len = [a, b, c, d].iter().fold(0, |len, &byte| len << 7 | u64::from(byte));
+        let footer = if flags & 0x10 != 0 { 10 } else { 0 };
+        pos += 10 + len + footer;
+        if view.read_at(pos - 1, &mut [0])? == 0 {
+            return Err(ExtractError::UndecodableAudio {
+                detail: format!("an ID3v2 tag of {len} bytes reaches past the end"),
+            });
+        }
+    }
+    Ok(pos)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::skip_tags;
+    use crate::decode::source::SourceView;
+
+    fn check(bytes: &[u8], expected: Option<u64>) {
+        let mut view = SourceView::new(Box::new(Cursor::new(bytes.to_vec())), 1 << 20);
+        assert_eq!(skip_tags(&mut view).ok(), expected);
+    }
+
+    #[test]
+    fn tags_are_skipped_by_their_length() {
+        let tag = [&b"ID3\x04\0\0\0\0\x01\x02"[..], &[0; 130]].concat();
+        check(&[tag.clone(), tag.clone(), b"fLaC123456".to_vec()].concat(), Some(280));
+        check(&[&b"ID3\x04\0\x10\0\0\0\x01"[..], &[0; 11], b"OggS000000"].concat(), Some(21));
+        check(b"RIFF0000000000000", Some(0));
+        check(b"ID3\x04\0\0\xff\0\0\x010000", Some(0));
+        check(&tag[..100], None);
+        check(b"", Some(0));
+    }
+}

@@ -1,0 +1,281 @@
+//! Where encoded bytes come from, and how a reader sees them.
+//!
+//! [`EncodedAudio`] is the door: bytes, a file, or any media source. [`SourceView`] is what a
+//! container reader gets: a part of the source, perhaps behind a header of our own making, bounded
+//! in length, and seekable only where the container needs it, so that a growing stream and the
+//! complete bytes are read by the same steps.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::sync::{Arc, OnceLock};
+
+use symphonia::core::io::MediaSource;
+
+use crate::error::ExtractError;
+
+/// Encoded audio that has not been looked at yet.
+pub struct EncodedAudio {
+    pub(super) source: Box<dyn MediaSource>,
+    pub(super) pcm: Option<PcmLayout>,
+}
+
+impl EncodedAudio {
+    /// Audio from complete bytes.
+    pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        Self::from_source(Box::new(Cursor::new(bytes)))
+    }
+
+    /// Audio from an open file. Container and codec are found from the bytes, never from a name.
+    pub fn from_file(file: File) -> Self {
+        Self::from_source(Box::new(file))
+    }
+
+    /// Audio from anything that can be read and sought. A `byte_len` that is known is checked
+    /// against the limits before anything is read.
+    pub fn from_source(source: Box<dyn MediaSource>) -> Self {
+        Self { source, pcm: None }
+    }
+
+    /// Declares the bytes to be headerless interleaved PCM.
+    pub fn with_pcm(self, layout: PcmLayout) -> Self {
+        Self { pcm: Some(layout), ..self }
+    }
+}
+
+impl fmt::Debug for EncodedAudio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncodedAudio").field("pcm", &self.pcm).finish_non_exhaustive()
+    }
+}
+
+/// Form of headerless interleaved PCM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PcmLayout {
+    /// Form of one sample.
+    pub sample: PcmSample,
+    /// Frames per second.
+    pub sample_rate: u32,
+    /// Samples per frame.
+    pub channels: u16,
+}
+
+/// Form of one headerless PCM sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PcmSample {
+    /// 16-bit signed, little-endian.
+    S16Le,
+    /// 32-bit IEEE float, little-endian.
+    F32Le,
+}
+
+/// The first failure of the source itself, kept apart because container readers may swallow it.
+#[derive(Clone, Default)]
+pub(super) struct Fault(Arc<OnceLock<ExtractError>>);
+
+impl Fault {
+    /// Fails with the recorded fault, if there is one.
+    pub(super) fn check(&self) -> Result<(), ExtractError> {
+        self.0.get().map_or(Ok(()), |fault| Err(fault.clone()))
+    }
+
+    fn record(&self, error: &io::Error) {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ExtractError>());
+        let fault = inner
+            .cloned()
+            .unwrap_or_else(|| ExtractError::SourceFailed { detail: error.to_string() });
+        // Only the first fault counts; later ones follow from it.
+        let _ = self.0.set(fault);
+    }
+}
+
+/// A bounded part of a source, as a container reader sees it.
+pub(super) struct SourceView {
+    inner: Box<dyn MediaSource>,
+    /// Where `inner` stands.
+    inner_pos: u64,
+    /// Bytes shown before the part.
+    prefix: Vec<u8>,
+    /// The part: first byte and length in `inner`.
+    start: u64,
+    len: Option<u64>,
+    /// Where the reader stands, from the first byte of `prefix`.
+    pos: u64,
+    seekable: bool,
+    max_bytes: u64,
+    fault: Fault,
+}
+
+impl SourceView {
+    /// The whole source, not seekable.
+    pub(super) fn new(inner: Box<dyn MediaSource>, max_bytes: u64) -> Self {
+        Self {
+            inner,
+            inner_pos: u64::MAX,
+            prefix: Vec::new(),
+            start: 0,
+            len: None,
+            pos: 0,
+            seekable: false,
+            max_bytes,
+            fault: Fault::default(),
+        }
+    }
+
+    /// Shows `prefix`, then `len` bytes of the source from `start`, and begins there.
+    pub(super) fn show(mut self, prefix: Vec<u8>, start: u64, len: Option<u64>) -> Self {
+        (self.prefix, self.start, self.len, self.pos) = (prefix, start, len, 0);
+        self
+    }
+
+    /// Tells readers that they may seek, and how long the source is.
+    pub(super) fn seekable(mut self) -> Self {
+        self.seekable = true;
+        self
+    }
+
+    /// The cell in which a failure of the source is left.
+    pub(super) fn fault(&self) -> Fault {
+        self.fault.clone()
+    }
+
+    /// Reads into `buf` from byte `at` of the source, past any prefix or bound. Returns how many
+    /// bytes there were.
+    pub(super) fn read_at(&mut self, at: u64, buf: &mut [u8]) -> Result<usize, ExtractError> {
+        let mut filled = 0;
+        while filled < buf.len() {
+            match self.read_inner(at + filled as u64, &mut buf[filled..]) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.fault.check()?;
+                    return Err(ExtractError::SourceFailed { detail: error.to_string() });
+                }
+            }
+        }
+        Ok(filled)
+    }
+
+    fn read_inner(&mut self, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let result = self.try_read_inner(at, buf);
+        if let Err(error) = &result
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            self.fault.record(error);
+        }
+        result
+    }
+
+    fn try_read_inner(&mut self, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        if self.inner_pos != at {
+            self.inner_pos = self.inner.seek(SeekFrom::Start(at))?;
+        }
+        let n = self.inner.read(buf)?;
+        self.inner_pos += n as u64;
+        // A position behind the end is no byte read.
+        if n > 0 && self.inner_pos > self.max_bytes {
+            let error = ExtractError::StreamTooLarge { limit: self.max_bytes };
+            return Err(io::Error::other(error));
+        }
+        Ok(n)
+    }
+
+    /// Length of what is shown. Of a growing source this waits for its end.
+    fn shown_len(&mut self) -> io::Result<u64> {
+        let rest = match self.inner.byte_len() {
+            Some(len) => len,
+            None => {
+                self.inner_pos = u64::MAX;
+                self.inner.seek(SeekFrom::End(0)).inspect_err(|error| self.fault.record(error))?
+            }
+        }
+        .saturating_sub(self.start);
+        Ok(self.prefix.len() as u64 + self.len.map_or(rest, |len| len.min(rest)))
+    }
+}
+
+impl Read for SourceView {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let prefix_len = self.prefix.len() as u64;
+        let n = if self.pos < prefix_len {
+            let shown = &self.prefix[self.pos as usize..];
+            let n = shown.len().min(buf.len());
+            buf[..n].copy_from_slice(&shown[..n]);
+            n
+        } else {
+            let done = self.pos - prefix_len;
+            let room = self.len.map_or(u64::MAX, |len| len.saturating_sub(done));
+            let room = room.min(buf.len() as u64) as usize;
+            self.read_inner(self.start.saturating_add(done), &mut buf[..room])?
+        };
+        self.pos += n as u64;
+        Ok(n)
+    }
+}
+
+impl Seek for SourceView {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(pos) => Some(pos),
+            SeekFrom::Current(by) => self.pos.checked_add_signed(by),
+            SeekFrom::End(by) => self.shown_len()?.checked_add_signed(by),
+        };
+        self.pos = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.pos)
+    }
+}
+
+impl MediaSource for SourceView {
+    fn is_seekable(&self) -> bool {
+        self.seekable
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        if !self.seekable {
+            return None;
+        }
+        let rest = self.inner.byte_len()?.saturating_sub(self.start);
+        Some(self.prefix.len() as u64 + self.len.map_or(rest, |len| len.min(rest)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Read, Seek, SeekFrom};
+
+    use super::SourceView;
+    use crate::error::ExtractError;
+
+    fn view(max_bytes: u64) -> SourceView {
+        SourceView::new(Box::new(Cursor::new(b"0123456789".to_vec())), max_bytes)
+    }
+
+    #[test]
+    fn a_part_is_shown_behind_its_prefix() {
+        let mut view = view(10).show(b"ab".to_vec(), 3, Some(4)).seekable();
+        let mut text = String::new();
+        view.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "ab3456");
+        view.seek(SeekFrom::End(-2)).unwrap();
+        text.clear();
+        view.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "56");
+    }
+
+    #[test]
+    fn a_bound_past_the_end_shows_what_is_there() {
+        let mut text = String::new();
+        view(10).show(Vec::new(), 8, Some(u64::MAX)).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "89");
+    }
+
+    #[test]
+    fn a_source_over_the_limit_leaves_its_fault() {
+        let mut view = view(9);
+        let fault = view.fault();
+        fault.check().unwrap();
+        view.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(fault.check(), Err(ExtractError::StreamTooLarge { limit: 9 }));
+    }
+}

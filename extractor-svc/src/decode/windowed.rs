@@ -1,0 +1,215 @@
+//! A decoder cut to the analysed window, with the checks that a window must pass.
+
+use std::sync::atomic::Ordering;
+
+use super::{Decoder, EncodedAudio, Warning, WarningCode};
+use crate::error::ExtractError;
+use crate::limits::Limits;
+use crate::window::{Cutter, Window};
+
+/// Full scale, less one step of 16 bits.
+const FULL_SCALE: f32 = 32_767.0 / 32_768.0;
+
+/// Share of samples at full scale, in thousandths, from which a window counts as clipped.
+const CLIPPED_PER_MILLE: u64 = 10;
+
+/// What is known of a source once its window has been read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceFacts {
+    /// Container and codec, for example `flac/flac`.
+    pub source_codec: String,
+    /// Frames per second of the source.
+    pub sample_rate: u32,
+    /// Channels of the source.
+    pub channels: usize,
+    /// First frame of the window.
+    pub first_frame: u64,
+    /// Frames of the window.
+    pub frames: u64,
+    /// Findings.
+    pub warnings: Vec<Warning>,
+}
+
+/// Blocks of the window of one source. Every sample handed out is finite.
+#[derive(Debug)]
+pub struct WindowedDecoder {
+    decoder: Decoder,
+    window: Window,
+    cutter: Cutter,
+    frames: u64,
+    clipped: u64,
+    has_sound: bool,
+}
+
+impl WindowedDecoder {
+    /// Opens a source.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`].
+    pub fn open(
+        audio: EncodedAudio,
+        window: &Window,
+        limits: &Limits,
+    ) -> Result<Self, ExtractError> {
+        let decoder = Decoder::open(audio, limits)?;
+        let cutter = window.cutter(decoder.sample_rate());
+        let window = *window;
+        Ok(Self { decoder, window, cutter, frames: 0, clipped: 0, has_sound: false })
+    }
+
+    /// Frames per second of the source.
+    pub fn sample_rate(&self) -> u32 {
+        self.decoder.sample_rate()
+    }
+
+    /// Replaces the contents of `out` by the next samples of the window. `false` at its end, and
+    /// then `out` is empty. While the offset is skipped, `out` may be empty before the end.
+    ///
+    /// Nothing is decoded behind the window.
+    ///
+    /// # Errors
+    /// As [`Decoder::next_mono_block`]; also if a sample is not finite, and at the end if the
+    /// window is empty, begins behind the audio, or is silent.
+    pub fn next_block(&mut self, out: &mut Vec<f32>) -> Result<bool, ExtractError> {
+        out.clear();
+        if self.cutter.is_done() || !self.decoder.next_mono_block(out)? {
+            self.check_end()?;
+            return Ok(false);
+        }
+        self.cutter.cut(out);
+        self.look_at(out)?;
+        Ok(true)
+    }
+
+    /// What is known of the source; complete after the end.
+    pub fn facts(&self) -> SourceFacts {
+        let mut warnings = self.decoder.warnings();
+        if self.clipped * 1000 > self.frames * CLIPPED_PER_MILLE {
+            let text = format!("{} of {} samples are at full scale", self.clipped, self.frames);
+            warnings.push(Warning::new(WarningCode::Clipped, text));
+        }
+        SourceFacts {
+            source_codec: self.decoder.source_codec(),
+            sample_rate: self.decoder.sample_rate(),
+            channels: self.decoder.channels(),
+            first_frame: self.window.first_frame(self.decoder.sample_rate()),
+            frames: self.frames,
+            warnings,
+        }
+    }
+
+    fn look_at(&mut self, block: &[f32]) -> Result<(), ExtractError> {
+        // One pass without branches: zero times anything finite is zero.
+        let (mut poison, mut peak, mut clipped) = (0.0_f32, 0.0_f32, 0_u32);
+        for &x in block {
+            poison += x * 0.0;
+            peak = peak.max(x.abs());
+            clipped += u32::from(x.abs() >= FULL_SCALE);
+        }
+        if poison != 0.0 || poison.is_nan() {
+            let at = block.iter().position(|x| !x.is_finite()).unwrap_or(0) as u64;
+            return Err(ExtractError::NonFiniteSample { index: self.frames + at });
+        }
+        self.frames += block.len() as u64;
+        self.clipped += u64::from(clipped);
+        self.has_sound |= peak > 0.0;
+        Ok(())
+    }
+
+    fn check_end(&self) -> Result<(), ExtractError> {
+        let rate = f64::from(self.sample_rate());
+        if self.frames == 0 && self.window.offset() > 0.0 && !self.cutter.is_done() {
+            let skipped = self.window.first_frame(self.sample_rate());
+            return Err(ExtractError::OffsetPastEnd {
+                offset_seconds: self.window.offset(),
+                audio_seconds: (skipped - self.cutter.frames_before_start()) as f64 / rate,
+            });
+        }
+        if self.frames == 0 {
+            return Err(ExtractError::EmptyAudio);
+        }
+        if !self.has_sound {
+            return Err(ExtractError::SilentAudio { frames: self.frames });
+        }
+        Ok(())
+    }
+}
+
+/// Reads a whole window at once; for tests and tools, which have the memory for it.
+///
+/// `cancel` is asked between blocks.
+///
+/// # Errors
+/// As [`WindowedDecoder::next_block`], and [`ExtractError::Cancelled`].
+pub fn load_mono(
+    audio: EncodedAudio,
+    window: &Window,
+    limits: &Limits,
+    cancel: &std::sync::atomic::AtomicBool,
+) -> Result<(Vec<f32>, SourceFacts), ExtractError> {
+    let mut decoder = WindowedDecoder::open(audio, window, limits)?;
+    let (mut all, mut block) = (Vec::new(), Vec::new());
+    while decoder.next_block(&mut block)? {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(ExtractError::Cancelled);
+        }
+        all.extend_from_slice(&block);
+    }
+    Ok((all, decoder.facts()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::load_mono;
+    use crate::decode::{EncodedAudio, PcmLayout, PcmSample, WarningCode};
+    use crate::error::ExtractError;
+    use crate::limits::Limits;
+    use crate::window::Window;
+
+    fn load(samples: &[f32], window: &Window) -> Result<Vec<f32>, ExtractError> {
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let layout = PcmLayout { sample: PcmSample::F32Le, sample_rate: 8000, channels: 1 };
+        let audio = EncodedAudio::from_bytes(bytes).with_pcm(layout);
+        let (samples, facts) =
+            load_mono(audio, window, &Limits::default(), &AtomicBool::new(false))?;
+        assert_eq!(facts.frames, samples.len() as u64);
+        let is_clipped = facts.warnings.iter().any(|w| w.code == WarningCode::Clipped);
+        assert_eq!(is_clipped, samples.iter().any(|x| x.abs() >= 1.0));
+        Ok(samples)
+    }
+
+    fn window(first: u32, count: Option<u32>) -> Window {
+        let seconds = |frames| (f64::from(frames) + 0.5) / 8000.0;
+        Window::new(if first == 0 { 0.0 } else { seconds(first) }, count.map(seconds)).unwrap()
+    }
+
+    #[test]
+    fn only_the_window_is_judged() {
+        let mut samples = vec![0.5; 10_000];
+        samples[9000] = f32::NAN;
+        samples[0] = f32::INFINITY;
+        let error = load(&samples, &window(100, None)).unwrap_err();
+        assert_eq!(error, ExtractError::NonFiniteSample { index: 8900 });
+        assert_eq!(load(&samples, &window(1, Some(8999))).unwrap().len(), 8999);
+        let error = load(&samples, &Window::whole()).unwrap_err();
+        assert_eq!(error, ExtractError::NonFiniteSample { index: 0 });
+    }
+
+    #[test]
+    fn a_window_without_sound_is_refused() {
+        let mut samples = vec![0.0; 10_000];
+        samples[5000] = -1e-30;
+        let frames = 10_000 - 5001;
+        let error = load(&samples, &window(5001, None)).unwrap_err();
+        assert_eq!(error, ExtractError::SilentAudio { frames });
+        assert_eq!(load(&samples, &window(5000, Some(1))).unwrap(), [-1e-30]);
+        let error = load(&samples, &window(10_000, None)).unwrap_err();
+        assert_eq!(error.reason(), "OFFSET_PAST_END");
+        assert!(error.to_string().contains("1.25 s"), "{error}");
+        assert_eq!(load(&samples, &window(0, Some(0))).unwrap_err().reason(), "EMPTY_AUDIO");
+        assert_eq!(load(&[], &Window::whole()).unwrap_err().reason(), "EMPTY_AUDIO");
+        assert_eq!(load(&[1.0; 9], &Window::whole()).unwrap(), [1.0; 9]);
+    }
+}

@@ -1,0 +1,174 @@
+//! The one error of the library: everything that can stop an extraction, with typed fields.
+//!
+//! Each variant has a stable `UPPER_SNAKE` [`reason`](ExtractError::reason); callers branch on that
+//! and never on the text. How a reason becomes a wire status is decided elsewhere.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why no feature vector could be made.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// No audio container was recognised in the bytes.
+    #[error("no known audio container found in the bytes: {detail}")]
+    UnsupportedContainer {
+        /// What was looked at.
+        detail: String,
+    },
+    /// The container is known, its codec is not.
+    #[error("codec {codec} is not supported")]
+    UnsupportedCodec {
+        /// The codec's name.
+        codec: String,
+    },
+    /// Container and codec are known, but the bytes are too damaged to give one sample.
+    #[error("audio cannot be decoded: {detail}")]
+    UndecodableAudio {
+        /// What the reader or decoder objected to.
+        detail: String,
+    },
+    /// The container holds other media only.
+    #[error("the container has no audio track")]
+    NoAudioTrack,
+    /// No byte, or no sample.
+    #[error("the audio has no sample")]
+    EmptyAudio,
+    /// Every sample of the analysed window is exactly 0.
+    #[error("all {frames} samples of the analysed window are 0, expected a non-zero one")]
+    SilentAudio {
+        /// Samples looked at.
+        frames: u64,
+    },
+    /// NaN or an infinity in the analysed window.
+    #[error("sample {index} of the analysed window is not finite")]
+    NonFiniteSample {
+        /// Position in the window, in frames of the source.
+        index: u64,
+    },
+    /// Sample rate outside the limits.
+    #[error("sample rate is {sample_rate} Hz, expected {min} to {max} Hz")]
+    SampleRateUnsupported {
+        /// Rate of the source in hertz.
+        sample_rate: u32,
+        /// Lowest rate in hertz.
+        min: u32,
+        /// Highest rate in hertz.
+        max: u32,
+    },
+    /// More channels than the limit, or none.
+    #[error("the source has {channels} channels, expected 1 to {max}")]
+    TooManyChannels {
+        /// Channels of the source.
+        channels: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// More decoded audio than the limit, and no window that ends before it.
+    #[error("decoded audio is longer than {limit:?}")]
+    AudioTooLong {
+        /// The limit.
+        limit: Duration,
+    },
+    /// More encoded bytes than the limit.
+    #[error("the stream is longer than {limit} bytes")]
+    StreamTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The window begins at or behind the last sample.
+    #[error("offset {offset_seconds} s is past the end of the audio at {audio_seconds} s")]
+    OffsetPastEnd {
+        /// Start of the window in seconds.
+        offset_seconds: f64,
+        /// Length of the audio in seconds.
+        audio_seconds: f64,
+    },
+    /// A window that no audio can have.
+    #[error("window {field} is {seconds} s, expected {expected}")]
+    InvalidWindow {
+        /// `offset` or `duration`.
+        field: &'static str,
+        /// The value given, in seconds.
+        seconds: f64,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// The source failed while it was read.
+    #[error("the audio source failed: {detail}")]
+    SourceFailed {
+        /// The operating system's or the sender's words.
+        detail: String,
+    },
+    /// The sender paused for too long.
+    #[error("no byte arrived for {limit:?}")]
+    StreamIdle {
+        /// The longest pause allowed.
+        limit: Duration,
+    },
+    /// The caller has gone.
+    #[error("the extraction was cancelled")]
+    Cancelled,
+    /// The caller's deadline passed.
+    #[error("the deadline of the extraction passed")]
+    DeadlineExceeded,
+    /// The decoder broke on these bytes; only this extraction is affected.
+    #[error("the decoder failed on these bytes: {detail}")]
+    DecoderPanicked {
+        /// Message of the panic.
+        detail: String,
+    },
+    /// A feature came out as NaN or an infinity.
+    #[error("feature {column} is not finite")]
+    NonFiniteFeature {
+        /// Name of the column.
+        column: String,
+    },
+    /// No such feature profile.
+    #[error("feature profile {profile:?} is not known")]
+    UnknownProfile {
+        /// The name given.
+        profile: String,
+    },
+}
+
+impl ExtractError {
+    /// Stable, machine-readable name of the failure.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnsupportedContainer { .. } => "UNSUPPORTED_CONTAINER",
+            Self::UnsupportedCodec { .. } => "UNSUPPORTED_CODEC",
+            Self::UndecodableAudio { .. } => "UNDECODABLE_AUDIO",
+            Self::NoAudioTrack => "NO_AUDIO_TRACK",
+            Self::EmptyAudio => "EMPTY_AUDIO",
+            Self::SilentAudio { .. } => "SILENT_AUDIO",
+            Self::NonFiniteSample { .. } => "NON_FINITE_SAMPLE",
+            Self::SampleRateUnsupported { .. } => "SAMPLE_RATE_UNSUPPORTED",
+            Self::TooManyChannels { .. } => "TOO_MANY_CHANNELS",
+            Self::AudioTooLong { .. } => "AUDIO_TOO_LONG",
+            Self::StreamTooLarge { .. } => "STREAM_TOO_LARGE",
+            Self::OffsetPastEnd { .. } => "OFFSET_PAST_END",
+            Self::InvalidWindow { .. } => "INVALID_WINDOW",
+            Self::SourceFailed { .. } => "SOURCE_FAILED",
+            Self::StreamIdle { .. } => "STREAM_IDLE",
+            Self::Cancelled => "CANCELLED",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::DecoderPanicked { .. } => "DECODER_PANICKED",
+            Self::NonFiniteFeature { .. } => "NON_FINITE_FEATURE",
+            Self::UnknownProfile { .. } => "UNKNOWN_PROFILE",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ExtractError;
+
+    #[test]
+    fn a_message_says_value_and_expectation() {
+        let error = ExtractError::SampleRateUnsupported { sample_rate: 1, min: 4000, max: 384_000 };
+        assert_eq!(error.to_string(), "sample rate is 1 Hz, expected 4000 to 384000 Hz");
+        assert_eq!(error.reason(), "SAMPLE_RATE_UNSUPPORTED");
+    }
+}

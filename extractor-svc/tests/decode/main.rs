@@ -1,0 +1,8 @@
+//! The decoder against real audio: what librosa reads from it, and what broken bytes come to.
+//!
+//! The audio is not part of the project. Tests that need it say so and pass where it is absent,
+//! unless `SOUNDALIKE_REQUIRE_SHARED=1` makes that a failure.
+
+mod bad;
+mod good;
+mod shared;

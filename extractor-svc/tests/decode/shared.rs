@@ -1,0 +1,38 @@
+//! Where the audio lies, and how it is read.
+
+#![expect(clippy::disallowed_methods, reason = "a test has no command line to take a path from")]
+#![expect(clippy::print_stdout, reason = "a skipped test says so")]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use extractor_svc::decode::{EncodedAudio, SourceFacts, load_mono};
+use extractor_svc::error::ExtractError;
+use extractor_svc::limits::Limits;
+use extractor_svc::window::Window;
+
+/// The corpus folder, or `None` (with a printed sentence) where it is absent.
+pub(crate) fn corpus() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let named = std::env::var_os("SOUNDALIKE_SHARED").map(PathBuf::from);
+    let found = [Some(beside), named].into_iter().flatten().find(|dir| dir.join("corpus").is_dir());
+    if found.is_none() {
+        assert!(
+            std::env::var_os("SOUNDALIKE_REQUIRE_SHARED").is_none_or(|value| value != "1"),
+            "the shared corpus is required and absent"
+        );
+        println!("skipped: the shared corpus is absent");
+    }
+    found.map(|dir| dir.join("corpus"))
+}
+
+/// All bytes of a file of the corpus.
+pub(crate) fn bytes(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The whole audio of `bytes`.
+pub(crate) fn load(bytes: Vec<u8>) -> Result<(Vec<f32>, SourceFacts), ExtractError> {
+    let audio = EncodedAudio::from_bytes(bytes);
+    load_mono(audio, &Window::whole(), &Limits::default(), &AtomicBool::new(false))
+}
