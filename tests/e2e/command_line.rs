@@ -103,6 +103,6 @@ fn a_wrong_flag_is_a_usage_error() {
     let library = Library::shared().expect("the library builds");
     for binary in [&library.binaries().extractor, &library.binaries().index] {
         let output = attempt(binary, &[OsStr::new("serve"), OsStr::new("--no-such-flag")]);
-        assert_eq!(output.status.code(), Some(64), "{}", binary.display());
+        assert_eq!(output.status.code(), Some(2), "{}", binary.display());
     }
 }

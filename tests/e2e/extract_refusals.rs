@@ -21,12 +21,14 @@ async fn streams_out_of_order() {
     let empty = || ExtractFeaturesRequest { payload: None };
 
     for (messages, reason) in [
-        (vec![], "CONFIG_MISSING"),
-        (vec![chunk_message(&audio)], "CONFIG_MISSING"),
-        (vec![empty()], "CONFIG_MISSING"),
-        (vec![config(), config()], "CONFIG_REPEATED"),
-        (vec![config(), empty()], "CHUNK_MISSING"),
-        (vec![config()], "AUDIO_EMPTY"),
+        (vec![], "MESSAGE_ORDER"),
+        (vec![chunk_message(&audio)], "MESSAGE_ORDER"),
+        (vec![empty()], "MESSAGE_ORDER"),
+        (vec![config(), config()], "MESSAGE_ORDER"),
+        (vec![config(), chunk_message(&audio), config()], "MESSAGE_ORDER"),
+        (vec![config(), empty()], "MESSAGE_ORDER"),
+        (vec![config()], "EMPTY_AUDIO"),
+        (vec![config(), chunk_message(&[])], "EMPTY_AUDIO"),
     ] {
         let case = format!("{messages:?}").chars().take(60).collect::<String>();
         println!("{case} must be {reason}");
@@ -47,25 +49,25 @@ async fn settings_nobody_can_follow() {
     for (config, reason, field) in [
         (
             ExtractionConfig { profile_id: "librosa-9".to_owned(), ..default() },
-            "PROFILE_UNKNOWN",
+            "UNKNOWN_PROFILE",
             "config.profile_id",
         ),
-        (ExtractionConfig { offset: seconds(-1), ..default() }, "INVALID_OFFSET", "config.offset"),
+        (ExtractionConfig { offset: seconds(-1), ..default() }, "INVALID_WINDOW", "config.offset"),
         (
             ExtractionConfig { duration: seconds(0), ..default() },
-            "INVALID_DURATION",
+            "INVALID_WINDOW",
             "config.duration",
         ),
         (ExtractionConfig { offset: seconds(60), ..default() }, "OFFSET_PAST_END", "config.offset"),
-        (ExtractionConfig { encoding: 99, ..default() }, "INVALID_ENCODING", "config.encoding"),
+        (ExtractionConfig { encoding: 99, ..default() }, "INVALID_FIELD", "config.encoding"),
         (
             ExtractionConfig { encoding: pcm, channel_count: 1, ..default() },
-            "SAMPLE_RATE_UNSUPPORTED",
+            "INVALID_FIELD",
             "config.sample_rate_hertz",
         ),
         (
             ExtractionConfig { encoding: pcm, sample_rate_hertz: 22_050, ..default() },
-            "INVALID_CHANNEL_COUNT",
+            "INVALID_FIELD",
             "config.channel_count",
         ),
     ] {
@@ -88,9 +90,9 @@ async fn audio_nobody_can_analyse() {
 
     for (name, audio, reason) in [
         ("digital silence", silence, "SILENT_AUDIO"),
-        ("a text", b"These are not the bytes of any music.".repeat(100), "UNSUPPORTED_FORMAT"),
-        ("Opus", opus, "UNSUPPORTED_FORMAT"),
-        ("a cut FLAC header", flac[..20].to_vec(), "UNSUPPORTED_FORMAT"),
+        ("a text", b"These are not the bytes of any music.".repeat(100), "UNSUPPORTED_CONTAINER"),
+        ("Opus", opus, "UNSUPPORTED_CODEC"),
+        ("a cut FLAC header", flac[..20].to_vec(), "UNDECODABLE_AUDIO"),
         ("10 Hz", slow, "SAMPLE_RATE_UNSUPPORTED"),
     ] {
         println!("{name} must be {reason}");
