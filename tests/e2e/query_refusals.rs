@@ -52,14 +52,14 @@ async fn vectors_of_a_wrong_form() {
     for length in [0, 73, 75] {
         let short = FeatureVector { values: vec![0.5; length], ..vector() };
         let answer = query(&channel, short, top(3)).await;
-        let refusal = assert_refused(answer, Code::InvalidArgument, "WRONG_DIMENSION");
+        let refusal = assert_refused(answer, Code::InvalidArgument, "VECTOR_LENGTH");
         assert_eq!(refusal.fields, ["feature_vector.values"]);
     }
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let mut broken = vector();
         broken.values[17] = value;
         let answer = query(&channel, broken, top(3)).await;
-        let refusal = assert_refused(answer, Code::InvalidArgument, "NON_FINITE_VALUE");
+        let refusal = assert_refused(answer, Code::InvalidArgument, "VALUE_NOT_FINITE");
         assert_eq!(refusal.fields, ["feature_vector.values[17]"]);
         let names: Vec<_> = refusal.facts.values().map(String::as_str).collect();
         assert!(names.contains(&"mfcc_mean_18"), "{names:?}");
@@ -74,12 +74,13 @@ async fn options_out_of_range() {
     let library = Library::shared().expect("the library builds");
     let server = library.start_index().expect("the index opens");
     let channel = server.connect().await.expect("it listens");
-    for (options, field) in [
-        (top(-1), "options.page_size"),
-        (QueryOptions { search_k: -1, ..top(3) }, "options.search_k"),
+    for (options, reason, field) in [
+        (top(-1), "INVALID_PAGE_SIZE", "options.page_size"),
+        (QueryOptions { search_k: -1, ..top(3) }, "INVALID_SEARCH_K", "options.search_k"),
+        (QueryOptions { search_k: 1_000_001, ..top(3) }, "INVALID_SEARCH_K", "options.search_k"),
     ] {
         let answer = query(&channel, vector(), options).await;
-        let refusal = assert_refused(answer, Code::InvalidArgument, "INVALID_OPTION");
+        let refusal = assert_refused(answer, Code::InvalidArgument, reason);
         assert_eq!(refusal.fields, [field]);
     }
 }
