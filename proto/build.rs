@@ -11,6 +11,7 @@ const FILES: [&str; 3] = [
     "soundalike/v1/index_service.proto",
 ];
 
+#[expect(clippy::disallowed_methods, reason = "cargo talks to build scripts by environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={SCHEMA}");
     let descriptors = protox::compile(FILES, [SCHEMA])?;

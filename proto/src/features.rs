@@ -104,6 +104,9 @@ mod tests {
     /// The digest is part of the wire contract: if this changes, every index and table is stale.
     #[test]
     fn librosa_schema_digest_never_changes() {
-        assert_eq!(FeatureSchema::librosa().sha256(), "c623b8b3b9419065f4ae5dda8ca28613e43804b479f6ad6a7cabd6afd1da6dc4");
+        assert_eq!(
+            FeatureSchema::librosa().sha256(),
+            "c623b8b3b9419065f4ae5dda8ca28613e43804b479f6ad6a7cabd6afd1da6dc4"
+        );
     }
 }

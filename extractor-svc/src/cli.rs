@@ -1,0 +1,134 @@
+//! The command line, as typed: raw values, environment names, defaults, units. Checked in
+//! `config.rs`; the environment is read nowhere else.
+
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use proto::features::DEFAULT_PROFILE;
+use serving::{LogArgs, ServingArgs};
+
+use crate::table::TableFormat;
+
+/// Turns audio into librosa's feature vectors: 74 numbers for each recording, equal to librosa
+/// 0.11, as a batch command and as a gRPC service.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub log: LogArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve `soundalike.v1.ExtractorService` over gRPC.
+    ///
+    /// Prints `listening on ADDRESS` on standard output when it is ready. Nothing that is uploaded
+    /// touches a disk. The first SIGTERM or SIGINT drains and ends with exit code 0; a second one
+    /// ends at once.
+    Serve(ServeArgs),
+    /// Extract the features of files and folders into a table.
+    ///
+    /// The table has one row per recording, in path order: `source_path`, then the 74 columns. A
+    /// file that cannot be read is a warning and a line of the failures file, not the end.
+    ///
+    /// CSV and JSONL tables get a small sidecar, `<output>.meta.json`, that names the profile, so
+    /// that an index is never built from one recipe and asked with another; Parquet carries it
+    /// inside.
+    #[command(after_long_help = EXTRACT_HELP)]
+    Extract(ExtractArgs),
+}
+
+const EXTRACT_HELP: &str = "\
+Examples:
+  extractor-svc extract ~/Music --output features.csv --failures failures.csv
+  extractor-svc extract album/ --pattern '**/*.wav' --format jsonl > features.jsonl
+  extractor-svc extract song.mp3 --offset 30 --duration 15 --output song.parquet
+  extractor-svc extract ~/Music --profile custom:sr=44100,hop_length=256 --output hires.csv
+
+Exit codes:
+  0  a table was written, even if some files failed
+  1  no file gave features, or the table could not be written
+  2  the command line is wrong
+  3  some files failed, and --strict was given";
+
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, env = "SOUNDALIKE_LISTEN", default_value = "127.0.0.1:7071", value_name = "HOST:PORT")]
+    pub listen: String,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    #[command(flatten)]
+    pub serving: ServingArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits on what is sent in")]
+pub struct LimitArgs {
+    /// Encoded bytes of one recording.
+    #[arg(long, env = "SOUNDALIKE_MAX_STREAM_BYTES", default_value_t = 256 << 20, value_name = "BYTES")]
+    pub max_stream_bytes: u64,
+    /// Decoded length of one recording; longer is an error unless a duration crops it.
+    #[arg(long, env = "SOUNDALIKE_MAX_AUDIO", default_value = "20m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub max_audio: Duration,
+    /// Wait for the next message of an upload.
+    #[arg(long, env = "SOUNDALIKE_MAX_IDLE", default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub max_idle: Duration,
+    /// Wall time of one extraction, upload included.
+    #[arg(long, env = "SOUNDALIKE_MAX_WALL", default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub max_wall: Duration,
+    /// Uploads in flight; one more is refused with UNAVAILABLE.
+    #[arg(long, env = "SOUNDALIKE_MAX_UPLOADS", default_value_t = 64, value_name = "N")]
+    pub max_uploads: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct ExtractArgs {
+    /// Files and folders. Files are taken as they are, folders are walked.
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Where the table goes; `-` is standard output. Folders are made.
+    #[arg(short, long, env = "SOUNDALIKE_OUTPUT", default_value = "-", value_name = "FILE")]
+    pub output: PathBuf,
+    /// Form of the table. By default what the output's extension says, else CSV.
+    #[arg(long, env = "SOUNDALIKE_TABLE_FORMAT")]
+    pub format: Option<TableFormat>,
+    /// Files to take from folders, relative to each, such as `**/*.wav`; may be repeated. By
+    /// default every file with a known audio extension.
+    #[arg(long = "pattern", env = "SOUNDALIKE_PATTERN", value_name = "GLOB")]
+    pub patterns: Vec<String>,
+    /// Recipe of the numbers: the default, or one named by its content, such as
+    /// `custom:sr=44100,hop_length=256`.
+    #[arg(long, env = "SOUNDALIKE_PROFILE", default_value = DEFAULT_PROFILE, value_name = "ID")]
+    pub profile: String,
+    /// Start of the analysed window, in seconds.
+    #[arg(long, env = "SOUNDALIKE_OFFSET", default_value_t = 0.0, value_name = "SECONDS")]
+    pub offset: f64,
+    /// Length of the analysed window, in seconds. By default to the end.
+    #[arg(long, env = "SOUNDALIKE_DURATION", value_name = "SECONDS")]
+    pub duration: Option<f64>,
+    /// Files worked on at a time. By default one per core. The output does not depend on it.
+    #[arg(short, long, env = "SOUNDALIKE_JOBS", value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Where the files that failed are listed, as CSV: path, reason, message.
+    #[arg(long, env = "SOUNDALIKE_FAILURES", value_name = "FILE")]
+    pub failures: Option<PathBuf>,
+    /// Exit with code 3 when any file failed.
+    #[arg(long, env = "SOUNDALIKE_STRICT")]
+    pub strict: bool,
+    #[command(flatten)]
+    pub limits: FileLimitArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits on files")]
+pub struct FileLimitArgs {
+    /// Encoded bytes of one recording.
+    #[arg(long, env = "SOUNDALIKE_MAX_FILE_BYTES", default_value_t = 2 << 30, value_name = "BYTES")]
+    pub max_file_bytes: u64,
+    /// Decoded length of one recording; longer is an error unless a duration crops it.
+    #[arg(long, env = "SOUNDALIKE_MAX_AUDIO", default_value = "20m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub max_audio: Duration,
+}

@@ -1,0 +1,136 @@
+//! The form of an error on the wire: one `google.rpc.ErrorInfo` (UPPER_SNAKE reason, domain,
+//! metadata) plus the detail that fits, as AIP-193 asks.
+
+use std::{collections::HashMap, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::pool::PoolError;
+
+/// A call that is refused: everything its `tonic::Status` will carry.
+#[derive(Debug)]
+pub struct Refusal {
+    code: Code,
+    domain: &'static str,
+    reason: &'static str,
+    message: String,
+    metadata: HashMap<String, String>,
+    details: ErrorDetails,
+}
+
+impl Refusal {
+    /// A refusal without further details. `reason` is UPPER_SNAKE and part of the contract.
+    pub fn new(
+        domain: &'static str,
+        code: Code,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            domain,
+            reason,
+            message: message.into(),
+            metadata: HashMap::new(),
+            details: ErrorDetails::new(),
+        }
+    }
+
+    /// One machine-readable fact for `ErrorInfo.metadata`.
+    #[must_use]
+    pub fn fact(mut self, key: &str, value: impl ToString) -> Self {
+        self.metadata.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// Adds a `BadRequest` violation; `path` such as `feature_vector.values[17]`.
+    #[must_use]
+    pub fn field(mut self, path: impl Into<String>) -> Self {
+        self.details.add_bad_request_violation(path, self.message.clone());
+        self
+    }
+
+    /// Adds a `PreconditionFailure` violation.
+    #[must_use]
+    pub fn precondition(mut self, kind: &str, subject: impl Into<String>) -> Self {
+        self.details.add_precondition_failure_violation(kind, subject, self.message.clone());
+        self
+    }
+
+    /// Adds a `QuotaFailure` violation: which limit was gone over.
+    #[must_use]
+    pub fn quota(mut self, subject: impl Into<String>) -> Self {
+        self.details.add_quota_failure_violation(subject, self.message.clone());
+        self
+    }
+
+    /// Adds a `ResourceInfo`: what was not found.
+    #[must_use]
+    pub fn resource(mut self, kind: &str, name: impl Into<String>) -> Self {
+        self.details.set_resource_info(kind, name, "", self.message.clone());
+        self
+    }
+
+    /// Adds a `RetryInfo`: when the call may be tried again.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.details.set_retry_info(Some(delay));
+        self
+    }
+
+    /// The refusal as it goes on the wire.
+    #[must_use]
+    pub fn into_status(mut self) -> Status {
+        self.details.set_error_info(self.reason, self.domain, self.metadata);
+        Status::with_error_details(self.code, self.message, self.details)
+    }
+
+    /// The refusal for a call the worker pool did not finish.
+    #[must_use]
+    pub fn from_pool(domain: &'static str, error: PoolError) -> Self {
+        match error {
+            PoolError::Full { workers, max_queue } => Self::new(
+                domain,
+                Code::Unavailable,
+                "OVERLOADED",
+                format!(
+                    "all {workers} workers are busy and {max_queue} calls wait already; try again"
+                ),
+            )
+            .retry_after(Duration::from_millis(500)),
+            PoolError::Panicked => Self::new(
+                domain,
+                Code::Internal,
+                "INTERNAL",
+                "an internal error ended this call; the server goes on",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_arrive_whole() {
+        let status =
+            Refusal::new("here", Code::InvalidArgument, "BAD_VALUE", "k is -1, expected 0 to 9")
+                .fact("k", -1)
+                .field("options.k")
+                .retry_after(Duration::from_secs(2))
+                .into_status();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let details = status.get_error_details();
+        let info = details.error_info().expect("set above");
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("BAD_VALUE", "here"));
+        assert_eq!(info.metadata["k"], "-1");
+        let violations = &details.bad_request().expect("set above").field_violations;
+        assert_eq!(violations[0].field, "options.k");
+        assert_eq!(
+            details.retry_info().and_then(|info| info.retry_delay),
+            Some(Duration::from_secs(2))
+        );
+    }
+}
