@@ -130,7 +130,7 @@ const ARROWS: &[Arrow] = &[
             "index-svc/src/engine",
         ],
         doors: &[],
-        forbidden: &["builder::", "Builder::"],
+        forbidden: &["builder::", "BuildPlan", "ForestWriter"],
         why: "serving opens an index read-only; building is offline",
     },
     Arrow {
