@@ -1,6 +1,8 @@
 //! The command line, as typed: raw values, environment names, defaults, units. Checked in
 //! `config.rs`; the environment is read nowhere else.
 
+#![allow(missing_docs, reason = "doc comments here are help texts; what has none is not shown")]
+
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
@@ -56,7 +58,12 @@ Exit codes:
 #[derive(Args, Debug)]
 pub struct ServeArgs {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, env = "SOUNDALIKE_LISTEN", default_value = "127.0.0.1:7071", value_name = "HOST:PORT")]
+    #[arg(
+        long,
+        env = "SOUNDALIKE_LISTEN",
+        default_value = "127.0.0.1:7071",
+        value_name = "HOST:PORT"
+    )]
     pub listen: String,
     #[command(flatten)]
     pub limits: LimitArgs,

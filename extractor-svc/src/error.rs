@@ -126,10 +126,52 @@ pub enum ExtractError {
         column: String,
     },
     /// No such feature profile.
-    #[error("feature profile {profile:?} is not known")]
+    #[error("feature profile {profile:?} is not served here, expected one of {}", known.join(", "))]
     UnknownProfile {
         /// The name given.
         profile: String,
+        /// The names that are served.
+        known: Vec<String>,
+    },
+    /// The signal is too short for the profile's early downsampling.
+    #[error("the window has {frames} samples at the profile's rate, expected at least {min}")]
+    TooShort {
+        /// Samples of the window, resampled.
+        frames: usize,
+        /// Least number of samples.
+        min: usize,
+    },
+    /// A field of the request has a value that none can have.
+    #[error("{field}: {message}")]
+    InvalidField {
+        /// Path of the field in the request.
+        field: &'static str,
+        /// The value, and what is allowed.
+        message: String,
+    },
+    /// The messages of an upload came in another order than config, chunk, chunk, ….
+    #[error("message {message} of the stream is {got}, expected {expected}")]
+    MessageOrder {
+        /// Number of the message, from 1.
+        message: u64,
+        /// What came.
+        got: &'static str,
+        /// What was due.
+        expected: &'static str,
+    },
+    /// A chunk larger than the contract allows.
+    #[error("a chunk has {got} bytes, expected at most {limit}")]
+    ChunkTooLarge {
+        /// Bytes of the chunk.
+        got: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The upload and its extraction took too long together.
+    #[error("the extraction took longer than {limit:?}, upload included")]
+    WallTime {
+        /// The limit.
+        limit: Duration,
     },
 }
 
@@ -157,6 +199,11 @@ impl ExtractError {
             Self::DecoderPanicked { .. } => "DECODER_PANICKED",
             Self::NonFiniteFeature { .. } => "NON_FINITE_FEATURE",
             Self::UnknownProfile { .. } => "UNKNOWN_PROFILE",
+            Self::TooShort { .. } => "AUDIO_TOO_SHORT",
+            Self::InvalidField { .. } => "INVALID_FIELD",
+            Self::MessageOrder { .. } => "MESSAGE_ORDER",
+            Self::ChunkTooLarge { .. } => "CHUNK_TOO_LARGE",
+            Self::WallTime { .. } => "WALL_TIME_EXCEEDED",
         }
     }
 }

@@ -1,2 +1,28 @@
-//! Placeholder entry point.
-fn main() {}
+//! Entry point: parse, start logging, dispatch, decide the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use extractor_svc::{
+    cli::{Cli, Command},
+    commands,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = serving::telemetry::init(&cli.log).map_err(anyhow::Error::from).and_then(|()| {
+        match cli.command {
+            Command::Serve(args) => commands::serve::run(&args),
+            Command::Extract(args) => commands::extract::run(args),
+        }
+    });
+    outcome.unwrap_or_else(|error| {
+        tracing::error!("{error:#}");
+        ExitCode::from(exit_code(&error))
+    })
+}
+
+/// 2 for a command line that cannot be right, 1 for everything that went wrong later.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<extractor_svc::config::ConfigError>() { 2 } else { 1 }
+}

@@ -110,7 +110,7 @@ mod tests {
             let mut seen = Vec::new();
             let work = |item: &u64| {
                 // Early items take longer, so that later ones overtake them.
-                if item % 1500 == 0 {
+                if item.is_multiple_of(1500) {
                     (0..200_000_u64).fold(0, |sum, step| std::hint::black_box(sum ^ step));
                 }
                 item * 2
@@ -127,9 +127,14 @@ mod tests {
     #[test]
     fn an_error_of_the_sink_ends_the_run() {
         let items: Vec<u64> = (0..10_000).collect();
-        let outcome = for_each_ordered(&items, 3, |item| *item, |item, _| {
-            if *item == 5 { Err("disk full") } else { Ok(()) }
-        });
+        let outcome = for_each_ordered(
+            &items,
+            3,
+            |item| *item,
+            |item, _| {
+                if *item == 5 { Err("disk full") } else { Ok(()) }
+            },
+        );
         assert_eq!(outcome, Err("disk full"));
     }
 

@@ -152,9 +152,11 @@ mod tests {
         let folder = library();
         let cover = folder.path().join("cover.jpg");
         let missing = folder.path().join("missing.mp3");
-        let found = Walker::new(&[])
-            .expect("no globs")
-            .find(&[cover.clone(), missing.clone(), cover.clone()]);
+        let found = Walker::new(&[]).expect("no globs").find(&[
+            cover.clone(),
+            missing.clone(),
+            cover.clone(),
+        ]);
         assert_eq!(found.files, [cover]);
         assert_eq!(found.unreadable.len(), 1);
         assert_eq!(found.unreadable[0].0, missing);

@@ -30,6 +30,13 @@ pub struct SourceFacts {
     pub warnings: Vec<Warning>,
 }
 
+impl SourceFacts {
+    /// Length of the window in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.frames as f64 / f64::from(self.sample_rate)
+    }
+}
+
 /// Blocks of the window of one source. Every sample handed out is finite.
 #[derive(Debug)]
 pub struct WindowedDecoder {

@@ -85,8 +85,10 @@ mod tests {
     #[test]
     fn numbers_read_back_to_the_same_bits() {
         let schema = FeatureSchema::from_names(vec!["a_1".into(), "b_1".into()]);
-        let row =
-            Row { source_path: "a, \"b\".wav".into(), values: vec![0.1 + 0.2, -1.234_567_890_123_456_7e-300] };
+        let row = Row {
+            source_path: "a, \"b\".wav".into(),
+            values: vec![0.1 + 0.2, -1.234_567_890_123_456_7e-300],
+        };
         let mut csv = Vec::new();
         let mut rows = CsvRows::new(&mut csv, PathBuf::new(), &schema).expect("memory");
         rows.write(&row).expect("memory");

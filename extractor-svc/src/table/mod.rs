@@ -121,7 +121,8 @@ impl TableWriter {
             Destination::Stdout => (Box::new(io::stdout()), PathBuf::from("standard output")),
             Destination::File(path) => {
                 let fail = |source| TableError::Io { path: path.clone(), source };
-                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+                {
                     fs::create_dir_all(folder).map_err(fail)?;
                 }
                 (Box::new(File::create(path).map_err(fail)?), path.clone())
@@ -131,7 +132,7 @@ impl TableWriter {
         let inner: Box<dyn RowWriter> = match format {
             TableFormat::Csv => Box::new(delimited::CsvRows::new(sink, path.clone(), schema)?),
             TableFormat::Jsonl => Box::new(delimited::JsonRows::new(sink, path.clone(), schema)),
-            TableFormat::Parquet => Box::new(self::parquet::ParquetRows::new(sink, profile_id, schema)?),
+            TableFormat::Parquet => Box::new(parquet::ParquetRows::new(sink, profile_id, schema)?),
         };
         if let (Destination::File(_), TableFormat::Csv | TableFormat::Jsonl) = (destination, format)
         {

@@ -29,7 +29,11 @@ pub(super) struct ParquetRows<W: Write + Send> {
 }
 
 impl<W: Write + Send> ParquetRows<W> {
-    pub(super) fn new(sink: W, profile_id: &str, schema: &FeatureSchema) -> Result<Self, TableError> {
+    pub(super) fn new(
+        sink: W,
+        profile_id: &str,
+        schema: &FeatureSchema,
+    ) -> Result<Self, TableError> {
         let mut fields = vec![Arc::new(
             Type::primitive_type_builder(SOURCE_PATH, PhysicalType::BYTE_ARRAY)
                 .with_repetition(Repetition::REQUIRED)
@@ -44,7 +48,8 @@ impl<W: Write + Send> ParquetRows<W> {
                 .map_err(encode)?;
             fields.push(Arc::new(column));
         }
-        let message = Type::group_type_builder("features").with_fields(fields).build().map_err(encode)?;
+        let message =
+            Type::group_type_builder("features").with_fields(fields).build().map_err(encode)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_key_value_metadata(Some(vec![
@@ -123,9 +128,16 @@ mod tests {
         let reader = SerializedFileReader::new(file).expect("valid Parquet");
         let metadata = reader.metadata().file_metadata();
         let keys = metadata.key_value_metadata().expect("keys");
-        assert!(keys.iter().any(|key| key.key == PROFILE_KEY && key.value.as_deref() == Some("some-profile")));
-        assert!(keys.iter().any(|key| key.key == SCHEMA_KEY && key.value.as_deref() == Some(schema.sha256().as_str())));
-        let read: Vec<_> = reader.get_row_iter(None).expect("rows").map(|row| row.expect("valid")).collect();
+        assert!(
+            keys.iter()
+                .any(|key| key.key == PROFILE_KEY && key.value.as_deref() == Some("some-profile"))
+        );
+        assert!(
+            keys.iter().any(|key| key.key == SCHEMA_KEY
+                && key.value.as_deref() == Some(schema.sha256().as_str()))
+        );
+        let read: Vec<_> =
+            reader.get_row_iter(None).expect("rows").map(|row| row.expect("valid")).collect();
         assert_eq!(read.len(), count);
         assert_eq!(read[count - 1].get_string(0).expect("text"), &format!("é{}.wav", count - 1));
         assert_eq!(read[7].get_double(2).expect("double").to_bits(), (0.1 * 7.0_f64).to_bits());

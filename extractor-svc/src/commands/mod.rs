@@ -1,0 +1,4 @@
+//! What each subcommand wires together.
+
+pub mod extract;
+pub mod serve;

@@ -1,0 +1,202 @@
+//! The RPCs: read the upload under its limits, hand it to the pipeline, answer.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use proto::{
+    features::FeatureSchema,
+    v1::{
+        ExtractFeaturesRequest, ExtractFeaturesResponse, ExtractionLimits, FeatureProfile,
+        FeatureVector, ListFeatureProfilesRequest, ListFeatureProfilesResponse,
+        extractor_service_server::ExtractorService,
+    },
+};
+use serving::CpuPool;
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{
+    config::UploadLimits,
+    decode::EncodedAudio,
+    error::ExtractError,
+    limits::Limits,
+    pipeline::{self, Extraction},
+    profile::Profile,
+    status::CallError,
+    upload::{MAX_CHUNK_BYTES, Upload},
+    wire::{self, ExtractionRequest, wire_duration},
+};
+
+/// Largest message that is read at all: a chunk and its envelope, so that a chunk somewhat over
+/// its limit is refused with our own words.
+pub const MAX_MESSAGE_BYTES: usize = 4 * MAX_CHUNK_BYTES;
+
+/// Most profiles of one page.
+const MAX_PAGE_SIZE: i32 = 100;
+
+/// The extractor service.
+#[derive(Clone, Debug)]
+pub struct Extractor {
+    profiles: Arc<[Arc<Profile>]>,
+    schema: Arc<FeatureSchema>,
+    limits: Arc<Limits>,
+    uploads: UploadLimits,
+    places: Arc<Semaphore>,
+    pool: CpuPool,
+}
+
+impl Extractor {
+    /// A service that computes `profiles`, the first by default.
+    #[must_use]
+    pub fn new(
+        profiles: Vec<Profile>,
+        limits: Limits,
+        uploads: UploadLimits,
+        pool: CpuPool,
+    ) -> Self {
+        Self {
+            profiles: profiles.into_iter().map(Arc::new).collect(),
+            schema: Arc::new(FeatureSchema::librosa()),
+            limits: Arc::new(limits),
+            places: Arc::new(Semaphore::new(uploads.max_uploads)),
+            uploads,
+            pool,
+        }
+    }
+
+    async fn extract(
+        &self,
+        stream: Streaming<ExtractFeaturesRequest>,
+    ) -> Result<(ExtractionRequest, Extraction), CallError> {
+        let _place = self
+            .places
+            .try_acquire()
+            .map_err(|_| CallError::Busy { max_uploads: self.uploads.max_uploads })?;
+        let (mut upload, config) = Upload::open(stream, &self.uploads).await?;
+        let request = ExtractionRequest::parse(&config, &self.profiles)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = upload.chunk().await? {
+            let length = (bytes.len() + chunk.len()) as u64;
+            if length > self.limits.max_stream_bytes {
+                let limit = self.limits.max_stream_bytes;
+                return Err(ExtractError::StreamTooLarge { limit }.into());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let (limits, job) = (Arc::clone(&self.limits), request.clone());
+        let extraction = self
+            .pool
+            .run(move |cancel| {
+                let audio = EncodedAudio::from_bytes(bytes);
+                let audio = match job.pcm {
+                    Some(layout) => audio.with_pcm(layout),
+                    None => audio,
+                };
+                let stop = || cancel.is_cancelled();
+                pipeline::extract(audio, &job.window, &job.profile, &limits, &stop)
+            })
+            .await??;
+        Ok((request, extraction))
+    }
+
+    fn answer(&self, request: &ExtractionRequest, extraction: Extraction) -> FeatureVector {
+        FeatureVector {
+            profile_id: request.profile.id().to_owned(),
+            schema_sha256: self.schema.sha256(),
+            names: if request.full { self.schema.names().to_vec() } else { Vec::new() },
+            provenance: request.full.then(|| wire::provenance(&extraction)),
+            values: extraction.values,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl ExtractorService for Extractor {
+    async fn extract_features(
+        &self,
+        request: Request<Streaming<ExtractFeaturesRequest>>,
+    ) -> Result<Response<ExtractFeaturesResponse>, Status> {
+        let started = Instant::now();
+        let peer = request.remote_addr();
+        let limit = self.uploads.max_wall;
+        let outcome = tokio::time::timeout(limit, self.extract(request.into_inner()))
+            .await
+            .unwrap_or(Err(CallError::Extract(ExtractError::WallTime { limit })));
+        let elapsed_ms = millis(started.elapsed());
+        match outcome {
+            Ok((request, extraction)) => {
+                tracing::info!(
+                    ?peer,
+                    elapsed_ms,
+                    codec = extraction.source.source_codec,
+                    audio_seconds = extraction.source.seconds(),
+                    "features extracted"
+                );
+                let feature_vector = Some(self.answer(&request, extraction));
+                Ok(Response::new(ExtractFeaturesResponse { feature_vector }))
+            }
+            Err(error) => {
+                tracing::info!(?peer, elapsed_ms, reason = error.reason(), %error, "call refused");
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn list_feature_profiles(
+        &self,
+        request: Request<ListFeatureProfilesRequest>,
+    ) -> Result<Response<ListFeatureProfilesResponse>, Status> {
+        let request = request.into_inner();
+        let page_size = match request.page_size {
+            0 => MAX_PAGE_SIZE,
+            size if size > 0 => size.min(MAX_PAGE_SIZE),
+            size => return Err(CallError::from(invalid("page_size", size)).into()),
+        };
+        let first = match request.page_token.as_str() {
+            "" => 0,
+            token => match token.parse::<usize>() {
+                Ok(first) if first < self.profiles.len() => first,
+                _ => return Err(CallError::from(invalid("page_token", token)).into()),
+            },
+        };
+        let end = self.profiles.len().min(first + page_size.unsigned_abs() as usize);
+        let feature_profiles = self.profiles[first..end]
+            .iter()
+            .map(|profile| FeatureProfile {
+                id: profile.id().to_owned(),
+                schema_sha256: self.schema.sha256(),
+                names: self.schema.names().to_vec(),
+                description: profile.description(),
+            })
+            .collect();
+        let next_page_token =
+            if end < self.profiles.len() { end.to_string() } else { String::new() };
+        let limits = Some(self.wire_limits());
+        Ok(Response::new(ListFeatureProfilesResponse { feature_profiles, next_page_token, limits }))
+    }
+}
+
+impl Extractor {
+    fn wire_limits(&self) -> ExtractionLimits {
+        let narrow = |value: u64| i32::try_from(value).unwrap_or(i32::MAX);
+        ExtractionLimits {
+            max_stream_bytes: i64::try_from(self.limits.max_stream_bytes).unwrap_or(i64::MAX),
+            max_chunk_bytes: narrow(MAX_CHUNK_BYTES as u64),
+            max_audio_duration: Some(wire_duration(self.limits.max_audio)),
+            min_sample_rate_hertz: narrow(self.limits.min_sample_rate.into()),
+            max_sample_rate_hertz: narrow(self.limits.max_sample_rate.into()),
+            max_channel_count: narrow(self.limits.max_channels as u64),
+            max_idle_time: Some(wire_duration(self.uploads.max_idle)),
+        }
+    }
+}
+
+fn invalid(field: &'static str, value: impl std::fmt::Display) -> ExtractError {
+    ExtractError::InvalidField { field, message: format!("`{value}` is not valid here") }
+}
+
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e5).round() / 100.0
+}

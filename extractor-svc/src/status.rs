@@ -1,0 +1,147 @@
+//! From an error to its `tonic::Status`: the only place where that is decided.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::time::Duration;
+
+use proto::ERROR_DOMAIN;
+use serving::{PoolError, Refusal};
+use thiserror::Error;
+use tonic::{Code, Status};
+
+use crate::{error::ExtractError, upload::UploadError};
+
+/// How long a caller should wait when every upload place is taken.
+const BUSY_DELAY: Duration = Duration::from_secs(1);
+
+/// Why a call has no answer.
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// The upload or its audio.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// The worker pool.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// Every upload place is taken.
+    #[error("{max_uploads} uploads are in flight already; try again")]
+    Busy {
+        /// Number of places.
+        max_uploads: usize,
+    },
+    /// The client or the transport ended the stream.
+    #[error("the stream broke: {0}")]
+    Stream(Status),
+}
+
+impl CallError {
+    /// The reason as it is logged.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Extract(error) => error.reason(),
+            Self::Pool(_) | Self::Busy { .. } => "OVERLOADED",
+            Self::Stream(_) => "STREAM_BROKEN",
+        }
+    }
+}
+
+impl From<UploadError> for CallError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Extract(error) => Self::Extract(error),
+            UploadError::Stream(status) => Self::Stream(status),
+        }
+    }
+}
+
+impl From<CallError> for Status {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Extract(error) => refusal(&error).into_status(),
+            CallError::Pool(error) => Refusal::from_pool(ERROR_DOMAIN, error).into_status(),
+            CallError::Busy { max_uploads } => Refusal::new(
+                ERROR_DOMAIN,
+                Code::Unavailable,
+                "OVERLOADED",
+                format!("{max_uploads} uploads are in flight already; try again"),
+            )
+            .fact("max_uploads", max_uploads)
+            .retry_after(BUSY_DELAY)
+            .into_status(),
+            // What the transport says is what the peer should read.
+            CallError::Stream(status) => status,
+        }
+    }
+}
+
+/// The refusal of an upload, with the detail that fits its reason.
+fn refusal(error: &ExtractError) -> Refusal {
+    let as_code = |code| Refusal::new(ERROR_DOMAIN, code, error.reason(), error.to_string());
+    let audio = || as_code(Code::InvalidArgument).field("chunk");
+    match error {
+        ExtractError::UnsupportedContainer { .. }
+        | ExtractError::UndecodableAudio { .. }
+        | ExtractError::NoAudioTrack
+        | ExtractError::EmptyAudio => audio(),
+        ExtractError::UnsupportedCodec { codec } => audio().fact("codec", codec),
+        ExtractError::SilentAudio { frames } => audio().fact("frames", frames),
+        ExtractError::NonFiniteSample { index } => audio().fact("sample_index", index),
+        ExtractError::NonFiniteFeature { column } => audio().fact("column", column),
+        ExtractError::TooShort { frames, min } => {
+            audio().fact("samples", frames).fact("min_samples", min)
+        }
+        ExtractError::SampleRateUnsupported { sample_rate, min, max } => audio()
+            .fact("sample_rate_hertz", sample_rate)
+            .fact("min_sample_rate_hertz", min)
+            .fact("max_sample_rate_hertz", max),
+        ExtractError::TooManyChannels { channels, max } => {
+            audio().fact("channel_count", channels).fact("max_channel_count", max)
+        }
+        ExtractError::OffsetPastEnd { offset_seconds, audio_seconds } => {
+            as_code(Code::InvalidArgument)
+                .field("config.offset")
+                .fact("offset_seconds", offset_seconds)
+                .fact("audio_seconds", audio_seconds)
+        }
+        ExtractError::InvalidWindow { field, .. } => {
+            as_code(Code::InvalidArgument).field(format!("config.{field}"))
+        }
+        ExtractError::InvalidField { field, .. } => as_code(Code::InvalidArgument).field(*field),
+        ExtractError::UnknownProfile { profile, known } => as_code(Code::InvalidArgument)
+            .field("config.profile_id")
+            .fact("profile_id", profile)
+            .fact("known_profile_ids", known.join(" ")),
+        ExtractError::MessageOrder { message, got, expected } => as_code(Code::InvalidArgument)
+            .field("payload")
+            .fact("message", message)
+            .fact("got", got)
+            .fact("expected", expected),
+        ExtractError::ChunkTooLarge { got, limit } => as_code(Code::ResourceExhausted)
+            .quota("max_chunk_bytes")
+            .fact("bytes", got)
+            .fact("max_chunk_bytes", limit),
+        ExtractError::StreamTooLarge { limit } => as_code(Code::ResourceExhausted)
+            .quota("max_stream_bytes")
+            .fact("max_stream_bytes", limit),
+        ExtractError::AudioTooLong { limit } => as_code(Code::ResourceExhausted)
+            .quota("max_audio_duration")
+            .fact("max_audio_seconds", limit.as_secs_f64()),
+        ExtractError::StreamIdle { limit } => as_code(Code::ResourceExhausted)
+            .quota("max_idle_time")
+            .fact("max_idle_seconds", limit.as_secs_f64()),
+        ExtractError::WallTime { limit } => as_code(Code::ResourceExhausted)
+            .quota("max_wall_time")
+            .fact("max_wall_seconds", limit.as_secs_f64()),
+        ExtractError::SourceFailed { .. } => as_code(Code::Unavailable),
+        ExtractError::Cancelled => as_code(Code::Cancelled),
+        ExtractError::DeadlineExceeded => as_code(Code::DeadlineExceeded),
+        // What a decoder says when it breaks is for the log, not for strangers.
+        ExtractError::DecoderPanicked { .. } => Refusal::new(
+            ERROR_DOMAIN,
+            Code::Internal,
+            error.reason(),
+            "the decoder failed on these bytes; the server goes on",
+        ),
+    }
+}

@@ -1,0 +1,93 @@
+//! The shape of an upload: `config` first, then `chunk`s, each in time and none too large.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::v1::{ExtractFeaturesRequest, ExtractionConfig, extract_features_request::Payload};
+use tonic::{Status, Streaming};
+
+use crate::{config::UploadLimits, error::ExtractError};
+
+/// Largest `chunk`, in bytes; part of the contract.
+pub const MAX_CHUNK_BYTES: usize = 1 << 20;
+
+/// Why an upload ended before its time.
+#[derive(Debug)]
+pub enum UploadError {
+    /// What was sent is not an upload.
+    Extract(ExtractError),
+    /// The transport, or the client, ended the stream.
+    Stream(Status),
+}
+
+impl From<ExtractError> for UploadError {
+    fn from(error: ExtractError) -> Self {
+        Self::Extract(error)
+    }
+}
+
+/// An upload whose first message has been read.
+#[derive(Debug)]
+pub struct Upload {
+    stream: Streaming<ExtractFeaturesRequest>,
+    max_idle: Duration,
+    messages: u64,
+}
+
+impl Upload {
+    /// Reads the first message, which must be `config`.
+    ///
+    /// # Errors
+    /// When the stream ends, stalls or begins with anything else.
+    pub async fn open(
+        stream: Streaming<ExtractFeaturesRequest>,
+        limits: &UploadLimits,
+    ) -> Result<(Self, ExtractionConfig), UploadError> {
+        let mut upload = Self { stream, max_idle: limits.max_idle, messages: 0 };
+        match upload.next().await? {
+            Some(Payload::Config(config)) => Ok((upload, config)),
+            Some(Payload::Chunk(_)) => Err(out_of_order(1, "a chunk", "config").into()),
+            None => Err(out_of_order(1, "the end of the stream", "config").into()),
+        }
+    }
+
+    /// The next chunk, or `None` at the end of the upload. Empty chunks are passed over.
+    ///
+    /// # Errors
+    /// When a chunk is too large or too late, or another message comes.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, UploadError> {
+        loop {
+            match self.next().await? {
+                Some(Payload::Chunk(chunk)) if chunk.len() > MAX_CHUNK_BYTES => {
+                    let error =
+                        ExtractError::ChunkTooLarge { got: chunk.len(), limit: MAX_CHUNK_BYTES };
+                    return Err(error.into());
+                }
+                Some(Payload::Chunk(chunk)) if chunk.is_empty() => {}
+                Some(Payload::Chunk(chunk)) => return Ok(Some(chunk)),
+                Some(Payload::Config(_)) => {
+                    return Err(out_of_order(self.messages, "a second config", "a chunk").into());
+                }
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The payload of the next message, or `None` at the end.
+    async fn next(&mut self) -> Result<Option<Payload>, UploadError> {
+        let message = tokio::time::timeout(self.max_idle, self.stream.message())
+            .await
+            .map_err(|_| ExtractError::StreamIdle { limit: self.max_idle })?
+            .map_err(UploadError::Stream)?;
+        let Some(message) = message else { return Ok(None) };
+        self.messages += 1;
+        let payload = message
+            .payload
+            .ok_or_else(|| out_of_order(self.messages, "an empty message", "config or chunk"))?;
+        Ok(Some(payload))
+    }
+}
+
+fn out_of_order(message: u64, got: &'static str, expected: &'static str) -> ExtractError {
+    ExtractError::MessageOrder { message, got, expected }
+}
