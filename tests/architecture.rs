@@ -130,7 +130,7 @@ const ARROWS: &[Arrow] = &[
             "index-svc/src/engine",
         ],
         doors: &[],
-        forbidden: &["builder::", "BuildPlan", "ForestWriter"],
+        forbidden: &["builder::", "BuildPlan"],
         why: "serving opens an index read-only; building is offline",
     },
     Arrow {
@@ -151,9 +151,9 @@ const ARROWS: &[Arrow] = &[
         why: "LMDB stays behind store, metadata, manifest and forest",
     },
     Arrow {
-        places: &["extractor-svc/", "index-svc/", "proto/"],
+        places: &["extractor-svc/src/", "index-svc/", "proto/"],
         doors: &["extractor-svc/src/decode"],
-        forbidden: &["symphonia"],
+        forbidden: &["symphonia::"],
         why: "symphonia has one door, decode",
     },
     Arrow {
