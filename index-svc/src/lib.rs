@@ -1,1 +1,35 @@
-//! index-svc.
+//! Feature vector in, nearest tracks out: builds, checks, queries and serves an index.
+//!
+//! An index is a directory that never changes: `manifest.json` says what it is, `data.mdb` (LMDB)
+//! holds the raw vectors, the scaler, the scaled vectors, the forest and the metadata.
+//!
+//! # Layout
+//! - [`search`]: the story of a query, one line per stage
+//! - [`query`]: what may be asked, checked once at the edge
+//! - [`scaler`], [`vectors`], [`engine`], [`metadata`]: the stages
+//! - [`index`]: an opened index; [`store`] and [`manifest`] are its two files
+//! - [`table`]: feature tables as they are found in the wild
+//! - [`builder`]: tables to a new index directory; [`verify`]: is it what it says it is
+//! - [`service`], [`status`]: the RPCs and the form of their errors
+
+pub mod builder;
+pub mod distances;
+pub mod engine;
+pub mod error;
+pub mod index;
+pub mod manifest;
+pub mod metadata;
+pub mod query;
+pub mod recall;
+pub mod scaler;
+pub mod search;
+pub mod service;
+pub mod sources;
+pub mod status;
+pub mod store;
+pub mod table;
+pub mod vectors;
+pub mod verify;
+
+pub use error::Error;
+pub use index::Index;

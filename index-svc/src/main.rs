@@ -1,2 +1,42 @@
-//! Placeholder entry point.
-fn main() {}
+//! Entry point: parse, start logging, dispatch, one exit code.
+
+mod cli;
+mod commands;
+mod config;
+
+use std::{
+    io::{Write as _, stderr},
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = serving::telemetry::init(&cli.log).map_err(Into::into).and_then(|()| {
+        match cli.command {
+            Command::Build(args) => commands::build::run(args),
+            Command::Validate(args) => commands::validate::run(&args),
+            Command::Query(args) => commands::query::run(&args),
+            Command::Serve(args) => commands::serve::run(&args),
+        }
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error may be closed; there is nobody left to tell then.
+            let _ = writeln!(stderr(), "index-svc: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `index-svc query … | head` is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,363 @@
+//! Tables to a new index directory: read, fit, write, grow, verify, rename.
+//!
+//! Everything happens in a hidden directory beside the output, which is renamed when it is complete
+//! and verified: a build that is killed leaves no half index. Rows pass through a spill file, so
+//! memory holds one row of text at a time; what stays in memory to the end is the scaled vectors
+//! (4 bytes per value), as in a server.
+
+mod intake;
+mod spill;
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use proto::features::{FeatureSchema, hex};
+use sha2::{Digest as _, Sha256};
+
+use self::{
+    intake::{Intake, intake},
+    spill::Spill,
+};
+use crate::{
+    distances::PairDistances,
+    engine::{ForestWriter, LIFT_RADIUS},
+    error::Error,
+    index::Index,
+    manifest::{
+        ContentDigests, FORMAT, FORMAT_VERSION, FileFacts, ForestFacts, METRIC, Manifest,
+        MissingValues, file_facts,
+    },
+    recall,
+    scaler::{MeanPass, Scaler},
+    sources::Sources,
+    store::{BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, SCALER, Store, f64_bytes},
+    table::ColumnRule,
+    vectors::{ScaledVectors, to_f32},
+    verify,
+};
+
+/// Rows written per transaction; bounds the pages a transaction holds in memory.
+const COMMIT_ROWS: u32 = 16 * BLOCK_ROWS as u32;
+/// Rows recall is measured with at the end of a build.
+const RECALL_SAMPLE: usize = 300;
+
+/// What a missing value becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NanRule {
+    /// The number 0.
+    Zero,
+    /// The mean of the column.
+    Mean,
+    /// The row is left out.
+    Drop,
+    /// The build ends.
+    Error,
+}
+
+impl NanRule {
+    /// The rule's name, as on the command line and in manifests.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zero => "zero",
+            Self::Mean => "mean",
+            Self::Drop => "drop",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What a repeated track id means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DuplicateRule {
+    /// The build ends.
+    Error,
+    /// The first row stays, later ones are left out and counted.
+    KeepFirst,
+}
+
+/// What to build.
+#[derive(Clone, Debug)]
+pub struct BuildPlan {
+    /// Tables, in row order.
+    pub inputs: Vec<PathBuf>,
+    /// The directory to make.
+    pub output: PathBuf,
+    /// Profile of the tables, where they do not say it.
+    pub profile: Option<String>,
+    /// Number of trees.
+    pub trees: u32,
+    /// Seed of the forest, of the pair sample and of the recall sample.
+    pub seed: u64,
+    /// What a missing value becomes.
+    pub nan: NanRule,
+    /// What a repeated track id means.
+    pub duplicates: DuplicateRule,
+    /// Whether feature columns beyond the profile's are indexed too.
+    pub all_columns: bool,
+}
+
+/// What was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Version of the new index.
+    pub version: String,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Feature columns that were not indexed.
+    pub features_left_out: Vec<String>,
+}
+
+/// Builds an index.
+///
+/// # Errors
+/// When the output exists, a table is refused, the disk is full, or the result fails its checks;
+/// nothing is left behind then.
+pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
+    refuse_existing(&plan.output)?;
+    let librosa = FeatureSchema::librosa();
+    let rule =
+        if plan.all_columns { ColumnRule::All(librosa) } else { ColumnRule::Schema(librosa) };
+    let sources = Sources::open(&plan.inputs, &rule, plan.profile.as_deref())?;
+    let profile_id = sources.profile_id()?.to_owned();
+    for name in sources.features_left_out() {
+        tracing::info!(column = %name, "feature column is not in the profile and is left out");
+    }
+
+    let directory = building_directory(&plan.output)?;
+    let store = Store::create(directory.path())?;
+    let mut taken = intake(plan, &sources, &store, directory.path())?;
+    tracing::info!(rows = taken.rows, "tables are read");
+    let filling = taken.fill(plan.nan, sources.schema())?;
+    let scaler = fit(&mut taken.spill, &filling, taken.sums.take(), sources.schema())?;
+    let forest = ForestWriter::new(&store, scaler.dims(), directory.path());
+    let mut contents = write_vectors(&store, &forest, &mut taken.spill, &filling, &scaler)?;
+    contents.metadata = std::mem::take(&mut taken.metadata_sha256);
+    write_facts(&store, &scaler, taken.rows, plan.seed, &mut contents)?;
+    tracing::info!(trees = plan.trees, "growing the forest");
+    forest.build(&store, plan.trees as usize, plan.seed)?;
+    store.close()?;
+
+    let manifest = Manifest {
+        format: FORMAT.to_owned(),
+        format_version: FORMAT_VERSION,
+        profile_id,
+        schema_sha256: sources.schema().sha256(),
+        feature_names: sources.schema().names().to_vec(),
+        rows: taken.rows,
+        dims: scaler.dims() as u32,
+        metric: METRIC.to_owned(),
+        forest: ForestFacts { trees: plan.trees, seed: plan.seed, lift_radius: LIFT_RADIUS },
+        attribute_names: sources.attribute_names().to_vec(),
+        missing_values: missing_values(plan, &taken, sources.schema()),
+        constant_features: constant_features(&scaler, sources.schema()),
+        recall_at_10: 0.0,
+        recall_sample: 0,
+        sources: sources.facts(&taken.rows_per_table)?,
+        contents,
+        files: data_file(directory.path())?,
+        built_at_unix: unix_seconds(),
+        built_by: format!("index-svc {}", env!("CARGO_PKG_VERSION")),
+    };
+    let manifest = verified(directory.path(), manifest, plan.seed)?;
+    let version = publish(directory, &manifest, &plan.output)?;
+    let features_left_out = sources.features_left_out().to_vec();
+    Ok(Built { version, manifest, features_left_out })
+}
+
+fn refuse_existing(output: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(output) {
+        Ok(_) => Err(Error::OutputExists { path: output.to_owned() }),
+        Err(_) => Ok(()),
+    }
+}
+
+/// A hidden directory beside the output, so that the rename stays on one file system; removed when
+/// it is dropped.
+fn building_directory(output: &Path) -> Result<tempfile::TempDir, Error> {
+    let parent = parent_of(output);
+    let failed = |source| Error::Io { path: parent.to_owned(), source };
+    fs::create_dir_all(parent).map_err(failed)?;
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    tempfile::Builder::new()
+        .prefix(&format!(".{name}.building-"))
+        .tempdir_in(parent)
+        .map_err(failed)
+}
+
+fn parent_of(output: &Path) -> &Path {
+    output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Fits the scaler to the rows with their missing values filled.
+fn fit(
+    spill: &mut Spill,
+    filling: &[f64],
+    sums: Option<MeanPass>,
+    schema: &FeatureSchema,
+) -> Result<Scaler, Error> {
+    let unscalable = |column: usize| Error::Unscalable {
+        column: schema.names()[column].clone(),
+        why: "its sum or variance is not finite",
+    };
+    let sums = match sums {
+        Some(sums) => sums,
+        None => {
+            let mut sums = MeanPass::new(schema.dims());
+            spill.each_row(filling, |_, raw| {
+                sums.push(raw);
+                Ok(())
+            })?;
+            sums
+        }
+    };
+    let mut variances = sums.finish().map_err(unscalable)?;
+    spill.each_row(filling, |_, raw| {
+        variances.push(raw);
+        Ok(())
+    })?;
+    variances.finish().map_err(unscalable)
+}
+
+/// Writes raw vectors, scaled blocks and the forest's vectors.
+fn write_vectors(
+    store: &Store,
+    forest: &ForestWriter,
+    spill: &mut Spill,
+    filling: &[f64],
+    scaler: &Scaler,
+) -> Result<ContentDigests, Error> {
+    let (mut raw_digest, mut scaled_digest) = (Sha256::new(), Sha256::new());
+    let mut block = Vec::with_capacity(BLOCK_ROWS * scaler.dims());
+    let mut blocks = 0;
+    let mut open = Some(store.write()?);
+    spill.each_row(filling, |row, raw| {
+        let mut txn = match open.take() {
+            Some(txn) => txn,
+            None => store.write()?,
+        };
+        raw_digest.update(f64_bytes(raw));
+        store.put_raw(&mut txn, row, raw)?;
+        let scaled = to_f32(&scaler.transform(raw));
+        if let Some(column) = scaled.iter().position(|value| !value.is_finite()) {
+            return Err(Error::Unscalable {
+                column: format!("number {column}"),
+                why: "a scaled value is beyond 32-bit floats",
+            });
+        }
+        forest.add(&mut txn, row, &scaled)?;
+        scaled.iter().for_each(|value| scaled_digest.update(value.to_le_bytes()));
+        block.extend_from_slice(&scaled);
+        if block.len() == BLOCK_ROWS * scaler.dims() {
+            store.put_scaled_block(&mut txn, blocks, &block)?;
+            block.clear();
+            blocks += 1;
+        }
+        if (row + 1) % COMMIT_ROWS == 0 {
+            store.commit(txn)?;
+        } else {
+            open = Some(txn);
+        }
+        Ok(())
+    })?;
+    let mut txn = match open {
+        Some(txn) => txn,
+        None => store.write()?,
+    };
+    if !block.is_empty() {
+        store.put_scaled_block(&mut txn, blocks, &block)?;
+    }
+    store.commit(txn)?;
+    Ok(ContentDigests {
+        raw_vectors: hex(&raw_digest.finalize()),
+        scaled_vectors: hex(&scaled_digest.finalize()),
+        ..ContentDigests::default()
+    })
+}
+
+fn write_facts(
+    store: &Store,
+    scaler: &Scaler,
+    rows: u32,
+    seed: u64,
+    contents: &mut ContentDigests,
+) -> Result<(), Error> {
+    let values = store.scaled(&store.read()?, rows as usize, scaler.dims())?;
+    let vectors = ScaledVectors::new(values, scaler.dims()).ok_or(Error::NoRows { read: 0, dropped: 0 })?;
+    let pairs = PairDistances::sample(&vectors, seed);
+    let parts: Vec<f64> = scaler.mean().iter().chain(scaler.scale()).copied().collect();
+    contents.scaler = hex(&Sha256::digest(f64_bytes(&parts)));
+    let mut txn = store.write()?;
+    store.put_fact(&mut txn, SCALER, &parts)?;
+    store.put_fact(&mut txn, DISTANCE_QUANTILES, pairs.quantiles())?;
+    Ok(store.commit(txn)?)
+}
+
+fn missing_values(plan: &BuildPlan, taken: &Intake, schema: &FeatureSchema) -> MissingValues {
+    let counts = schema.names().iter().cloned().zip(taken.missing.iter().copied());
+    MissingValues {
+        rule: plan.nan.name().to_owned(),
+        per_feature: counts.filter(|(_, count)| *count > 0).collect(),
+        imputed_values: taken.imputed_values,
+        dropped_rows: taken.dropped_rows,
+        duplicate_rows: taken.duplicate_rows,
+    }
+}
+
+fn constant_features(scaler: &Scaler, schema: &FeatureSchema) -> Vec<String> {
+    scaler.constant_columns().iter().map(|column| schema.names()[*column].clone()).collect()
+}
+
+/// Size and digest of the data file; makes it readable for whoever serves it.
+fn data_file(directory: &Path) -> Result<BTreeMap<String, FileFacts>, Error> {
+    let path = directory.join(DATA_FILE);
+    let facts = file_facts(&path)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o644))
+        .map_err(|source| Error::Io { path, source })?;
+    Ok(BTreeMap::from([(DATA_FILE.to_owned(), facts)]))
+}
+
+/// Opens what was written, checks every row, and measures recall.
+fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest, Error> {
+    let mut index = Index::open_parts(directory, manifest, "unpublished".to_owned())?;
+    let failed: Vec<String> = verify::check_contents(&index)?
+        .into_iter()
+        .filter(|check| !check.passed)
+        .map(|check| format!("{}: {}", check.name, check.detail))
+        .collect();
+    if !failed.is_empty() {
+        return Err(Error::Unsound(failed.join("; ")));
+    }
+    let probes = recall::sample_rows(index.rows(), RECALL_SAMPLE, seed);
+    let measured = recall::measure(&index, &probes, &[10], None)?;
+    index.manifest.recall_at_10 = measured[0];
+    index.manifest.recall_sample = probes.len() as u32;
+    Ok(index.manifest)
+}
+
+/// Writes the manifest, flushes the directory, and gives it its name.
+fn publish(
+    directory: tempfile::TempDir,
+    manifest: &Manifest,
+    output: &Path,
+) -> Result<String, Error> {
+    let version = manifest.write(directory.path())?;
+    let failed = |source| Error::Io { path: output.to_owned(), source };
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).map_err(failed)?;
+    File::open(directory.path()).and_then(|file| file.sync_all()).map_err(failed)?;
+    refuse_existing(output)?;
+    fs::rename(directory.path(), output).map_err(failed)?;
+    // It has its name now; there is nothing left to remove.
+    let _ = directory.keep();
+    File::open(parent_of(output)).and_then(|file| file.sync_all()).map_err(failed)?;
+    Ok(version)
+}
+
+fn unix_seconds() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}

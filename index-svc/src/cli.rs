@@ -1,0 +1,253 @@
+//! The command line, as typed: raw values, environment names, defaults, units. Checked in
+//! `config.rs`; the environment is read nowhere else.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use serving::{LogArgs, ServingArgs};
+
+/// Finds tracks that sound alike: builds an index from tables of librosa features, checks it,
+/// queries it, and serves it over gRPC.
+///
+/// An index is a directory that never changes. It holds the raw vectors, the scaler fitted to them
+/// (standard scaling, as scikit-learn's), a forest of random trees over the scaled vectors, and the
+/// metadata; its manifest names the feature profile, and vectors of another profile are refused.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build an index directory from feature tables.
+    ///
+    /// Tables are CSV or JSONL, plain or gzip. Columns are taken by name: the 74 features of the
+    /// profile (also spelt `mfcc_mean_01` or `mfcc_01_mean`), `track_id` (or a first column
+    /// `source_path`), `track_title`, `artist_name`, `album_title`; further columns are kept as text
+    /// attributes.
+    ///
+    /// The index is made in a hidden directory beside the output, verified row by row, and renamed:
+    /// a build that is killed leaves no half index. A table says which profile its numbers have in
+    /// a sidecar, `<table>.meta.json`, as the extractor writes it; for other tables say it with
+    /// --profile.
+    #[command(after_long_help = BUILD_HELP)]
+    Build(BuildArgs),
+    /// Check an index, against itself and against the tables it was built from.
+    ///
+    /// Always: file digests, stored features against scaled raw vectors, track ids, the scaler
+    /// against a fresh fit, the forest's vectors. With --input: features and metadata of every row
+    /// of the source. Then recall at 10 and 100 against an exact scan, on rows of the index or on
+    /// held-out vectors (--queries).
+    #[command(after_long_help = VALIDATE_HELP)]
+    Validate(ValidateArgs),
+    /// Find the nearest tracks to a track or to the vectors of a table.
+    ///
+    /// The track itself and its exact duplicates are left out unless --include-seeds is given.
+    /// Distances are Euclidean in scaled space; PERCENTILE is the share of random pairs of tracks
+    /// that are farther apart.
+    #[command(after_long_help = QUERY_HELP)]
+    Query(QueryArgs),
+    /// Serve `soundalike.v1.IndexService` over gRPC.
+    ///
+    /// Opens the index read-only (a read-only file system will do) and prints `listening on ADDRESS`
+    /// on standard output when it is ready. The first SIGTERM or SIGINT drains and ends with exit
+    /// code 0; a second one ends at once. Serve a new index by starting a new server: rows belong to
+    /// one index version.
+    #[command(after_long_help = SERVE_HELP)]
+    Serve(ServeArgs),
+}
+
+const BUILD_HELP: &str = "\
+Examples:
+  index-svc build --input features.csv --output indexes/2026-01
+  index-svc build --input a.csv.gz b.csv.gz --output library --profile librosa-0.11-22050
+  index-svc build --input fma.csv --output fma --profile fma-2017 --nan mean --trees 100
+
+Exit codes:
+  0  the index was built and verified
+  1  a table was refused, or the index could not be written; nothing is left behind
+  2  the command line is wrong";
+
+const VALIDATE_HELP: &str = "\
+Examples:
+  index-svc validate --index library
+  index-svc validate --index library --input a.csv.gz b.csv.gz --format json
+  index-svc validate --index library --queries held-out.csv --fail-under recall=0.9
+
+Exit codes:
+  0  every check passed, and no figure is below --fail-under
+  1  a check failed, a figure is too low, or the index could not be opened
+  2  the command line is wrong";
+
+const QUERY_HELP: &str = "\
+Examples:
+  index-svc query --index library --track-id 10250
+  index-svc query --index library --track-index 0 -k 5 --exact --format json
+  index-svc query --index library --features song.csv
+
+Exit codes:
+  0  answered, even if there are fewer results than asked for
+  1  unknown track, vectors of another profile, or the index could not be opened
+  2  the command line is wrong";
+
+const SERVE_HELP: &str = "\
+Examples:
+  index-svc serve --index library
+  index-svc serve --index library --listen 0.0.0.0:7072 --workers 8 --log-format json
+
+Exit codes:
+  0  ended by a signal, calls in flight finished
+  1  the index could not be opened, the address could not be bound, or calls were cut
+  2  the command line is wrong";
+
+/// Flags of `build`.
+#[derive(Args, Debug)]
+pub(crate) struct BuildArgs {
+    /// Feature tables, in row order.
+    #[arg(long, env = "SOUNDALIKE_INPUT", required = true, num_args = 1.., value_name = "FILE")]
+    pub(crate) input: Vec<PathBuf>,
+    /// Index directory to make; it must not exist.
+    #[arg(long, env = "SOUNDALIKE_OUTPUT", value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Profile of the tables, where they do not say it themselves.
+    #[arg(long, env = "SOUNDALIKE_PROFILE", value_name = "ID")]
+    pub(crate) profile: Option<String>,
+    /// Trees of the forest: more find more and cost more.
+    #[arg(long, env = "SOUNDALIKE_TREES", default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) trees: u32,
+    /// Seed; the same tables and seed give the same answers.
+    #[arg(long, env = "SOUNDALIKE_SEED", default_value_t = 42, value_name = "N")]
+    pub(crate) seed: u64,
+    /// What a missing value becomes.
+    #[arg(long, env = "SOUNDALIKE_NAN", default_value = "zero", value_name = "RULE")]
+    pub(crate) nan: NanArg,
+    /// What a repeated track id means.
+    #[arg(long, env = "SOUNDALIKE_DUPLICATES", default_value = "error", value_name = "RULE")]
+    pub(crate) duplicates: DuplicatesArg,
+    /// Which feature columns are indexed.
+    #[arg(long, env = "SOUNDALIKE_COLUMNS", default_value = "profile", value_name = "WHICH")]
+    pub(crate) columns: ColumnsArg,
+}
+
+/// What a missing value becomes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum NanArg {
+    /// The number 0, an extreme value for most features.
+    Zero,
+    /// The mean of the column.
+    Mean,
+    /// The row is left out.
+    Drop,
+    /// The build ends.
+    Error,
+}
+
+/// What a repeated track id means.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DuplicatesArg {
+    /// The build ends.
+    Error,
+    /// The first row stays; later ones are left out and counted.
+    KeepFirst,
+}
+
+/// Which feature columns are indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColumnsArg {
+    /// The 74 of the profile; others are reported and left out.
+    Profile,
+    /// Those, and every other column with a feature family's prefix.
+    All,
+}
+
+/// Flags of `validate`.
+#[derive(Args, Debug)]
+pub(crate) struct ValidateArgs {
+    /// Index directory.
+    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
+    pub(crate) index: PathBuf,
+    /// Tables the index was built from, in the same order.
+    #[arg(long, env = "SOUNDALIKE_INPUT", num_args = 1.., value_name = "FILE")]
+    pub(crate) input: Vec<PathBuf>,
+    /// Table of held-out vectors to measure recall with.
+    #[arg(long, env = "SOUNDALIKE_QUERIES", value_name = "FILE")]
+    pub(crate) queries: Option<PathBuf>,
+    /// Rows of the index to measure recall with, each left out of its own answer. Not with
+    /// --queries.
+    #[arg(long, env = "SOUNDALIKE_SAMPLE", default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) sample: u32,
+    /// Candidates the forest inspects; 0 is the default of k per tree.
+    #[arg(long, env = "SOUNDALIKE_SEARCH_K", default_value_t = 0, value_name = "N")]
+    pub(crate) search_k: i64,
+    /// Form of the report.
+    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
+    pub(crate) format: FormatArg,
+    /// A figure that must not be lower, such as `recall=0.9` (recall at 10) or `recall@100=0.8`.
+    #[arg(long, env = "SOUNDALIKE_FAIL_UNDER", value_name = "FIGURE=VALUE")]
+    pub(crate) fail_under: Vec<String>,
+}
+
+/// Flags of `query`.
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("what").required(true).args(["track_id", "track_index", "features"])))]
+pub(crate) struct QueryArgs {
+    /// Index directory.
+    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
+    pub(crate) index: PathBuf,
+    /// Track to start from, by its id.
+    #[arg(long, env = "SOUNDALIKE_TRACK_ID", value_name = "ID")]
+    pub(crate) track_id: Option<String>,
+    /// Track to start from, by its row, from 0.
+    #[arg(long, env = "SOUNDALIKE_TRACK_INDEX", value_name = "N", allow_negative_numbers = true)]
+    pub(crate) track_index: Option<i64>,
+    /// Table of raw vectors; every row is a query.
+    #[arg(long, env = "SOUNDALIKE_FEATURES", value_name = "FILE")]
+    pub(crate) features: Option<PathBuf>,
+    /// Profile of the vectors, where their table does not say it.
+    #[arg(long, env = "SOUNDALIKE_PROFILE", value_name = "ID")]
+    pub(crate) profile: Option<String>,
+    /// Results per query, at most 1000.
+    #[arg(short = 'k', long = "k", env = "SOUNDALIKE_K", default_value_t = 10, value_name = "N")]
+    pub(crate) k: i64,
+    /// Scan all vectors: the true neighbours.
+    #[arg(long, env = "SOUNDALIKE_EXACT")]
+    pub(crate) exact: bool,
+    /// Candidates the forest inspects; 0 is the default of k per tree.
+    #[arg(long, env = "SOUNDALIKE_SEARCH_K", default_value_t = 0, value_name = "N")]
+    pub(crate) search_k: i64,
+    /// Return the track itself and its exact duplicates too.
+    #[arg(long, env = "SOUNDALIKE_INCLUDE_SEEDS")]
+    pub(crate) include_seeds: bool,
+    /// Form of the answer: a table, or one JSON object per query.
+    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
+    pub(crate) format: FormatArg,
+}
+
+/// Flags of `serve`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// Index directory.
+    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
+    pub(crate) index: PathBuf,
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, env = "SOUNDALIKE_LISTEN", default_value = "127.0.0.1:7072", value_name = "HOST:PORT")]
+    pub(crate) listen: String,
+    /// Check the digest of every file before serving; reads the whole index.
+    #[arg(long, env = "SOUNDALIKE_VERIFY")]
+    pub(crate) verify: bool,
+    #[command(flatten)]
+    pub(crate) serving: ServingArgs,
+}
+
+/// Form of what is written to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}

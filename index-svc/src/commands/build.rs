@@ -1,0 +1,56 @@
+//! `build`: tables to an index directory, and a short report.
+
+use std::{
+    io::{Write as _, stdout},
+    process::ExitCode,
+    time::Instant,
+};
+
+use index_svc::builder::{BuildPlan, build};
+
+use crate::cli::BuildArgs;
+
+pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
+    let plan = BuildPlan::from(args);
+    let start = Instant::now();
+    let built = build(&plan)?;
+    let manifest = &built.manifest;
+    let mut out = stdout().lock();
+    writeln!(out, "built {} in {:.1} s", plan.output.display(), start.elapsed().as_secs_f64())?;
+    writeln!(out, "index version   {}", built.version)?;
+    writeln!(out, "profile         {}", manifest.profile_id)?;
+    writeln!(out, "tracks          {}", manifest.rows)?;
+    writeln!(out, "features        {}", manifest.dims)?;
+    writeln!(out, "trees           {}", manifest.forest.trees)?;
+    writeln!(
+        out,
+        "recall at 10    {:.3} ({} rows, left out of their own answers)",
+        manifest.recall_at_10, manifest.recall_sample
+    )?;
+    let missing = &manifest.missing_values;
+    if !missing.per_feature.is_empty() {
+        writeln!(
+            out,
+            "missing values  {} filled by rule `{}`, {} rows dropped",
+            missing.imputed_values, missing.rule, missing.dropped_rows
+        )?;
+        for (feature, count) in &missing.per_feature {
+            writeln!(out, "  {feature}: {count}")?;
+        }
+    }
+    if missing.duplicate_rows > 0 {
+        writeln!(out, "repeated ids    {} rows left out", missing.duplicate_rows)?;
+    }
+    if !manifest.constant_features.is_empty() {
+        writeln!(out, "constant        {}", manifest.constant_features.join(", "))?;
+    }
+    if !built.features_left_out.is_empty() {
+        writeln!(
+            out,
+            "left out        {} feature columns beyond the profile: {}",
+            built.features_left_out.len(),
+            built.features_left_out.join(", ")
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,138 @@
+//! `query`: one answer per track or per row of a table, as text or JSON lines.
+
+use std::{
+    io::{Write, stdout},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use index_svc::{
+    Index,
+    query::{Options, Query, check_recipe},
+    search::Answer,
+    table::{ColumnRule, IdRule, Table, TableError},
+};
+use serde_json::json;
+
+use crate::{
+    cli::{FormatArg, QueryArgs},
+    config,
+};
+
+pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
+    let options = config::options(args)?;
+    let index = Index::open(&args.index)?;
+    let mut out = stdout().lock();
+    let mut answer = |label: &str, query: &Query| -> anyhow::Result<()> {
+        let answer = index.search(query)?;
+        match args.format {
+            FormatArg::Json => write_json(&mut out, &index, label, &answer),
+            FormatArg::Text => write_text(&mut out, label, &answer),
+        }
+    };
+    if let Some(track_id) = &args.track_id {
+        answer(track_id, &Query::by_track_id(&index, track_id, options)?)?;
+    } else if let Some(row) = args.track_index {
+        answer(&format!("row {row}"), &Query::by_row(&index, row, options)?)?;
+    } else if let Some(path) = &args.features {
+        each_query(&index, path, args.profile.as_deref(), options, answer)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn each_query(
+    index: &Index,
+    path: &Path,
+    profile: Option<&str>,
+    options: Options,
+    mut answer: impl FnMut(&str, &Query) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let rule = ColumnRule::Schema(index.schema().clone());
+    let mut table = Table::open(path, &rule, IdRule::Optional)?;
+    match (table.recipe(), profile) {
+        (Some(recipe), Some(profile)) if recipe.profile_id != profile => {
+            return Err(TableError::ProfileMismatch {
+                path: path.to_owned(),
+                got: recipe.profile_id.clone(),
+                expected: profile.to_owned(),
+            }
+            .into());
+        }
+        (Some(recipe), _) => check_recipe(index, &recipe.profile_id, &recipe.schema_sha256)?,
+        (None, Some(profile)) => check_recipe(index, profile, "")?,
+        (None, None) => {
+            return Err(TableError::ProfileUnstated { path: path.to_owned() }.into());
+        }
+    }
+    let mut number = 0_u64;
+    while let Some(row) = table.next_row()? {
+        let id = row.metadata.track_id;
+        let label = if id.is_empty() { format!("query {number}") } else { id };
+        let query = Query::by_vector(index, row.values, options)
+            .with_context(|| format!("{}, line {}", path.display(), row.line))?;
+        answer(&label, &query)?;
+        number += 1;
+    }
+    Ok(())
+}
+
+fn write_json(out: &mut impl Write, index: &Index, label: &str, answer: &Answer) -> anyhow::Result<()> {
+    let neighbors: Vec<_> = answer
+        .neighbors
+        .iter()
+        .map(|neighbor| {
+            json!({
+                "track_index": neighbor.row,
+                "track_id": neighbor.metadata.track_id,
+                "track_title": neighbor.metadata.track_title,
+                "artist_name": neighbor.metadata.artist_name,
+                "album_title": neighbor.metadata.album_title,
+                "attributes": neighbor.metadata.attributes,
+                "distance": neighbor.distance,
+                "similarity_percentile": neighbor.similarity_percentile,
+            })
+        })
+        .collect();
+    let line = json!({
+        "query": label,
+        "index_version": index.version(),
+        "exact": answer.exact,
+        "candidate_count": answer.candidate_count,
+        "suppressed_seed_count": answer.suppressed_seed_count,
+        "out_of_range_features": answer.out_of_range_features,
+        "neighbors": neighbors,
+    });
+    Ok(writeln!(out, "{line}")?)
+}
+
+fn write_text(out: &mut impl Write, label: &str, answer: &Answer) -> anyhow::Result<()> {
+    let seed = answer.seed.as_ref().map_or_else(String::new, |(row, seed)| {
+        format!(" (row {row}: {} - {})", seed.artist_name, seed.track_title)
+    });
+    let suppressed = match answer.suppressed_seed_count {
+        0 => String::new(),
+        count => format!(", {count} equal to the query left out"),
+    };
+    let how = if answer.exact { "exact" } else { "forest" };
+    writeln!(out, "{label}{seed}: {how}, {} candidates{suppressed}", answer.candidate_count)?;
+    writeln!(out, "{:>4}  {:>10}  {:>10}  {:>8}  TRACK", "RANK", "DISTANCE", "PERCENTILE", "ROW")?;
+    for (rank, neighbor) in (1..).zip(&answer.neighbors) {
+        let track = &neighbor.metadata;
+        writeln!(
+            out,
+            "{rank:>4}  {:>10.4}  {:>10.4}  {:>8}  {} - {} - {} [{}]",
+            neighbor.distance,
+            neighbor.similarity_percentile,
+            neighbor.row,
+            track.artist_name,
+            track.track_title,
+            track.album_title,
+            track.track_id
+        )?;
+    }
+    if !answer.out_of_range_features.is_empty() {
+        writeln!(out, "more than 6 deviations off: {}", answer.out_of_range_features.join(", "))?;
+    }
+    Ok(())
+}

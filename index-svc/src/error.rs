@@ -1,0 +1,88 @@
+//! Errors of the crate as a whole; each part has its own enum beside its code.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error as ThisError;
+
+use crate::{
+    engine::EngineError, manifest::ManifestError, metadata::RecordError, store::StoreError,
+    table::TableError,
+};
+
+/// Why an index could not be opened, built, read or checked.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// The manifest was refused.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A metadata record cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A feature table was refused.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file or directory.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The path is not an index directory.
+    #[error("{} is not an index: {why}", path.display())]
+    NotAnIndex {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The parts of an index do not fit each other.
+    #[error("index has {got} {what}, its manifest says {expected}")]
+    Mismatch {
+        /// What is compared.
+        what: String,
+        /// What is there.
+        got: String,
+        /// What the manifest says.
+        expected: String,
+    },
+    /// The output of a build is there already.
+    #[error("{} exists; an index is built into a new directory", path.display())]
+    OutputExists {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The tables had no row that could be kept.
+    #[error("no rows to index: {read} read, {dropped} dropped for missing values")]
+    NoRows {
+        /// Rows read.
+        read: u64,
+        /// Rows dropped.
+        dropped: u64,
+    },
+    /// More rows than row numbers.
+    #[error("more than {limit} rows")]
+    TooManyRows {
+        /// The most an index can have.
+        limit: u32,
+    },
+    /// A column cannot be scaled.
+    #[error("column `{column}` cannot be scaled: {why}")]
+    Unscalable {
+        /// Its name.
+        column: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A freshly built index did not pass its own checks.
+    #[error("the built index failed its checks: {0}")]
+    Unsound(String),
+}

@@ -1,0 +1,209 @@
+//! An opened index: everything a query needs, checked to fit together.
+//!
+//! Opening reads the scaled vectors into memory and checks sizes, counts, names and the forest's
+//! shape; [`Index::verify_files`] and [`crate::verify`] check digests and every row too.
+
+use std::{fs, path::Path, sync::Arc};
+
+use proto::features::FeatureSchema;
+
+use crate::{
+    distances::PairDistances,
+    engine::{Forest, Scan},
+    error::Error,
+    manifest::{MANIFEST_FILE, Manifest, file_facts},
+    metadata::{TrackMetadata, id_key},
+    scaler::Scaler,
+    store::{DATA_FILE, DISTANCE_QUANTILES, ReadTxn, SCALER, Store},
+    vectors::ScaledVectors,
+};
+
+/// An open, read-only index.
+#[derive(Debug)]
+pub struct Index {
+    pub(crate) manifest: Manifest,
+    pub(crate) version: String,
+    pub(crate) schema: FeatureSchema,
+    pub(crate) scaler: Scaler,
+    pub(crate) pairs: PairDistances,
+    pub(crate) vectors: Arc<ScaledVectors>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) forest: Forest,
+    pub(crate) scan: Scan,
+}
+
+impl Index {
+    /// Opens the index at `path`.
+    ///
+    /// # Errors
+    /// When it is not an index, has another format, is cut, or its parts do not fit each other; the
+    /// message says which.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let not_an_index =
+            |why: &str| Error::NotAnIndex { path: path.to_owned(), why: why.to_owned() };
+        if !path.is_dir() {
+            let why = if path.exists() { "not a directory" } else { "no such directory" };
+            return Err(not_an_index(why));
+        }
+        if !path.join(MANIFEST_FILE).is_file() {
+            return Err(not_an_index("it has no manifest.json"));
+        }
+        let (manifest, version) = Manifest::read(path)?;
+        check_sizes(path, &manifest)?;
+        Self::open_parts(path, manifest, version)
+    }
+
+    /// Opens a directory whose manifest is still in memory.
+    pub(crate) fn open_parts(
+        path: &Path,
+        manifest: Manifest,
+        version: String,
+    ) -> Result<Self, Error> {
+        let store = Arc::new(Store::open(path)?);
+        let txn = store.read()?;
+        let (rows, dims) = (manifest.rows as usize, manifest.dims as usize);
+        for (what, got) in store.counts(&txn)? {
+            expect(what, got, rows as u64)?;
+        }
+        let scaler = scaler(&store, &txn, &manifest)?;
+        let pairs = PairDistances::from_quantiles(store.fact(&txn, DISTANCE_QUANTILES)?)
+            .ok_or_else(|| Error::NotAnIndex {
+                path: path.to_owned(),
+                why: "its distance quantiles do not ascend".to_owned(),
+            })?;
+        let values = store.scaled(&txn, rows, dims)?;
+        let vectors = ScaledVectors::new(values, dims).ok_or_else(|| Error::NotAnIndex {
+            path: path.to_owned(),
+            why: "its scaled vectors are not whole rows".to_owned(),
+        })?;
+        let vectors = Arc::new(vectors);
+        drop(txn);
+        let forest = Forest::open(
+            Arc::clone(&store),
+            Arc::clone(&vectors),
+            manifest.forest.trees as usize,
+        )?;
+        let scan = Scan::new(Arc::clone(&vectors));
+        let schema = manifest.schema();
+        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, forest, scan })
+    }
+
+    /// Checks the digest of every file; reads all of them.
+    ///
+    /// # Errors
+    /// When a file is not the one that was built.
+    pub fn verify_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
+        for (name, expected) in &manifest.files {
+            let got = file_facts(&path.join(name))?;
+            expect(format!("bytes in {name}"), got.bytes, expected.bytes)?;
+            expect(format!("as SHA-256 of {name}"), &got.sha256, &expected.sha256)?;
+        }
+        Ok(())
+    }
+
+    /// What the index is.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// First 16 hex digits of the manifest's SHA-256.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Names of the features in order.
+    #[must_use]
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.schema
+    }
+
+    /// The scaler.
+    #[must_use]
+    pub fn scaler(&self) -> &Scaler {
+        &self.scaler
+    }
+
+    /// Number of tracks.
+    #[must_use]
+    pub fn rows(&self) -> u32 {
+        self.manifest.rows
+    }
+
+    /// The row of a track.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn row_of(&self, track_id: &str) -> Result<Option<u32>, Error> {
+        Ok(self.store.row_of(&self.store.read()?, &id_key(track_id))?)
+    }
+
+    /// What is known about the track at `row`.
+    ///
+    /// # Errors
+    /// When the store fails or the row is past the end.
+    pub fn metadata(&self, row: u32) -> Result<TrackMetadata, Error> {
+        self.metadata_in(&self.store.read()?, row)
+    }
+
+    /// As [`Self::metadata`], in an open transaction.
+    pub(crate) fn metadata_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<TrackMetadata, Error> {
+        let record = self.store.track(txn, row)?;
+        Ok(TrackMetadata::decode(record, &self.manifest.attribute_names)?)
+    }
+
+    /// The raw vector of the track at `row`, as it was indexed.
+    ///
+    /// # Errors
+    /// When the store fails or the row is past the end.
+    pub fn raw(&self, row: u32) -> Result<Vec<f64>, Error> {
+        Ok(self.store.raw(&self.store.read()?, row, self.manifest.dims as usize)?)
+    }
+}
+
+/// Sizes are compared at every opening: a cut copy is the common damage, and reading past the end
+/// of a memory map ends the process.
+fn check_sizes(path: &Path, manifest: &Manifest) -> Result<(), Error> {
+    if !manifest.files.contains_key(DATA_FILE) {
+        return Err(Error::NotAnIndex {
+            path: path.to_owned(),
+            why: format!("its manifest does not list {DATA_FILE}"),
+        });
+    }
+    for (name, facts) in &manifest.files {
+        let file = path.join(name);
+        let found = fs::metadata(&file).map_err(|source| Error::Io { path: file, source })?;
+        expect(format!("bytes in {name}"), found.len(), facts.bytes)?;
+    }
+    Ok(())
+}
+
+fn scaler(store: &Store, txn: &ReadTxn<'_>, manifest: &Manifest) -> Result<Scaler, Error> {
+    let dims = manifest.dims as usize;
+    let mut mean = store.fact(txn, SCALER)?;
+    expect("scaler values", mean.len(), 2 * dims)?;
+    let scale = mean.split_off(dims);
+    let constant = manifest
+        .constant_features
+        .iter()
+        .filter_map(|name| manifest.feature_names.iter().position(|other| other == name))
+        .collect::<Vec<_>>();
+    expect("constant features", constant.len(), manifest.constant_features.len())?;
+    Scaler::from_parts(mean, scale, constant).ok_or_else(|| Error::Mismatch {
+        what: "a scaler".to_owned(),
+        got: "means or scales that are not finite and positive".to_owned(),
+        expected: "finite ones".to_owned(),
+    })
+}
+
+fn expect<T: PartialEq + ToString>(
+    what: impl Into<String>,
+    got: T,
+    expected: T,
+) -> Result<(), Error> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::Mismatch { what: what.into(), got: got.to_string(), expected: expected.to_string() })
+}

@@ -1,0 +1,288 @@
+//! `manifest.json`: what an index is. It is written last, and its SHA-256 is the index version.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use proto::features::{FeatureSchema, hex};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+/// Name of the manifest in an index directory.
+pub const MANIFEST_FILE: &str = "manifest.json";
+/// What `format` says.
+pub const FORMAT: &str = "soundalike-index";
+/// The format version this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+/// The one metric of this format.
+pub const METRIC: &str = "euclidean";
+
+/// Largest manifest that is read, in bytes.
+const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+/// Hex digits of the manifest's SHA-256 that make the index version.
+const VERSION_DIGITS: usize = 16;
+
+/// What an index is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// Profile of the vectors.
+    pub profile_id: String,
+    /// SHA-256 of the ordered feature names.
+    pub schema_sha256: String,
+    /// Ordered feature names.
+    pub feature_names: Vec<String>,
+    /// Number of tracks.
+    pub rows: u32,
+    /// Values of a vector.
+    pub dims: u32,
+    /// Always [`METRIC`].
+    pub metric: String,
+    /// How the forest was grown.
+    pub forest: ForestFacts,
+    /// Columns kept as text attributes, in order.
+    pub attribute_names: Vec<String>,
+    /// What became of missing values.
+    pub missing_values: MissingValues,
+    /// Features indistinguishable from constant; they do not influence distances.
+    pub constant_features: Vec<String>,
+    /// Recall at 10 against an exact scan, measured at build time; see [`crate::recall`].
+    pub recall_at_10: f64,
+    /// Rows that recall was measured with.
+    pub recall_sample: u32,
+    /// The tables it was built from, in order.
+    pub sources: Vec<SourceFacts>,
+    /// SHA-256 of contents, which are the same for every build from the same tables.
+    pub contents: ContentDigests,
+    /// Files of the directory besides the manifest, as built.
+    pub files: BTreeMap<String, FileFacts>,
+    /// Build time in seconds since 1970.
+    pub built_at_unix: i64,
+    /// Program that built it.
+    pub built_by: String,
+}
+
+/// How the forest was grown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForestFacts {
+    /// Number of trees.
+    pub trees: u32,
+    /// Seed of the random splits.
+    pub seed: u64,
+    /// Radius of the paraboloid lift; see [`crate::engine::lift`].
+    pub lift_radius: f32,
+}
+
+/// What became of missing values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingValues {
+    /// The rule: `zero`, `mean`, `drop` or `error`.
+    pub rule: String,
+    /// Missing values per feature, where there are any; dropped rows included.
+    pub per_feature: BTreeMap<String, u64>,
+    /// Values that were filled in.
+    pub imputed_values: u64,
+    /// Rows left out because a value was missing.
+    pub dropped_rows: u64,
+    /// Rows left out because their track id was there already.
+    pub duplicate_rows: u64,
+}
+
+/// A table an index was built from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// File name, without folders.
+    pub name: String,
+    /// Size in bytes, as stored (compressed, if it is).
+    pub bytes: u64,
+    /// SHA-256 of the file, lower-case hex.
+    pub sha256: String,
+    /// Rows read from it.
+    pub rows: u64,
+}
+
+/// SHA-256 of what an index contains, lower-case hex, each over rows in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentDigests {
+    /// Raw vectors, `f64` little-endian.
+    pub raw_vectors: String,
+    /// Scaled vectors, `f32` little-endian.
+    pub scaled_vectors: String,
+    /// Means, then scales, `f64` little-endian.
+    pub scaler: String,
+    /// Metadata records.
+    pub metadata: String,
+}
+
+/// A file of the index directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+}
+
+/// Why a manifest was refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// The file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// It is not the JSON of a manifest.
+    #[error("{} is not a manifest: {source}", path.display())]
+    Json {
+        /// Which file.
+        path: PathBuf,
+        /// What the parser says.
+        source: serde_json::Error,
+    },
+    /// It is larger than any manifest.
+    #[error("{} has {bytes} bytes, expected at most {MAX_MANIFEST_BYTES}", path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The index has a format this program does not read.
+    #[error("index format is `{format}` version {version}, expected `{FORMAT}` version {FORMAT_VERSION}")]
+    Format {
+        /// Its format.
+        format: String,
+        /// Its version.
+        version: u32,
+    },
+    /// A field contradicts another or is out of range.
+    #[error("manifest: {field} is {got}, expected {expected}")]
+    Field {
+        /// Which field.
+        field: &'static str,
+        /// Its value.
+        got: String,
+        /// What it must be.
+        expected: String,
+    },
+}
+
+/// The two fields that every format version has.
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: String,
+    format_version: u32,
+}
+
+impl Manifest {
+    /// Reads and checks the manifest of the index at `directory`; returns the index version too.
+    ///
+    /// # Errors
+    /// When it is missing, not a manifest, of another format, or contradicts itself.
+    pub fn read(directory: &Path) -> Result<(Self, String), ManifestError> {
+        let path = directory.join(MANIFEST_FILE);
+        let failed = |source| ManifestError::Io { path: path.clone(), source };
+        let bytes = fs::metadata(&path).map_err(failed)?.len();
+        if bytes > MAX_MANIFEST_BYTES {
+            return Err(ManifestError::TooLarge { path, bytes });
+        }
+        let mut text = Vec::new();
+        File::open(&path)
+            .and_then(|file| file.take(MAX_MANIFEST_BYTES).read_to_end(&mut text))
+            .map_err(failed)?;
+        let not_json = |source| ManifestError::Json { path: path.clone(), source };
+        let FormatOnly { format, format_version } = serde_json::from_slice(&text).map_err(not_json)?;
+        if format != FORMAT || format_version != FORMAT_VERSION {
+            return Err(ManifestError::Format { format, version: format_version });
+        }
+        let manifest: Self = serde_json::from_slice(&text).map_err(not_json)?;
+        manifest.check()?;
+        Ok((manifest, version_of(&text)))
+    }
+
+    /// Writes the manifest and flushes it; returns the index version.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, directory: &Path) -> Result<String, ManifestError> {
+        let path = directory.join(MANIFEST_FILE);
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|source| ManifestError::Json { path: path.clone(), source })?;
+        text.push(b'\n');
+        File::create(&path)
+            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
+            .map_err(|source| ManifestError::Io { path, source })?;
+        Ok(version_of(&text))
+    }
+
+    /// The schema of the vectors.
+    #[must_use]
+    pub fn schema(&self) -> FeatureSchema {
+        FeatureSchema::from_names(self.feature_names.clone())
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        let field = |field, got: String, expected: String| {
+            Err(ManifestError::Field { field, got, expected })
+        };
+        if self.feature_names.len() != self.dims as usize || self.dims == 0 {
+            let names = self.feature_names.len();
+            return field("dims", self.dims.to_string(), format!("the {names} feature names"));
+        }
+        let digest = self.schema().sha256();
+        if digest != self.schema_sha256 {
+            return field("schema_sha256", self.schema_sha256.clone(), format!("{digest}, by its names"));
+        }
+        if self.metric != METRIC {
+            return field("metric", self.metric.clone(), METRIC.to_owned());
+        }
+        if self.profile_id.is_empty() {
+            return field("profile_id", "empty".to_owned(), "a profile".to_owned());
+        }
+        if self.rows == 0 || self.rows == u32::MAX {
+            return field("rows", self.rows.to_string(), "1 to 4294967294".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn version_of(manifest: &[u8]) -> String {
+    let mut version = hex(&Sha256::digest(manifest));
+    version.truncate(VERSION_DIGITS);
+    version
+}
+
+/// Size and SHA-256 of a file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn file_facts(path: &Path) -> Result<FileFacts, ManifestError> {
+    let failed = |source| ManifestError::Io { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(failed)?;
+    let mut digest = Sha256::new();
+    let mut block = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => break,
+            Ok(read) => {
+                digest.update(&block[..read]);
+                bytes += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(FileFacts { bytes, sha256: hex(&digest.finalize()) })
+}

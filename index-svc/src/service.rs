@@ -1,0 +1,180 @@
+//! `soundalike.v1.IndexService`: wire request, checked query, worker pool, wire response.
+
+use std::sync::Arc;
+
+use proto::v1::{
+    self, FeatureVector, FeatureView, GetIndexInfoRequest, GetIndexInfoResponse, LookupRequest,
+    LookupResponse, QueryByFeaturesRequest, QueryByFeaturesResponse, QueryByTrackIndexRequest,
+    QueryByTrackIndexResponse, QueryStats, Track,
+    index_service_server::{IndexService, IndexServiceServer},
+};
+use serving::CpuPool;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    index::Index,
+    metadata::TrackMetadata,
+    query::{MAX_PAGE_SIZE, MAX_SEARCH_K, Query, QueryError, row_of},
+    search::Answer,
+    status,
+};
+
+/// Largest request, in bytes: a vector with its names and provenance is a tenth of it.
+pub const MAX_REQUEST_BYTES: usize = 256 << 10;
+
+/// The service over one index.
+#[derive(Clone, Debug)]
+pub struct IndexApi {
+    index: Arc<Index>,
+    pool: CpuPool,
+}
+
+impl IndexApi {
+    /// Answers from `index`, computing on `pool`.
+    #[must_use]
+    pub fn new(index: Arc<Index>, pool: CpuPool) -> Self {
+        Self { index, pool }
+    }
+
+    /// The service as a server takes it, with its limits set.
+    #[must_use]
+    pub fn into_server(self) -> IndexServiceServer<Self> {
+        IndexServiceServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
+    }
+
+    /// Runs `job` on a worker.
+    async fn compute<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Index) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, Status> {
+        let index = Arc::clone(&self.index);
+        let done = self.pool.run(move |_| job(&index)).await.map_err(status::from_pool)?;
+        if let Err(QueryError::Index(error)) = &done {
+            tracing::error!(%error, "the index could not be read");
+        }
+        Ok(done?)
+    }
+}
+
+#[tonic::async_trait]
+impl IndexService for IndexApi {
+    async fn query_by_features(
+        &self,
+        request: Request<QueryByFeaturesRequest>,
+    ) -> Result<Response<QueryByFeaturesResponse>, Status> {
+        let request = request.into_inner();
+        let answer = self
+            .compute(|index| Ok(index.search(&Query::from_features(index, request)?)?))
+            .await?;
+        let stats = Some(stats(&self.index, &answer));
+        let neighbors = neighbors(answer);
+        Ok(Response::new(QueryByFeaturesResponse { neighbors, stats }))
+    }
+
+    async fn query_by_track_index(
+        &self,
+        request: Request<QueryByTrackIndexRequest>,
+    ) -> Result<Response<QueryByTrackIndexResponse>, Status> {
+        let request = request.into_inner();
+        let mut answer = self
+            .compute(move |index| Ok(index.search(&Query::from_track_index(index, &request)?)?))
+            .await?;
+        let seed = answer.seed.take().map(|(row, metadata)| track(row, metadata));
+        let stats = Some(stats(&self.index, &answer));
+        let neighbors = neighbors(answer);
+        Ok(Response::new(QueryByTrackIndexResponse { neighbors, stats, seed }))
+    }
+
+    async fn lookup(
+        &self,
+        request: Request<LookupRequest>,
+    ) -> Result<Response<LookupResponse>, Status> {
+        let request = request.into_inner();
+        let found = self.compute(move |index| look_up(index, &request)).await?;
+        Ok(Response::new(found))
+    }
+
+    async fn get_index_info(
+        &self,
+        _request: Request<GetIndexInfoRequest>,
+    ) -> Result<Response<GetIndexInfoResponse>, Status> {
+        Ok(Response::new(info(&self.index)))
+    }
+}
+
+fn look_up(index: &Index, request: &LookupRequest) -> Result<LookupResponse, QueryError> {
+    let view = FeatureView::try_from(request.feature_view)
+        .map_err(|_| QueryError::FeatureView { got: request.feature_view })?;
+    let row = row_of(index, &request.track_id)?;
+    let feature_vector = match view {
+        FeatureView::Unspecified => None,
+        FeatureView::Basic | FeatureView::Full => {
+            let names = (view == FeatureView::Full).then(|| index.schema().names().to_vec());
+            Some(FeatureVector {
+                values: index.raw(row)?,
+                profile_id: index.manifest().profile_id.clone(),
+                schema_sha256: index.manifest().schema_sha256.clone(),
+                names: names.unwrap_or_default(),
+                provenance: None,
+            })
+        }
+    };
+    Ok(LookupResponse {
+        track: Some(track(row, index.metadata(row)?)),
+        feature_vector,
+        index_version: index.version().to_owned(),
+    })
+}
+
+fn info(index: &Index) -> GetIndexInfoResponse {
+    let manifest = index.manifest();
+    GetIndexInfoResponse {
+        index_version: index.version().to_owned(),
+        profile_id: manifest.profile_id.clone(),
+        schema_sha256: manifest.schema_sha256.clone(),
+        track_count: i64::from(manifest.rows),
+        tree_count: wire_count(manifest.forest.trees as usize),
+        recall_at_10: manifest.recall_at_10,
+        build_time: Some(prost_types::Timestamp { seconds: manifest.built_at_unix, nanos: 0 }),
+        constant_features: manifest.constant_features.clone(),
+        imputed_value_count: i64::try_from(manifest.missing_values.imputed_values).unwrap_or(i64::MAX),
+        feature_names: manifest.feature_names.clone(),
+        max_page_size: wire_count(MAX_PAGE_SIZE),
+        max_search_k: wire_count(MAX_SEARCH_K),
+    }
+}
+
+fn stats(index: &Index, answer: &Answer) -> QueryStats {
+    QueryStats {
+        index_version: index.version().to_owned(),
+        exact: answer.exact,
+        candidate_count: i64::try_from(answer.candidate_count).unwrap_or(i64::MAX),
+        suppressed_seed_count: wire_count(answer.suppressed_seed_count),
+        out_of_range_features: answer.out_of_range_features.clone(),
+    }
+}
+
+fn neighbors(answer: Answer) -> Vec<v1::Neighbor> {
+    let wire = |neighbor: crate::search::Neighbor| v1::Neighbor {
+        track: Some(track(neighbor.row, neighbor.metadata)),
+        distance: neighbor.distance,
+        similarity_percentile: neighbor.similarity_percentile,
+    };
+    answer.neighbors.into_iter().map(wire).collect()
+}
+
+fn track(row: u32, metadata: TrackMetadata) -> Track {
+    Track {
+        track_id: metadata.track_id,
+        track_title: metadata.track_title,
+        artist_name: metadata.artist_name,
+        album_title: metadata.album_title,
+        track_index: i64::from(row),
+        attributes: metadata.attributes.into_iter().collect(),
+    }
+}
+
+/// A count in the wire's 32 bits; the largest there is where it does not fit.
+fn wire_count(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,168 @@
+//! The tables of a build as one: they agree on profile and schema, and their rows follow each
+//! other in the order of the command line.
+
+use std::path::{Path, PathBuf};
+
+use proto::features::FeatureSchema;
+
+use crate::{
+    error::Error,
+    manifest::{SourceFacts, file_facts},
+    table::{ColumnRule, IdRule, Row, Table, TableError},
+};
+
+/// Longest profile id, in bytes.
+const MAX_PROFILE_BYTES: usize = 512;
+
+/// Tables that may be indexed together.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    paths: Vec<PathBuf>,
+    rule: ColumnRule,
+    profile_id: Option<String>,
+    schema: FeatureSchema,
+    attribute_names: Vec<String>,
+    features_left_out: Vec<String>,
+}
+
+impl Sources {
+    /// Opens every table once, for its names and recipe.
+    ///
+    /// # Errors
+    /// When a table is refused, or two disagree.
+    pub fn open(
+        paths: &[PathBuf],
+        rule: &ColumnRule,
+        profile: Option<&str>,
+    ) -> Result<Self, TableError> {
+        let mut sources = Self {
+            paths: paths.to_vec(),
+            rule: rule.clone(),
+            profile_id: profile.map(str::to_owned),
+            schema: FeatureSchema::from_names(Vec::new()),
+            attribute_names: Vec::new(),
+            features_left_out: Vec::new(),
+        };
+        for (position, path) in paths.iter().enumerate() {
+            let table = Table::open(path, rule, IdRule::Required)?;
+            sources.agree_on_profile(&table)?;
+            let schema = table.columns().schema();
+            if position == 0 {
+                sources.schema = schema.clone();
+            } else if *schema != sources.schema {
+                let (got, expected) = (schema.sha256(), sources.schema.sha256());
+                return Err(TableError::SchemaMismatch { path: path.clone(), got, expected });
+            }
+            let attributes = table.columns().attribute_names().map(str::to_owned);
+            let left_out = table.columns().report().features_left_out.iter().cloned();
+            append_new(&mut sources.attribute_names, attributes);
+            append_new(&mut sources.features_left_out, left_out);
+        }
+        Ok(sources)
+    }
+
+    fn agree_on_profile(&mut self, table: &Table) -> Result<(), TableError> {
+        let Some(recipe) = table.recipe() else {
+            return Ok(());
+        };
+        match &self.profile_id {
+            Some(expected) if *expected != recipe.profile_id => Err(TableError::ProfileMismatch {
+                path: table.path().to_owned(),
+                got: recipe.profile_id.clone(),
+                expected: expected.clone(),
+            }),
+            Some(_) => Ok(()),
+            None => {
+                self.profile_id = Some(recipe.profile_id.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// The profile of all tables.
+    ///
+    /// # Errors
+    /// When neither the caller nor the tables say it, or it is no name.
+    pub fn profile_id(&self) -> Result<&str, TableError> {
+        let path = self.paths.first().cloned().unwrap_or_default();
+        let Some(profile) = &self.profile_id else {
+            return Err(TableError::ProfileUnstated { path });
+        };
+        if profile.is_empty()
+            || profile.len() > MAX_PROFILE_BYTES
+            || profile.chars().any(char::is_control)
+        {
+            let why = format!("profile id `{}` is not a name", profile.escape_debug());
+            return Err(TableError::Malformed { path, line: 0, why });
+        }
+        Ok(profile)
+    }
+
+    /// Names of the features in order.
+    #[must_use]
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.schema
+    }
+
+    /// Text columns of all tables, in the order they are first seen.
+    #[must_use]
+    pub fn attribute_names(&self) -> &[String] {
+        &self.attribute_names
+    }
+
+    /// Feature columns that are not read.
+    #[must_use]
+    pub fn features_left_out(&self) -> &[String] {
+        &self.features_left_out
+    }
+
+    /// Calls `take` with every row of every table, in order; returns what was read of each.
+    ///
+    /// # Errors
+    /// What reading or `take` refuses.
+    pub fn each_row(
+        &self,
+        mut take: impl FnMut(&Path, Row) -> Result<(), Error>,
+    ) -> Result<Vec<u64>, Error> {
+        let mut counts = Vec::with_capacity(self.paths.len());
+        for path in &self.paths {
+            let mut table = Table::open(path, &self.rule, IdRule::Required)?;
+            let mut rows = 0;
+            while let Some(row) = table.next_row()? {
+                rows += 1;
+                take(path, row)?;
+            }
+            counts.push(rows);
+        }
+        Ok(counts)
+    }
+
+    /// Name, size and digest of every table; reads all of them.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn facts(&self, rows: &[u64]) -> Result<Vec<SourceFacts>, Error> {
+        self.paths
+            .iter()
+            .zip(rows)
+            .map(|(path, rows)| {
+                let facts = file_facts(path)?;
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                Ok(SourceFacts {
+                    name: name.unwrap_or_default(),
+                    bytes: facts.bytes,
+                    sha256: facts.sha256,
+                    rows: *rows,
+                })
+            })
+            .collect()
+    }
+}
+
+fn append_new(names: &mut Vec<String>, more: impl Iterator<Item = String>) {
+    for name in more {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Which column of a table is what: features by canonical name, metadata by name, the rest kept as
+//! text.
+//!
+//! Feature columns are those that begin with a family's prefix. A name is accepted as
+//! `mfcc_mean_1`, padded as `mfcc_mean_01`, and reordered as `mfcc_01_mean`.
+
+use std::{collections::HashMap, path::Path};
+
+use proto::features::FeatureSchema;
+
+use super::{ColumnRule, IdRule, MAX_COLUMNS, TableError};
+
+/// Beginnings of the names of feature columns.
+const PREFIXES: [&str; 5] = ["mfcc_", "chroma_cqt_", "spectral_", "rmse_", "zcr_"];
+/// First column of the extractor's own tables, which names the tracks when `track_id` is absent.
+const SOURCE_PATH: &str = "source_path";
+/// A column that names rows of a table of queries.
+const QUERY_ID: &str = "query_id";
+
+/// Whether a column of this name holds a feature.
+#[must_use]
+pub fn is_feature_column(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The schema's name for a feature column: `mfcc_01_mean` and `mfcc_mean_01` are `mfcc_mean_1`.
+/// `None` when the name is not a family, a statistic and a number.
+#[must_use]
+pub fn canonical_name(name: &str) -> Option<String> {
+    let mut parts = name.rsplitn(3, '_');
+    let (last, middle, family) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_number =
+        |text: &str| !text.is_empty() && text.len() <= 6 && text.bytes().all(|b| b.is_ascii_digit());
+    let (statistic, number) = match (is_number(middle), is_number(last)) {
+        (false, true) => (middle, last),
+        (true, false) => (last, middle),
+        _ => return None,
+    };
+    let number = number.trim_start_matches('0');
+    (!family.is_empty() && !statistic.is_empty() && !number.is_empty())
+        .then(|| format!("{family}_{statistic}_{number}"))
+}
+
+/// Where the columns of a table go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    header: Vec<String>,
+    schema: FeatureSchema,
+    features: Vec<usize>,
+    track_id: Option<usize>,
+    track_title: Option<usize>,
+    artist_name: Option<usize>,
+    album_title: Option<usize>,
+    attributes: Vec<(String, usize)>,
+    report: ColumnReport,
+}
+
+/// Columns that were not taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnReport {
+    /// Feature columns that the schema does not have.
+    pub features_left_out: Vec<String>,
+    /// Number of columns without a name.
+    pub unnamed: usize,
+}
+
+impl Columns {
+    pub(super) fn map(
+        path: &Path,
+        header: &[String],
+        rule: &ColumnRule,
+        ids: IdRule,
+    ) -> Result<Self, TableError> {
+        if header.len() > MAX_COLUMNS {
+            return Err(TableError::TooManyColumns { path: path.to_owned(), got: header.len() });
+        }
+        let by_name = unique_names(path, header)?;
+        let (ColumnRule::Schema(wanted) | ColumnRule::All(wanted)) = rule;
+        let missing: Vec<String> =
+            wanted.names().iter().filter(|name| !by_name.contains_key(*name)).cloned().collect();
+        if !missing.is_empty() {
+            let expected = wanted.dims();
+            return Err(TableError::MissingColumns { path: path.to_owned(), missing, expected });
+        }
+        let mut features: Vec<usize> = wanted.names().iter().map(|name| by_name[name]).collect();
+        let mut names = wanted.names().to_vec();
+        let mut report = ColumnReport::default();
+        for (at, spelling) in header.iter().enumerate() {
+            if is_feature_column(spelling) && !features.contains(&at) {
+                match rule {
+                    ColumnRule::Schema(_) => report.features_left_out.push(spelling.clone()),
+                    ColumnRule::All(_) => {
+                        features.push(at);
+                        names.push(canonical_name(spelling).unwrap_or_else(|| spelling.clone()));
+                    }
+                }
+            }
+        }
+        report.unnamed = header.iter().filter(|name| name.is_empty()).count();
+
+        let named = |name: &str| by_name.get(name).copied();
+        let first_is_path = header.first().is_some_and(|name| name == SOURCE_PATH);
+        let track_id = named("track_id").or_else(|| first_is_path.then_some(0));
+        if track_id.is_none() && ids == IdRule::Required {
+            return Err(TableError::NoTrackId { path: path.to_owned() });
+        }
+        let track_id = track_id.or_else(|| named(QUERY_ID));
+        let (track_title, artist_name, album_title) =
+            (named("track_title"), named("artist_name"), named("album_title"));
+        let taken = [track_id, track_title, artist_name, album_title];
+        let attributes = header
+            .iter()
+            .enumerate()
+            .filter(|(at, name)| {
+                !name.is_empty() && !is_feature_column(name) && !taken.contains(&Some(*at))
+            })
+            .map(|(at, name)| (name.clone(), at))
+            .collect();
+        Ok(Self {
+            header: header.to_vec(),
+            schema: FeatureSchema::from_names(names),
+            features,
+            track_id,
+            track_title,
+            artist_name,
+            album_title,
+            attributes,
+            report,
+        })
+    }
+
+    /// Names of the features that are read, in order.
+    #[must_use]
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.schema
+    }
+
+    /// Names of the text attributes, in the order of the table.
+    pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        self.attributes.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Columns that were not taken.
+    #[must_use]
+    pub fn report(&self) -> &ColumnReport {
+        &self.report
+    }
+
+    pub(super) fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    pub(super) fn features(&self) -> &[usize] {
+        &self.features
+    }
+
+    /// The metadata of a record whose cells `cell` gives by column.
+    pub(super) fn metadata<'a>(
+        &self,
+        cell: impl Fn(usize) -> &'a str,
+    ) -> crate::metadata::TrackMetadata {
+        let text = |column: Option<usize>| column.map_or_else(String::new, |at| cell(at).to_owned());
+        crate::metadata::TrackMetadata {
+            track_id: text(self.track_id),
+            track_title: text(self.track_title),
+            artist_name: text(self.artist_name),
+            album_title: text(self.album_title),
+            attributes: self
+                .attributes
+                .iter()
+                .map(|(name, at)| (name, cell(*at)))
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| (name.clone(), value.to_owned()))
+                .collect(),
+        }
+    }
+}
+
+/// Columns by canonical name (features) or name; a name that comes twice is an error.
+fn unique_names(path: &Path, header: &[String]) -> Result<HashMap<String, usize>, TableError> {
+    let mut by_name = HashMap::with_capacity(header.len());
+    for (at, spelling) in header.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        let name = if is_feature_column(spelling) { canonical_name(spelling) } else { None };
+        let name = name.unwrap_or_else(|| spelling.clone());
+        if let Some(first) = by_name.insert(name.clone(), at) {
+            let spellings = vec![format!("`{}`", header[first]), format!("`{spelling}`")];
+            return Err(TableError::DuplicateColumn { path: path.to_owned(), name, spellings });
+        }
+    }
+    Ok(by_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(header: &[&str], rule: &ColumnRule, ids: IdRule) -> Result<Columns, TableError> {
+        let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+        Columns::map(Path::new("t.csv"), &header, rule, ids)
+    }
+
+    fn small() -> ColumnRule {
+        ColumnRule::Schema(FeatureSchema::from_names(vec!["mfcc_mean_1".into(), "zcr_std_1".into()]))
+    }
+
+    #[test]
+    fn padded_and_reordered_names_are_the_schemas_names() {
+        let check = |name, canonical: Option<&str>| {
+            assert_eq!(canonical_name(name).as_deref(), canonical, "{name}");
+        };
+        check("mfcc_mean_1", Some("mfcc_mean_1"));
+        check("mfcc_mean_01", Some("mfcc_mean_1"));
+        check("mfcc_01_mean", Some("mfcc_mean_1"));
+        check("mfcc_mean_20", Some("mfcc_mean_20"));
+        check("chroma_cqt_03_std", Some("chroma_cqt_std_3"));
+        check("spectral_centroid_mean_1", Some("spectral_centroid_mean_1"));
+        check("mfcc_mean_0", None);
+        check("mfcc_1_2", None);
+        check("spectral_note", None);
+    }
+
+    #[test]
+    fn columns_are_taken_by_name_wherever_they_are() {
+        let header =
+            ["", "zcr_01_std", "genre", "track_id", "mfcc_mean_01", "mfcc_kurtosis_01", "album_title"];
+        let columns = map(&header, &small(), IdRule::Required).expect("complete");
+        assert_eq!(columns.features(), [4, 1]);
+        assert_eq!(columns.attribute_names().collect::<Vec<_>>(), ["genre"]);
+        assert_eq!(columns.report().features_left_out, ["mfcc_kurtosis_01"]);
+        assert_eq!(columns.report().unnamed, 1);
+        let row = ["0", "2", "jazz", "id 7", "1", "9", ""];
+        let metadata = columns.metadata(|at| row[at]);
+        assert_eq!(metadata.track_id, "id 7");
+        assert_eq!(metadata.attributes["genre"], "jazz");
+    }
+
+    #[test]
+    fn all_columns_can_be_asked_for() {
+        let ColumnRule::Schema(schema) = small() else { panic!("a schema") };
+        let header = ["track_id", "mfcc_kurtosis_02", "zcr_std_1", "mfcc_mean_1"];
+        let columns = map(&header, &ColumnRule::All(schema), IdRule::Required).expect("complete");
+        assert_eq!(columns.schema().names(), ["mfcc_mean_1", "zcr_std_1", "mfcc_kurtosis_2"]);
+        assert_eq!(columns.features(), [3, 2, 1]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let error = map(&["track_id", "zcr_std_1"], &small(), IdRule::Required);
+        assert!(matches!(error, Err(TableError::MissingColumns { missing, .. }) if missing == ["mfcc_mean_1"]));
+        let twice = ["track_id", "mfcc_mean_1", "mfcc_01_mean", "zcr_std_1"];
+        let error = map(&twice, &small(), IdRule::Required);
+        assert!(matches!(error, Err(TableError::DuplicateColumn { name, .. }) if name == "mfcc_mean_1"));
+        let nameless = ["mfcc_mean_1", "zcr_std_1", "source_path"];
+        assert!(matches!(map(&nameless, &small(), IdRule::Required), Err(TableError::NoTrackId { .. })));
+        assert!(map(&nameless, &small(), IdRule::Optional).is_ok());
+        let path_first = ["source_path", "mfcc_mean_1", "zcr_std_1"];
+        assert!(map(&path_first, &small(), IdRule::Required).is_ok());
+    }
+}

@@ -1,0 +1,404 @@
+//! The never-arrows of ARCHITECTURE.md and the habits of CONTRIBUTING.md, as tests: each line of a
+//! table names a place, what must not stand there, and why.
+//!
+//! A text scan after cutting comments and unit tests is enough; no parser is needed. A finding
+//! names file, line and reason. To allow an arrow, change the table and ARCHITECTURE.md together.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use e2e::binaries::project_root;
+use walkdir::WalkDir;
+
+/// Longest source file, in lines.
+const MAX_LINES: usize = 500;
+
+/// Files that may be longer: generated or plain tables of data, each with its reason.
+const LONG_FILES: [(&str, &str); 0] = [];
+
+/// Names that say nothing about what is inside.
+const BANNED_NAMES: [&str; 8] =
+    ["utils", "util", "misc", "helpers", "helper", "common", "manager", "stuff"];
+
+/// Within `places` (path prefixes) but not in `doors`, none of `forbidden` may stand in code.
+struct Arrow {
+    places: &'static [&'static str],
+    doors: &'static [&'static str],
+    forbidden: &'static [&'static str],
+    why: &'static str,
+}
+
+const ARROWS: &[Arrow] = &[
+    Arrow {
+        places: &["proto/src/", "proto/build.rs"],
+        doors: &[],
+        forbidden: &["serving", "extractor_svc", "index_svc", "tokio", "tracing"],
+        why: "the contract knows no server",
+    },
+    Arrow {
+        places: &["proto/serving/src/"],
+        doors: &[],
+        forbidden: &["proto::", "extractor_svc", "index_svc", "soundalike.v1"],
+        why: "the life of a server knows no message",
+    },
+    Arrow {
+        places: &["extractor-svc/src/"],
+        doors: &[],
+        forbidden: &["index_svc"],
+        why: "the services meet on the wire",
+    },
+    Arrow {
+        places: &["index-svc/src/"],
+        doors: &[],
+        forbidden: &["extractor_svc"],
+        why: "the services meet on the wire",
+    },
+    Arrow {
+        places: &["extractor-svc/src/"],
+        doors: &[
+            "extractor-svc/src/main.rs",
+            "extractor-svc/src/cli.rs",
+            "extractor-svc/src/config.rs",
+            "extractor-svc/src/commands/",
+            "extractor-svc/src/service.rs",
+            "extractor-svc/src/status.rs",
+            "extractor-svc/src/upload.rs",
+            "extractor-svc/src/wire.rs",
+            // The names of table formats are flag values.
+            "extractor-svc/src/table/mod.rs",
+        ],
+        forbidden: &["tonic", "tokio", "clap", "proto::v1", "prost_types", "anyhow"],
+        why: "signal processing knows no server, no command line and no message",
+    },
+    Arrow {
+        places: &["index-svc/src/"],
+        doors: &[
+            "index-svc/src/main.rs",
+            "index-svc/src/cli.rs",
+            "index-svc/src/config.rs",
+            "index-svc/src/commands/",
+            "index-svc/src/service.rs",
+            "index-svc/src/status.rs",
+            "index-svc/src/query.rs",
+        ],
+        forbidden: &["tonic", "tokio", "clap", "proto::v1", "prost_types", "anyhow"],
+        why: "search knows no server, no command line and no message",
+    },
+    Arrow {
+        places: &["extractor-svc/src/spectrum", "extractor-svc/src/resample"],
+        doors: &[],
+        forbidden: &["crate::features", "crate::stats", "crate::decode", "crate::pipeline"],
+        why: "signal processing is below the features",
+    },
+    Arrow {
+        places: &["proto/", "extractor-svc/src/", "index-svc/src/"],
+        doors: &[
+            "proto/serving/src/status.rs",
+            "extractor-svc/src/status.rs",
+            "index-svc/src/status.rs",
+        ],
+        forbidden: &["Status::new", "Status::with_", "Refusal::new", "Refusal::from_pool"],
+        why: "a status is made in status.rs; the rest uses `?`",
+    },
+    Arrow {
+        places: &["extractor-svc/src/", "index-svc/src/"],
+        doors: &[
+            "extractor-svc/src/main.rs",
+            "extractor-svc/src/cli.rs",
+            "extractor-svc/src/config.rs",
+            "extractor-svc/src/commands/",
+            "extractor-svc/src/lib.rs",
+            "index-svc/src/main.rs",
+            "index-svc/src/cli.rs",
+            "index-svc/src/config.rs",
+            "index-svc/src/commands/",
+            "index-svc/src/lib.rs",
+        ],
+        forbidden: &["crate::cli", "crate::commands", "extractor_svc::cli", "index_svc::cli"],
+        why: "configuration goes down as values",
+    },
+    Arrow {
+        places: &["proto/", "extractor-svc/src/", "index-svc/src/"],
+        doors: &["proto/build.rs"],
+        forbidden: &["env::var", "env::vars", "process::exit"],
+        why: "clap reads the environment, and main returns the exit code",
+    },
+    Arrow {
+        places: &[
+            "index-svc/src/commands/serve.rs",
+            "index-svc/src/service.rs",
+            "index-svc/src/search.rs",
+            "index-svc/src/engine",
+        ],
+        doors: &[],
+        forbidden: &["builder::", "BuildPlan"],
+        why: "serving opens an index read-only; building is offline",
+    },
+    Arrow {
+        places: &["extractor-svc/", "index-svc/", "proto/"],
+        doors: &["index-svc/src/engine/forest.rs"],
+        forbidden: &["arroy::"],
+        why: "arroy has one door, so that the engine can be replaced",
+    },
+    Arrow {
+        places: &["extractor-svc/", "index-svc/", "proto/"],
+        doors: &[
+            "index-svc/src/store.rs",
+            "index-svc/src/metadata.rs",
+            "index-svc/src/manifest.rs",
+            "index-svc/src/engine/forest.rs",
+        ],
+        forbidden: &["heed::"],
+        why: "LMDB stays behind store, metadata, manifest and forest",
+    },
+    Arrow {
+        places: &["extractor-svc/src/", "index-svc/", "proto/"],
+        doors: &["extractor-svc/src/decode"],
+        forbidden: &["symphonia::"],
+        why: "symphonia has one door, decode",
+    },
+    Arrow {
+        places: &["extractor-svc/src/", "index-svc/src/", "proto/"],
+        doors: &["extractor-svc/src/fft.rs", "extractor-svc/src/spectrum"],
+        forbidden: &["rustfft", "realfft"],
+        why: "the FFT library has one door",
+    },
+    Arrow {
+        places: &["extractor-svc/", "index-svc/", "proto/"],
+        doors: &[],
+        forbidden: &["e2e::"],
+        why: "nothing depends on its tests",
+    },
+];
+
+/// In the manifest, no dependency (of any kind) may have one of these names.
+const MANIFEST_ARROWS: &[(&str, &[&str])] = &[
+    ("proto/Cargo.toml", &["serving", "extractor-svc", "index-svc", "tokio", "tracing-subscriber"]),
+    ("proto/serving/Cargo.toml", &["proto", "extractor-svc", "index-svc", "e2e"]),
+    ("extractor-svc/Cargo.toml", &["index-svc", "e2e"]),
+    ("index-svc/Cargo.toml", &["extractor-svc", "e2e"]),
+    ("tests/Cargo.toml", &["extractor-svc", "index-svc", "serving"]),
+];
+
+/// Every file of the project with one of these endings: path from the root, and text.
+fn files(endings: &[&str]) -> Vec<(String, String)> {
+    let root = project_root();
+    let skipped = ["target", ".git", "artifacts", "corpus"];
+    let mut found = Vec::new();
+    let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(|entry| {
+        !(entry.depth() > 0 && skipped.iter().any(|name| entry.file_name() == *name))
+    });
+    for entry in entries.map(|entry| entry.expect("the project is readable")) {
+        let path = entry.path().strip_prefix(root).expect("walked from the root");
+        let path = path.to_str().expect("paths of the project are UTF-8").to_owned();
+        if entry.file_type().is_file() && endings.iter().any(|ending| path.ends_with(ending)) {
+            let text = fs::read_to_string(entry.path()).expect("sources are UTF-8");
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+/// The lines of a source that are code: number from 1, and text without its comment. Unit tests
+/// come last in a file and are cut.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
+        .map(|(i, line)| (i + 1, line.split("//").next().unwrap_or_default()))
+}
+
+/// Whether `word` stands in `line` and is not the end of a longer word.
+fn stands_in(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
+}
+
+fn findings(arrow: &Arrow, path: &str, text: &str) -> Vec<String> {
+    let inside = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
+    if !inside(arrow.places) || inside(arrow.doors) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (number, line) in code(text) {
+        for word in arrow.forbidden.iter().filter(|word| stands_in(line, word)) {
+            found.push(format!("{path}:{number}: `{word}`: {}", arrow.why));
+        }
+    }
+    found
+}
+
+fn assert_none(found: Vec<String>) {
+    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn no_arrow_points_the_wrong_way() {
+    let sources = files(&[".rs"]);
+    assert!(sources.len() > 10, "the scan sees the project");
+    let found = |arrow| sources.iter().flat_map(move |(path, text)| findings(arrow, path, text));
+    assert_none(ARROWS.iter().flat_map(found).collect());
+}
+
+/// The table would be worthless if a place were renamed and nobody noticed.
+#[test]
+fn every_place_and_door_exists() {
+    let sources = files(&[".rs"]);
+    let named = ARROWS.iter().flat_map(|arrow| arrow.places.iter().chain(arrow.doors));
+    let gone = named.filter(|place| !sources.iter().any(|(path, _)| path.starts_with(**place)));
+    assert_none(gone.map(|place| format!("{place}: no such file")).collect());
+}
+
+#[test]
+fn an_arrow_is_seen_in_code_and_not_in_comments_or_tests() {
+    let arrow = Arrow { places: &["a/"], doors: &["a/door.rs"], forbidden: &["tonic"], why: "x" };
+    let check = |path: &str, text: &str, lines: &[&str]| {
+        assert_eq!(findings(&arrow, path, text), lines, "{text}");
+    };
+    check("a/b.rs", "use std::io;\nuse tonic::Status;\n", &["a/b.rs:2: `tonic`: x"]);
+    check("a/b.rs", "// tonic\nlet architectonic = 1; // tonic\n", &[]);
+    check("a/b.rs", "fn a() {}\n#[cfg(test)]\nmod tests { use tonic::Status; }\n", &[]);
+    check("a/door.rs", "use tonic::Status;\n", &[]);
+    check("b/b.rs", "use tonic::Status;\n", &[]);
+}
+
+/// Rooms of `features/` that are no feature: the list, the one pass over the frames, what that pass
+/// has looked at, and its constants.
+const NO_FEATURES: [&str; 4] = ["mod", "sweep", "inspection", "tables"];
+
+/// One feature never reads another; what two need is in `spectrum/`.
+#[test]
+fn features_do_not_know_each_other() {
+    let folder = "extractor-svc/src/features/";
+    let sources = files(&[".rs"]);
+    let rooms: BTreeSet<_> = sources
+        .iter()
+        .filter_map(|(path, _)| path.strip_prefix(folder))
+        .filter_map(|inside| inside.split(['/', '.']).next())
+        .filter(|room| !NO_FEATURES.contains(room))
+        .collect();
+    assert!(rooms.contains("spectral_rolloff"), "the scan sees the features: {rooms:?}");
+    let mut found = Vec::new();
+    for (path, text) in &sources {
+        let Some(own) = path.strip_prefix(folder).and_then(|at| at.split(['/', '.']).next()) else {
+            continue;
+        };
+        for other in rooms.iter().filter(|room| **room != own && rooms.contains(own)) {
+            let ways = [format!("super::{other}"), format!("features::{other}")];
+            for (number, line) in code(text) {
+                if ways.iter().any(|way| stands_in(line, way)) {
+                    found.push(format!("{path}:{number}: {own} reads {other}"));
+                }
+            }
+        }
+    }
+    assert_none(found);
+}
+
+#[test]
+fn manifests_have_no_forbidden_dependency_and_no_features() {
+    let mut found = Vec::new();
+    for (path, text) in files(&["Cargo.toml"]) {
+        if text.lines().any(|line| line.trim() == "[features]") {
+            found.push(format!("{path}: no cargo feature unless two shipped builds need it"));
+        }
+        let Some((_, forbidden)) = MANIFEST_ARROWS.iter().find(|(manifest, _)| *manifest == path)
+        else {
+            continue;
+        };
+        let mut section = "";
+        for line in text.lines() {
+            if line.starts_with('[') {
+                section = line;
+            } else if section.contains("dependencies") {
+                let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+                if forbidden.contains(&name) {
+                    found.push(format!("{path}: {section} {name}"));
+                }
+            }
+        }
+    }
+    assert_none(found);
+}
+
+#[test]
+fn source_files_stay_below_the_wall_and_say_what_belongs_in_them() {
+    let mut found = Vec::new();
+    for (path, text) in files(&[".rs", ".proto", ".py"]) {
+        let lines = text.lines().count();
+        if lines > MAX_LINES && !LONG_FILES.iter().any(|(long, _)| *long == path) {
+            found.push(format!("{path}: {lines} lines, the wall is {MAX_LINES}"));
+        }
+        if path.ends_with(".rs") && !text.starts_with("//!") {
+            found.push(format!("{path}: does not begin with `//!`"));
+        }
+    }
+    assert_none(found);
+}
+
+#[test]
+fn names_are_the_fields_own() {
+    let mut found = Vec::new();
+    for (path, _) in files(&[".rs", ".proto", ".py", ".sh", ".yaml", ".toml"]) {
+        for part in Path::new(&path).components() {
+            let name = part.as_os_str().to_str().unwrap_or_default();
+            let stem = name.split('.').next().unwrap_or_default();
+            if BANNED_NAMES.contains(&stem) {
+                found.push(format!("{path}: `{stem}` says nothing about what is inside"));
+            }
+        }
+    }
+    assert_none(found);
+}
+
+#[test]
+fn nothing_is_left_undone_and_no_path_of_a_machine_is_written_down() {
+    // Spelled in two halves, so that this table does not find itself.
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("to", "do!("),
+        concat!("unimple", "mented!("),
+        concat!("#[ig", "nore"),
+        concat!("/ho", "me/"),
+        concat!("/ro", "ot/"),
+        concat!("/Us", "ers/"),
+    ];
+    let endings = [".rs", ".proto", ".py", ".sh", ".md", ".toml", ".yaml", ".csv", ".ci/run"];
+    let mut found = Vec::new();
+    for (path, text) in files(&endings) {
+        for (i, line) in text.lines().enumerate() {
+            for word in words.iter().filter(|word| stands_in(line, word)) {
+                found.push(format!("{path}:{}: `{word}`", i + 1));
+            }
+        }
+    }
+    assert_none(found);
+}
+
+/// A variable that is documented or deployed is one that a command line reads.
+#[test]
+fn every_variable_that_is_written_down_exists() {
+    let prefix = concat!("SOUND", "ALIKE_");
+    let names = |text: &str| -> BTreeSet<String> {
+        let tail = |at: usize| {
+            text[at..].chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect()
+        };
+        text.match_indices(prefix).map(|(at, _)| tail(at)).collect()
+    };
+    let mut known: BTreeSet<String> =
+        ["SHARED", "REQUIRE_SHARED"].map(|name| format!("{prefix}{name}")).into();
+    for (_, text) in files(&[".rs"]) {
+        for line in text.lines().filter(|line| line.contains("env = \"")) {
+            known.extend(names(line));
+        }
+    }
+    let mut found = Vec::new();
+    for (path, text) in files(&[".md", ".yaml", ".yml", "Dockerfile", ".sh", ".ci/run"]) {
+        let unknown = names(&text).into_iter().filter(|name| !known.contains(name));
+        found.extend(unknown.map(|name| format!("{path}: no flag reads {name}")));
+    }
+    assert_none(found);
+}

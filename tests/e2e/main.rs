@@ -1,0 +1,14 @@
+//! The whole system, from outside: the real binaries, real sockets, real audio.
+//!
+//! Belongs here: what a client or an operator can observe. What one function does is tested beside
+//! it, and numerical parity per stage in the extractor's own tests.
+
+mod command_line;
+mod demo;
+mod extract;
+mod extract_refusals;
+mod health;
+mod query;
+mod query_refusals;
+mod round_trip;
+mod shutdown;

@@ -1,0 +1,83 @@
+//! The end of a server: signals, the drain, calls in flight, the exit code.
+
+use std::time::{Duration, Instant};
+
+use e2e::{
+    calls::{chunk_message, config_message, full_view, health},
+    clips,
+    library::Library,
+    process::{Server, Signal},
+};
+use proto::{EXTRACTOR_SERVICE, v1::extractor_service_client::ExtractorServiceClient};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+#[tokio::test]
+async fn either_signal_ends_either_server_with_code_0() {
+    let library = Library::shared().expect("the library builds");
+    for signal in [Signal::Term, Signal::Int] {
+        for start in [Library::start_extractor, Library::start_index] {
+            let mut server = start(&library).expect("it starts");
+            // An idle connection must not hold the server up.
+            let _idle = server.connect().await.expect("it listens");
+            let begin = Instant::now();
+            server.signal(signal).expect("it runs");
+            let status = server.wait().expect("it ends");
+            assert_eq!(status.code(), Some(0), "{signal:?}:\n{}", server.log());
+            // An idle server has nothing to wait for.
+            assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        }
+    }
+}
+
+/// Load balancers look away first, the orchestrator must not restart: NOT_SERVING for the service,
+/// SERVING for the process, and calls are still answered.
+#[tokio::test]
+async fn a_draining_server_is_alive_but_not_ready() {
+    let library = Library::shared().expect("the library builds");
+    let mut server =
+        Server::start(&library.binaries().extractor, &["--drain", "2s"]).expect("it starts");
+    let channel = server.connect().await.expect("it listens");
+    server.signal(Signal::Term).expect("it runs");
+
+    let deadline = Instant::now() + Duration::from_millis(1500);
+    while health(&channel, EXTRACTOR_SERVICE).await.expect("answered") == ServingStatus::Serving {
+        assert!(Instant::now() < deadline, "readiness stayed SERVING after SIGTERM");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ready = health(&channel, EXTRACTOR_SERVICE).await.expect("answered");
+    assert_eq!(ready, ServingStatus::NotServing);
+    assert_eq!(health(&channel, "").await.expect("answered"), ServingStatus::Serving);
+    let late = server.connect().await.expect("a draining server still accepts");
+    let audio = clips::read("drums_s16_11025.flac").expect("the clip is there");
+    e2e::calls::extract(&late, full_view(), &audio, 4096).await.expect("and still answers");
+    drop((channel, late));
+    assert_eq!(server.wait().expect("it ends").code(), Some(0), "{}", server.log());
+}
+
+/// A stream that is half sent when the signal comes is finished, not cut.
+#[tokio::test]
+async fn a_stream_in_flight_is_finished() {
+    let library = Library::shared().expect("the library builds");
+    let mut server = library.start_extractor().expect("it starts");
+    let channel = server.connect().await.expect("it listens");
+    let audio = clips::read("band_cbr128_44100_stereo.mp3").expect("the clip is there");
+    let (first, second) = audio.split_at(audio.len() / 2);
+
+    let (messages, stream) = tokio::sync::mpsc::channel(4);
+    let call = tokio::spawn(async move {
+        ExtractorServiceClient::new(channel).extract_features(ReceiverStream::new(stream)).await
+    });
+    messages.send(config_message(full_view())).await.expect("the call is open");
+    messages.send(chunk_message(first)).await.expect("the call is open");
+    // Long enough for the server to have seen the call, and to have stopped accepting.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.signal(Signal::Term).expect("it runs");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    messages.send(chunk_message(second)).await.expect("the call is still open");
+    drop(messages);
+
+    let answer = call.await.expect("no panic").expect("the stream was finished").into_inner();
+    assert_eq!(answer.feature_vector.expect("a vector").values.len(), 74);
+    assert_eq!(server.wait().expect("it ends").code(), Some(0), "{}", server.log());
+}

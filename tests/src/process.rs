@@ -1,0 +1,181 @@
+//! A server as a child process: started on a free port, known ready by the line it prints, ended
+//! by a signal, and killed when dropped, so that no test leaves one behind.
+
+use std::{
+    io::{BufRead as _, BufReader, Read},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tonic::transport::{Channel, Endpoint};
+
+/// Longest wait for a ready line: an index is opened, nothing is computed.
+const MAX_START: Duration = Duration::from_secs(60);
+
+/// Longest wait for an exit; above the servers' default grace of 20 s.
+const MAX_EXIT: Duration = Duration::from_secs(30);
+
+/// What the ready line starts with; the bound address follows.
+const READY: &str = "listening on ";
+
+/// A signal that asks a server to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// What an orchestrator sends.
+    Term,
+    /// What Ctrl-C sends.
+    Int,
+}
+
+impl Signal {
+    /// Sends the signal to a process, by the shell's own `kill`: the standard library knows SIGKILL
+    /// only, and a crate for it would change the features of dependencies the services share.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn send(self, process: u32) -> Result<()> {
+        let name = match self {
+            Self::Term => "TERM",
+            Self::Int => "INT",
+        };
+        let status = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &process.to_string()])
+            .status()
+            .context("cannot run sh")?;
+        ensure!(status.success(), "cannot send SIG{name} to process {process}");
+        Ok(())
+    }
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    address: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// Runs `binary serve --listen 127.0.0.1:0 ARGS...` and waits for its ready line.
+    ///
+    /// # Errors
+    /// When it does not start, ends before it is ready, or prints something else first.
+    pub fn start<S: AsRef<std::ffi::OsStr>>(binary: &Path, args: &[S]) -> Result<Self> {
+        let mut child = Command::new(binary)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", binary.display()))?;
+        let stdout = child.stdout.take().context("stdout was piped")?;
+        let log = collect(child.stderr.take().context("stderr was piped")?);
+        let mut server = Self { child, address: String::new(), log };
+
+        let line = match first_line(stdout).recv_timeout(MAX_START) {
+            Ok(line) => line,
+            Err(mpsc::RecvTimeoutError::Timeout) => bail!("not ready after {MAX_START:?}"),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let status = server.wait()?;
+                bail!("ended before it was ready ({status}):\n{}", server.log());
+            }
+        };
+        let address = line.trim_end().strip_prefix(READY);
+        server.address = address.with_context(|| format!("not a ready line: {line:?}"))?.to_owned();
+        Ok(server)
+    }
+
+    /// `HOST:PORT` as the server printed it.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What the server logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A new connection.
+    ///
+    /// # Errors
+    /// When the address is not one or nobody answers there.
+    pub async fn connect(&self) -> Result<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address))?;
+        endpoint.connect().await.with_context(|| format!("cannot connect to {}", self.address))
+    }
+
+    /// Sends a signal and goes on.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        signal.send(self.child.id())
+    }
+
+    /// Asks the server to end (SIGTERM) and waits until it has.
+    ///
+    /// # Errors
+    /// When it is gone already, or still runs after 30 s.
+    pub fn terminate(&mut self) -> Result<ExitStatus> {
+        self.signal(Signal::Term)?;
+        self.wait()
+    }
+
+    /// Waits for the process to end.
+    ///
+    /// # Errors
+    /// When it still runs after 30 s.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        let deadline = Instant::now() + MAX_EXIT;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                bail!("still running after {MAX_EXIT:?}:\n{}", self.log());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only when the process has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the first line on a thread that then drains the rest, so that the child never blocks.
+fn first_line(stdout: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            // After the first line nobody listens any more.
+            let _ = send.send(line);
+        }
+    });
+    receive
+}
+
+/// Collects a stream in the background.
+fn collect(stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let sink = Arc::clone(&log);
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut log = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+    log
+}
