@@ -6,12 +6,7 @@
 
 use rand::{SeedableRng, rngs::StdRng, seq::index};
 
-use crate::{
-    error::Error,
-    index::Index,
-    query::Options,
-    search::Ranking,
-};
+use crate::{error::Error, index::Index, query::Options, search::Ranking};
 
 /// A query of a recall measurement.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +41,8 @@ pub fn measure(
     let mut sums = vec![0.0; ks.len()];
     let largest = ks.iter().copied().max().unwrap_or(0);
     for probe in probes {
-        let exact = ask(index, probe, Options { k: largest, exact: true, search_k, include_seeds: false })?;
+        let exact =
+            ask(index, probe, Options { k: largest, exact: true, search_k, include_seeds: false })?;
         for (sum, k) in sums.iter_mut().zip(ks) {
             let options = Options { k: *k, exact: false, search_k, include_seeds: false };
             let found = ask(index, probe, options)?;

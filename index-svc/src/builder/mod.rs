@@ -288,7 +288,8 @@ fn write_facts(
     contents: &mut ContentDigests,
 ) -> Result<(), Error> {
     let values = store.scaled(&store.read()?, rows as usize, scaler.dims())?;
-    let vectors = ScaledVectors::new(values, scaler.dims()).ok_or(Error::NoRows { read: 0, dropped: 0 })?;
+    let vectors =
+        ScaledVectors::new(values, scaler.dims()).ok_or(Error::NoRows { read: 0, dropped: 0 })?;
     let pairs = PairDistances::sample(&vectors, seed);
     let parts: Vec<f64> = scaler.mean().iter().chain(scaler.scale()).copied().collect();
     contents.scaler = hex(&Sha256::digest(f64_bytes(&parts)));
