@@ -19,7 +19,10 @@ use proto::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
-use tonic::{Code, Status, transport::{Channel, Endpoint}};
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
 use tonic_types::StatusExt as _;
 
 fn index_svc(args: &[&str]) -> Output {
@@ -57,8 +60,8 @@ fn help_names_exit_codes_and_environment() {
             assert!(help.contains(expected), "{command}: {expected}");
         }
         // Every flag but those of help and version has an environment variable.
-        let flags = help.lines().filter(|line| line.trim_start().starts_with("--")).count()
-            + help.lines().filter(|line| line.trim_start().starts_with("-k")).count();
+        let is_flag = |line: &&str| line.starts_with("      --") || line.starts_with("  -k");
+        let flags = help.lines().filter(is_flag).count();
         assert_eq!(help.matches("[env: SOUNDALIKE_").count(), flags, "{help}");
     }
 }
@@ -248,7 +251,8 @@ fn refused<T>(answer: Result<T, Status>, code: Code, reason: &str) -> tonic_type
     details
 }
 
-#[tokio::test]
+// The client must be able to close its connection while the test waits for the server.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_answers_refuses_and_ends_cleanly() {
     let mut server = Server::start();
     let mut client = server.client().await;

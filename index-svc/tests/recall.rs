@@ -118,10 +118,10 @@ fn the_forest_finds_most_neighbours() {
     build(&plan(vec![table], output.clone())).expect("a sound table");
     let index = Index::open(&output).expect("just built");
 
-    let by_default = measure(&index, &probes, &[10], None).expect("readable")[0];
-    let more = measure(&index, &probes, &[10], Some(2000)).expect("readable")[0];
+    let by_default = measure(&index, &probes, &[10], None).expect("readable").recall[0];
+    let more = measure(&index, &probes, &[10], Some(2000)).expect("readable").recall[0];
     println!("recall at 10: {by_default:.4} by default, {more:.4} at search_k 2,000");
-    assert!(by_default >= 0.90, "recall at 10 is {by_default} by default");
-    assert!(more >= 0.97, "recall at 10 is {more} at search_k 2,000");
+    assert!(by_default >= 0.93, "recall at 10 is {by_default} by default");
+    assert!(more >= 0.985, "recall at 10 is {more} at search_k 2,000");
     assert!(index.manifest().recall_at_10 >= 0.85, "{}", index.manifest().recall_at_10);
 }

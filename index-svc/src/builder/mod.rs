@@ -336,7 +336,7 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
     }
     let probes = recall::sample_rows(index.rows(), RECALL_SAMPLE, seed);
     let measured = recall::measure(&index, &probes, &[10], None)?;
-    index.manifest.recall_at_10 = measured[0];
+    index.manifest.recall_at_10 = measured.recall[0];
     index.manifest.recall_sample = probes.len() as u32;
     Ok(index.manifest)
 }
