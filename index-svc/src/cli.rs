@@ -234,7 +234,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
     pub(crate) index: PathBuf,
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, env = "SOUNDALIKE_LISTEN", default_value = "127.0.0.1:7072", value_name = "HOST:PORT")]
+    #[arg(
+        long,
+        env = "SOUNDALIKE_LISTEN",
+        default_value = "127.0.0.1:7072",
+        value_name = "HOST:PORT"
+    )]
     pub(crate) listen: String,
     /// Check the digest of every file before serving; reads the whole index.
     #[arg(long, env = "SOUNDALIKE_VERIFY")]

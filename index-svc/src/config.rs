@@ -50,8 +50,9 @@ fn recall_floor(text: &str) -> anyhow::Result<(usize, f64)> {
         "recall@100" => 100,
         _ => bail!("--fail-under names `{figure}`, expected recall, recall@10 or recall@100"),
     };
-    let floor: f64 =
-        value.parse().with_context(|| format!("--fail-under {figure} is `{value}`, not a number"))?;
+    let floor: f64 = value
+        .parse()
+        .with_context(|| format!("--fail-under {figure} is `{value}`, not a number"))?;
     if !(0.0..=1.0).contains(&floor) {
         bail!("--fail-under {figure} is {floor}, expected 0 to 1");
     }

@@ -35,8 +35,7 @@ impl PairDistances {
             .collect();
         distances.sort_unstable_by(f64::total_cmp);
         let last = distances.len() - 1;
-        let quantiles =
-            (0..QUANTILES).map(|i| distances[i * last / (QUANTILES - 1)]).collect();
+        let quantiles = (0..QUANTILES).map(|i| distances[i * last / (QUANTILES - 1)]).collect();
         Self { quantiles }
     }
 
@@ -64,8 +63,8 @@ impl PairDistances {
             return 0.0;
         }
         let (low, high) = (self.quantiles[above - 1], self.quantiles[above]);
-        let share_below =
-            ((above - 1) as f64 + (distance - low) / (high - low)) / (self.quantiles.len() - 1) as f64;
+        let share_below = ((above - 1) as f64 + (distance - low) / (high - low))
+            / (self.quantiles.len() - 1) as f64;
         1.0 - share_below
     }
 }
@@ -76,7 +75,8 @@ mod tests {
 
     #[test]
     fn shares_interpolate_between_quantiles() {
-        let pairs = PairDistances::from_quantiles(vec![1.0, 2.0, 2.0, 4.0, 8.0]).expect("ascending");
+        let pairs =
+            PairDistances::from_quantiles(vec![1.0, 2.0, 2.0, 4.0, 8.0]).expect("ascending");
         let check = |distance, share: f64| {
             let got = pairs.share_farther(distance);
             assert!((got - share).abs() < 1e-12, "{distance}: {got}, expected {share}");

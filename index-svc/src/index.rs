@@ -78,11 +78,8 @@ impl Index {
         })?;
         let vectors = Arc::new(vectors);
         drop(txn);
-        let forest = Forest::open(
-            Arc::clone(&store),
-            Arc::clone(&vectors),
-            manifest.forest.trees as usize,
-        )?;
+        let forest =
+            Forest::open(Arc::clone(&store), Arc::clone(&vectors), manifest.forest.trees as usize)?;
         let scan = Scan::new(Arc::clone(&vectors));
         let schema = manifest.schema();
         Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, forest, scan })

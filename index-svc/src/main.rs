@@ -15,14 +15,13 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = serving::telemetry::init(&cli.log).map_err(Into::into).and_then(|()| {
-        match cli.command {
+    let outcome =
+        serving::telemetry::init(&cli.log).map_err(Into::into).and_then(|()| match cli.command {
             Command::Build(args) => commands::build::run(args),
             Command::Validate(args) => commands::validate::run(&args),
             Command::Query(args) => commands::query::run(&args),
             Command::Serve(args) => commands::serve::run(&args),
-        }
-    });
+        });
     match outcome {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -159,7 +159,9 @@ pub enum ManifestError {
         bytes: u64,
     },
     /// The index has a format this program does not read.
-    #[error("index format is `{format}` version {version}, expected `{FORMAT}` version {FORMAT_VERSION}")]
+    #[error(
+        "index format is `{format}` version {version}, expected `{FORMAT}` version {FORMAT_VERSION}"
+    )]
     Format {
         /// Its format.
         format: String,
@@ -202,7 +204,8 @@ impl Manifest {
             .and_then(|file| file.take(MAX_MANIFEST_BYTES).read_to_end(&mut text))
             .map_err(failed)?;
         let not_json = |source| ManifestError::Json { path: path.clone(), source };
-        let FormatOnly { format, format_version } = serde_json::from_slice(&text).map_err(not_json)?;
+        let FormatOnly { format, format_version } =
+            serde_json::from_slice(&text).map_err(not_json)?;
         if format != FORMAT || format_version != FORMAT_VERSION {
             return Err(ManifestError::Format { format, version: format_version });
         }
@@ -242,7 +245,11 @@ impl Manifest {
         }
         let digest = self.schema().sha256();
         if digest != self.schema_sha256 {
-            return field("schema_sha256", self.schema_sha256.clone(), format!("{digest}, by its names"));
+            return field(
+                "schema_sha256",
+                self.schema_sha256.clone(),
+                format!("{digest}, by its names"),
+            );
         }
         if self.metric != METRIC {
             return field("metric", self.metric.clone(), METRIC.to_owned());

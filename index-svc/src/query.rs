@@ -226,7 +226,11 @@ impl Query {
     ///
     /// # Errors
     /// When no track has the id.
-    pub fn by_track_id(index: &Index, track_id: &str, options: Options) -> Result<Self, QueryError> {
+    pub fn by_track_id(
+        index: &Index,
+        track_id: &str,
+        options: Options,
+    ) -> Result<Self, QueryError> {
         let row = row_of(index, track_id)?;
         Ok(Self { seed: Seed::Row(row), options })
     }
@@ -262,7 +266,11 @@ impl Query {
 ///
 /// # Errors
 /// When the profile is not stated, or one of both is not the index's.
-pub fn check_recipe(index: &Index, profile_id: &str, schema_sha256: &str) -> Result<(), QueryError> {
+pub fn check_recipe(
+    index: &Index,
+    profile_id: &str,
+    schema_sha256: &str,
+) -> Result<(), QueryError> {
     let manifest = index.manifest();
     if profile_id.is_empty() {
         return Err(QueryError::ProfileMissing { expected: manifest.profile_id.clone() });

@@ -115,7 +115,8 @@ impl Index {
             let found = if exact {
                 self.scan.nearest(&query, fetch, None, 0)?
             } else {
-                let effort = options.search_k.unwrap_or_else(|| self.forest.default_effort(options.k));
+                let effort =
+                    options.search_k.unwrap_or_else(|| self.forest.default_effort(options.k));
                 self.forest.nearest(&query, fetch, None, effort.max(fetch))?
             };
             let exhausted = found.hits.len() < fetch;

@@ -63,9 +63,8 @@ impl IndexService for IndexApi {
         request: Request<QueryByFeaturesRequest>,
     ) -> Result<Response<QueryByFeaturesResponse>, Status> {
         let request = request.into_inner();
-        let answer = self
-            .compute(|index| Ok(index.search(&Query::from_features(index, request)?)?))
-            .await?;
+        let answer =
+            self.compute(|index| Ok(index.search(&Query::from_features(index, request)?)?)).await?;
         let stats = Some(stats(&self.index, &answer));
         let neighbors = neighbors(answer);
         Ok(Response::new(QueryByFeaturesResponse { neighbors, stats }))
@@ -137,7 +136,8 @@ fn info(index: &Index) -> GetIndexInfoResponse {
         recall_at_10: manifest.recall_at_10,
         build_time: Some(prost_types::Timestamp { seconds: manifest.built_at_unix, nanos: 0 }),
         constant_features: manifest.constant_features.clone(),
-        imputed_value_count: i64::try_from(manifest.missing_values.imputed_values).unwrap_or(i64::MAX),
+        imputed_value_count: i64::try_from(manifest.missing_values.imputed_values)
+            .unwrap_or(i64::MAX),
         feature_names: manifest.feature_names.clone(),
         max_page_size: wire_count(MAX_PAGE_SIZE),
         max_search_k: wire_count(MAX_SEARCH_K),

@@ -13,9 +13,8 @@ const INDEX: &str = "soundalike.v1.Index";
 
 impl From<QueryError> for Status {
     fn from(error: QueryError) -> Self {
-        let refuse = |code, reason| {
-            Refusal::new(proto::ERROR_DOMAIN, code, reason, error.to_string())
-        };
+        let refuse =
+            |code, reason| Refusal::new(proto::ERROR_DOMAIN, code, reason, error.to_string());
         let invalid = |reason| refuse(Code::InvalidArgument, reason);
         let refusal = match &error {
             QueryError::PageSize { got } => {
@@ -104,13 +103,17 @@ mod tests {
         let error = QueryError::ProfileMismatch { got: "theirs".into(), expected: "ours".into() };
         let details = check(error, Code::FailedPrecondition, "PROFILE_MISMATCH");
         let metadata = &details.error_info().expect("checked").metadata;
-        assert_eq!((metadata["query_profile"].as_str(), metadata["index_profile"].as_str()), ("theirs", "ours"));
+        assert_eq!(
+            (metadata["query_profile"].as_str(), metadata["index_profile"].as_str()),
+            ("theirs", "ours")
+        );
         assert_eq!(details.precondition_failure().expect("set").violations[0].r#type, "PROFILE");
     }
 
     #[test]
     fn a_value_is_pointed_at() {
-        let error = QueryError::NotFinite { index: 17, name: "mfcc_mean_18".into(), value: f64::NAN };
+        let error =
+            QueryError::NotFinite { index: 17, name: "mfcc_mean_18".into(), value: f64::NAN };
         let details = check(error, Code::InvalidArgument, "VALUE_NOT_FINITE");
         let violations = &details.bad_request().expect("set").field_violations;
         assert_eq!(violations[0].field, "feature_vector.values[17]");
@@ -119,10 +122,17 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_found_or_out_of_range() {
-        let details =
-            check(QueryError::UnknownTrack { track_id: "x".into() }, Code::NotFound, "TRACK_NOT_FOUND");
+        let details = check(
+            QueryError::UnknownTrack { track_id: "x".into() },
+            Code::NotFound,
+            "TRACK_NOT_FOUND",
+        );
         assert_eq!(details.resource_info().expect("set").resource_name, "x");
-        check(QueryError::RowOutOfRange { got: 9, rows: 9 }, Code::OutOfRange, "TRACK_INDEX_OUT_OF_RANGE");
+        check(
+            QueryError::RowOutOfRange { got: 9, rows: 9 },
+            Code::OutOfRange,
+            "TRACK_INDEX_OUT_OF_RANGE",
+        );
         let error = QueryError::VersionMismatch { got: "a".into(), expected: "b".into() };
         check(error, Code::Aborted, "INDEX_VERSION_MISMATCH");
     }

@@ -237,7 +237,12 @@ impl Store {
     ///
     /// # Errors
     /// When LMDB refuses it.
-    pub fn put_fact(&self, txn: &mut WriteTxn<'_>, name: &str, values: &[f64]) -> Result<(), StoreError> {
+    pub fn put_fact(
+        &self,
+        txn: &mut WriteTxn<'_>,
+        name: &str,
+        values: &[f64],
+    ) -> Result<(), StoreError> {
         self.facts.put(txn, name, &f64_bytes(values)).map_err(|source| lmdb(&self.path, source))
     }
 
@@ -289,7 +294,12 @@ impl Store {
     ///
     /// # Errors
     /// When a block is missing or has another length.
-    pub fn scaled(&self, txn: &ReadTxn<'_>, rows: usize, dims: usize) -> Result<Vec<f32>, StoreError> {
+    pub fn scaled(
+        &self,
+        txn: &ReadTxn<'_>,
+        rows: usize,
+        dims: usize,
+    ) -> Result<Vec<f32>, StoreError> {
         let mut values = Vec::with_capacity(rows.saturating_mul(dims));
         for (start, block) in (0..rows).step_by(BLOCK_ROWS).zip(0_u32..) {
             let bytes = self.entry(self.scaled, txn, "scaled block", block)?;
@@ -308,7 +318,12 @@ impl Store {
     ///
     /// # Errors
     /// When LMDB refuses it.
-    pub fn put_track(&self, txn: &mut WriteTxn<'_>, row: u32, record: &[u8]) -> Result<(), StoreError> {
+    pub fn put_track(
+        &self,
+        txn: &mut WriteTxn<'_>,
+        row: u32,
+        record: &[u8],
+    ) -> Result<(), StoreError> {
         self.tracks.put(txn, &row, record).map_err(|source| lmdb(&self.path, source))
     }
 
@@ -393,7 +408,12 @@ pub fn f64_bytes(values: &[f64]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn f64_values(what: &'static str, key: &str, bytes: &[u8], count: usize) -> Result<Vec<f64>, StoreError> {
+fn f64_values(
+    what: &'static str,
+    key: &str,
+    bytes: &[u8],
+    count: usize,
+) -> Result<Vec<f64>, StoreError> {
     let (chunks, rest) = bytes.as_chunks::<8>();
     if chunks.len() != count || !rest.is_empty() {
         let (key, got, expected) = (key.to_owned(), bytes.len(), count * 8);

@@ -75,8 +75,7 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
     }
     drop(txn);
     let [raw_vectors, scaled_vectors, records] = digests.map(|digest| hex(&digest.finalize()));
-    let parts: Vec<f64> =
-        index.scaler.mean().iter().chain(index.scaler.scale()).copied().collect();
+    let parts: Vec<f64> = index.scaler.mean().iter().chain(index.scaler.scale()).copied().collect();
     let scaler_sha256 = hex(&Sha256::digest(f64_bytes(&parts)));
     let contents = &index.manifest.contents;
     let differing = [
@@ -89,10 +88,22 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
     .find(|(_, got, expected)| got != *expected)
     .map(|(what, got, expected)| format!("{what} have SHA-256 {got}, manifest says {expected}"));
     Ok(vec![
-        Check::new("stored features", features, format!("{rows} rows equal their scaled raw vectors")),
+        Check::new(
+            "stored features",
+            features,
+            format!("{rows} rows equal their scaled raw vectors"),
+        ),
         Check::new("track ids", metadata, format!("{rows} ids lead to their rows")),
-        Check::new("scaler", scaler_failure(index, variances), "equals a fresh fit, bit for bit".to_owned()),
-        Check::new("forest vectors", forest_failure(index)?, format!("{rows} vectors equal the stored features")),
+        Check::new(
+            "scaler",
+            scaler_failure(index, variances),
+            "equals a fresh fit, bit for bit".to_owned(),
+        ),
+        Check::new(
+            "forest vectors",
+            forest_failure(index)?,
+            format!("{rows} vectors equal the stored features"),
+        ),
         Check::new("content digests", differing, "as in the manifest".to_owned()),
     ])
 }
@@ -109,8 +120,9 @@ fn scaler_failure(index: &Index, fitted: Result<VariancePass, usize>) -> Option<
         Ok(fresh) if fresh.constant_columns() != index.scaler.constant_columns() => {
             Some("other columns are constant".to_owned())
         }
-        Ok(fresh) => differs(&fresh)
-            .map(|column| format!("column {} differs from a fresh fit", index.schema.names()[column])),
+        Ok(fresh) => differs(&fresh).map(|column| {
+            format!("column {} differs from a fresh fit", index.schema.names()[column])
+        }),
     }
 }
 
@@ -118,7 +130,8 @@ fn forest_failure(index: &Index) -> Result<Option<String>, Error> {
     let mut failure = None;
     let mut next = 0;
     index.forest.each_vector(|row, vector| {
-        let fits = row == next && row < index.rows() && same_bits(vector, &lift(index.vectors.row(row)));
+        let fits =
+            row == next && row < index.rows() && same_bits(vector, &lift(index.vectors.row(row)));
         if failure.is_none() && !fits {
             failure = Some(format!("forest vector {row} is not stored feature {next}"));
         }

@@ -155,7 +155,11 @@ impl Pass<'_> {
 impl Intake {
     /// What replaces a missing value of each column. With `mean`, the sums are of the values that
     /// are there; the scaler then needs those of the filled rows, so they are given up.
-    pub(super) fn fill(&mut self, rule: NanRule, schema: &FeatureSchema) -> Result<Vec<f64>, Error> {
+    pub(super) fn fill(
+        &mut self,
+        rule: NanRule,
+        schema: &FeatureSchema,
+    ) -> Result<Vec<f64>, Error> {
         if rule != NanRule::Mean || self.imputed_values == 0 {
             return Ok(vec![0.0; schema.dims()]);
         }

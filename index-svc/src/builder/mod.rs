@@ -288,7 +288,8 @@ fn write_facts(
     contents: &mut ContentDigests,
 ) -> Result<(), Error> {
     let values = store.scaled(&store.read()?, rows as usize, scaler.dims())?;
-    let vectors = ScaledVectors::new(values, scaler.dims()).ok_or(Error::NoRows { read: 0, dropped: 0 })?;
+    let vectors =
+        ScaledVectors::new(values, scaler.dims()).ok_or(Error::NoRows { read: 0, dropped: 0 })?;
     let pairs = PairDistances::sample(&vectors, seed);
     let parts: Vec<f64> = scaler.mean().iter().chain(scaler.scale()).copied().collect();
     contents.scaler = hex(&Sha256::digest(f64_bytes(&parts)));
@@ -335,7 +336,7 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
     }
     let probes = recall::sample_rows(index.rows(), RECALL_SAMPLE, seed);
     let measured = recall::measure(&index, &probes, &[10], None)?;
-    index.manifest.recall_at_10 = measured[0];
+    index.manifest.recall_at_10 = measured.recall[0];
     index.manifest.recall_sample = probes.len() as u32;
     Ok(index.manifest)
 }

@@ -77,7 +77,12 @@ fn each_query(
     Ok(())
 }
 
-fn write_json(out: &mut impl Write, index: &Index, label: &str, answer: &Answer) -> anyhow::Result<()> {
+fn write_json(
+    out: &mut impl Write,
+    index: &Index,
+    label: &str,
+    answer: &Answer,
+) -> anyhow::Result<()> {
     let neighbors: Vec<_> = answer
         .neighbors
         .iter()

@@ -41,6 +41,10 @@ struct Report {
     recall: BTreeMap<String, f64>,
     recall_probes: usize,
     recall_source: &'static str,
+    /// Median microseconds of an answer of 10 by the forest.
+    forest_p50_us: u128,
+    /// Median microseconds of an exact answer of 100.
+    exact_p50_us: u128,
     constant_features: Vec<String>,
     missing_values: MissingValues,
 }
@@ -63,7 +67,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     };
     let measured = recall::measure(&index, &probes, &RECALL_AT, search_k)?;
     for (k, floor) in floors {
-        let figures = RECALL_AT.iter().zip(&measured);
+        let figures = RECALL_AT.iter().zip(&measured.recall);
         for (_, value) in figures.filter(|(at, _)| **at == k) {
             checks.push(Check {
                 name: "recall floor",
@@ -81,9 +85,11 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
         trees: manifest.forest.trees,
         passed: checks.iter().all(|check| check.passed),
         checks,
-        recall: RECALL_AT.iter().map(|k| format!("recall@{k}")).zip(measured).collect(),
+        recall: RECALL_AT.iter().map(|k| format!("recall@{k}")).zip(measured.recall).collect(),
         recall_probes: probes.len(),
         recall_source,
+        forest_p50_us: measured.forest_p50.as_micros(),
+        exact_p50_us: measured.exact_p50.as_micros(),
         constant_features: manifest.constant_features.clone(),
         missing_values: manifest.missing_values.clone(),
     };
@@ -141,6 +147,11 @@ fn print(report: &Report) -> anyhow::Result<()> {
         let (probes, source) = (report.recall_probes, report.recall_source);
         writeln!(out, "      {figure:16}  {value:.4} ({probes} {source})")?;
     }
+    writeln!(
+        out,
+        "      median time       {} us by the forest (k = 10), {} us exact (k = 100)",
+        report.forest_p50_us, report.exact_p50_us
+    )?;
     let constant = &report.constant_features;
     let constant = if constant.is_empty() { "none".to_owned() } else { constant.join(", ") };
     writeln!(out, "      constant          {constant}")?;

@@ -29,8 +29,9 @@ pub fn is_feature_column(name: &str) -> bool {
 pub fn canonical_name(name: &str) -> Option<String> {
     let mut parts = name.rsplitn(3, '_');
     let (last, middle, family) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_number =
-        |text: &str| !text.is_empty() && text.len() <= 6 && text.bytes().all(|b| b.is_ascii_digit());
+    let is_number = |text: &str| {
+        !text.is_empty() && text.len() <= 6 && text.bytes().all(|b| b.is_ascii_digit())
+    };
     let (statistic, number) = match (is_number(middle), is_number(last)) {
         (false, true) => (middle, last),
         (true, false) => (last, middle),
@@ -159,7 +160,8 @@ impl Columns {
         &self,
         cell: impl Fn(usize) -> &'a str,
     ) -> crate::metadata::TrackMetadata {
-        let text = |column: Option<usize>| column.map_or_else(String::new, |at| cell(at).to_owned());
+        let text =
+            |column: Option<usize>| column.map_or_else(String::new, |at| cell(at).to_owned());
         crate::metadata::TrackMetadata {
             track_id: text(self.track_id),
             track_title: text(self.track_title),
@@ -200,7 +202,10 @@ mod tests {
     }
 
     fn small() -> ColumnRule {
-        ColumnRule::Schema(FeatureSchema::from_names(vec!["mfcc_mean_1".into(), "zcr_std_1".into()]))
+        ColumnRule::Schema(FeatureSchema::from_names(vec![
+            "mfcc_mean_1".into(),
+            "zcr_std_1".into(),
+        ]))
     }
 
     #[test]
@@ -221,8 +226,15 @@ mod tests {
 
     #[test]
     fn columns_are_taken_by_name_wherever_they_are() {
-        let header =
-            ["", "zcr_01_std", "genre", "track_id", "mfcc_mean_01", "mfcc_kurtosis_01", "album_title"];
+        let header = [
+            "",
+            "zcr_01_std",
+            "genre",
+            "track_id",
+            "mfcc_mean_01",
+            "mfcc_kurtosis_01",
+            "album_title",
+        ];
         let columns = map(&header, &small(), IdRule::Required).expect("complete");
         assert_eq!(columns.features(), [4, 1]);
         assert_eq!(columns.attribute_names().collect::<Vec<_>>(), ["genre"]);
@@ -246,12 +258,19 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named() {
         let error = map(&["track_id", "zcr_std_1"], &small(), IdRule::Required);
-        assert!(matches!(error, Err(TableError::MissingColumns { missing, .. }) if missing == ["mfcc_mean_1"]));
+        assert!(
+            matches!(error, Err(TableError::MissingColumns { missing, .. }) if missing == ["mfcc_mean_1"])
+        );
         let twice = ["track_id", "mfcc_mean_1", "mfcc_01_mean", "zcr_std_1"];
         let error = map(&twice, &small(), IdRule::Required);
-        assert!(matches!(error, Err(TableError::DuplicateColumn { name, .. }) if name == "mfcc_mean_1"));
+        assert!(
+            matches!(error, Err(TableError::DuplicateColumn { name, .. }) if name == "mfcc_mean_1")
+        );
         let nameless = ["mfcc_mean_1", "zcr_std_1", "source_path"];
-        assert!(matches!(map(&nameless, &small(), IdRule::Required), Err(TableError::NoTrackId { .. })));
+        assert!(matches!(
+            map(&nameless, &small(), IdRule::Required),
+            Err(TableError::NoTrackId { .. })
+        ));
         assert!(map(&nameless, &small(), IdRule::Optional).is_ok());
         let path_first = ["source_path", "mfcc_mean_1", "zcr_std_1"];
         assert!(map(&path_first, &small(), IdRule::Required).is_ok());

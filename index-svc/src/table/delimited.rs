@@ -38,8 +38,7 @@ impl DelimitedRows {
         let reader = csv::ReaderBuilder::new()
             .buffer_capacity(BUFFER_BYTES)
             .from_reader(open_text(path, &budget)?);
-        let mut rows =
-            Self { path: path.to_owned(), reader, budget, record: ByteRecord::new() };
+        let mut rows = Self { path: path.to_owned(), reader, budget, record: ByteRecord::new() };
         let header = rows.reader.byte_headers().cloned().map_err(|error| rows.refused(&error))?;
         rows.budget.renew();
         let mut names = Vec::with_capacity(header.len());
@@ -61,7 +60,8 @@ impl DelimitedRows {
         let mut cells = Vec::with_capacity(self.record.len());
         for cell in &self.record {
             cells.push(
-                std::str::from_utf8(cell).map_err(|_| self.malformed(line, "a cell is not UTF-8"))?,
+                std::str::from_utf8(cell)
+                    .map_err(|_| self.malformed(line, "a cell is not UTF-8"))?,
             );
         }
         let mut values = Vec::with_capacity(columns.features().len());
@@ -82,9 +82,12 @@ impl DelimitedRows {
 
     fn refused(&self, error: &csv::Error) -> TableError {
         let path = self.path.clone();
-        let line = error.position().map_or_else(|| self.reader.position().line(), csv::Position::line);
+        let line =
+            error.position().map_or_else(|| self.reader.position().line(), csv::Position::line);
         match error.kind() {
-            csv::ErrorKind::Io(_) if self.budget.is_spent() => TableError::RecordTooLong { path, line },
+            csv::ErrorKind::Io(_) if self.budget.is_spent() => {
+                TableError::RecordTooLong { path, line }
+            }
             csv::ErrorKind::Io(source) => {
                 let source = io::Error::new(source.kind(), source.to_string());
                 TableError::Io { path, source }

@@ -39,8 +39,7 @@ impl JsonRows {
         let (line, text) = (0, Vec::new());
         let mut rows = Self { path: path.to_owned(), reader, budget, line, text, first: None };
         rows.first = rows.next_object()?;
-        let mut names: Vec<String> =
-            rows.first.iter().flat_map(Map::keys).cloned().collect();
+        let mut names: Vec<String> = rows.first.iter().flat_map(Map::keys).cloned().collect();
         // Objects have no order here; the column that may name the tracks comes first.
         names.sort_unstable_by_key(|name| name != "source_path");
         Ok((rows, names))
@@ -82,7 +81,9 @@ impl JsonRows {
             let read = self.reader.read_until(b'\n', &mut self.text);
             let (path, line) = (self.path.clone(), self.line);
             match read {
-                Err(_) if self.budget.is_spent() => return Err(TableError::RecordTooLong { path, line }),
+                Err(_) if self.budget.is_spent() => {
+                    return Err(TableError::RecordTooLong { path, line });
+                }
                 Err(source) => return Err(TableError::Io { path, source }),
                 Ok(0) => return Ok(None),
                 Ok(_) => self.budget.renew(),

@@ -40,8 +40,8 @@ impl Recipe {
     pub fn of_table(path: &Path) -> Result<Option<Self>, TableError> {
         let path = sidecar_path(path);
         let mut text = Vec::new();
-        let read = File::open(&path)
-            .and_then(|file| file.take(MAX_SIDECAR_BYTES).read_to_end(&mut text));
+        let read =
+            File::open(&path).and_then(|file| file.take(MAX_SIDECAR_BYTES).read_to_end(&mut text));
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(TableError::Io { path, source }),

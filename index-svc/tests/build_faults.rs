@@ -1,0 +1,315 @@
+//! What a build refuses, what it leaves behind, and what opening refuses.
+
+mod catalogue;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use catalogue::{csv_text, golden_rows, plan, write_csv};
+use index_svc::{
+    Error, Index,
+    builder::{BuildPlan, DuplicateRule, NanRule, build},
+    manifest::ManifestError,
+    table::TableError,
+    verify,
+};
+use tempfile::TempDir;
+
+struct Workshop {
+    folder: TempDir,
+}
+
+impl Workshop {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A plan over one table of `text`, with few trees.
+    fn plan(&self, text: &str) -> BuildPlan {
+        let table = self.path("table.csv");
+        fs::write(&table, text).expect("the folder is writable");
+        BuildPlan { trees: 3, ..plan(vec![table], self.path("index")) }
+    }
+
+    /// Everything in the folder but the tables.
+    fn leftovers(&self) -> Vec<String> {
+        fs::read_dir(self.folder.path())
+            .expect("readable")
+            .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.starts_with("table"))
+            .collect()
+    }
+}
+
+fn rows() -> Vec<Vec<f64>> {
+    golden_rows()[..120].to_vec()
+}
+
+/// A table whose rows 3 and 5 lack a value.
+fn holed() -> String {
+    let mut rows = rows();
+    rows[3][7] = f64::NAN;
+    rows[5][0] = f64::NAN;
+    csv_text(&rows, str::to_owned)
+}
+
+#[test]
+fn a_refused_build_says_why_and_leaves_nothing() {
+    let shop = Workshop::new();
+    let good = csv_text(&rows(), str::to_owned);
+    let check = |text: &str, fits: fn(&TableError) -> bool| {
+        let refused = build(&shop.plan(text));
+        assert!(matches!(&refused, Err(Error::Table(error)) if fits(error)), "{refused:?}");
+        assert_eq!(shop.leftovers(), [""; 0]);
+    };
+    check(
+        &good.replace(",zcr_std_1", ",other"),
+        |error| matches!(error, TableError::MissingColumns { missing, .. } if missing == &["zcr_std_1"]),
+    );
+    check(&good.replacen("mfcc_mean_2,", "mfcc_01_mean,", 1), |error| {
+        matches!(error, TableError::DuplicateColumn { .. })
+    });
+    check(&good.replacen("track_id", "id", 1), |error| {
+        matches!(error, TableError::NoTrackId { .. })
+    });
+    check(&good.replacen("\nt7,", "\nt6,", 1), |error| {
+        matches!(error, TableError::DuplicateTrackId { line: 9, first_row: 6, .. })
+    });
+    check(&good.replacen("\nt7,", "\n,", 1), |error| {
+        matches!(error, TableError::TrackIdLength { line: 9, got: 0, .. })
+    });
+    check(
+        &good.replacen(",3.25,", ",inf,", 1),
+        |error| matches!(error, TableError::NotANumber { line: 2, column, .. } if column == "mfcc_mean_6"),
+    );
+    check(&good.replacen(",3.25,", ",", 1), |error| {
+        matches!(error, TableError::Malformed { line: 2, .. })
+    });
+    let long = good.replacen("Title 3", &"x".repeat(17 << 20), 1);
+    check(&long, |error| matches!(error, TableError::RecordTooLong { .. }));
+}
+
+#[test]
+fn a_table_without_rows_is_refused() {
+    let shop = Workshop::new();
+    let refused = build(&shop.plan(&csv_text(&[], str::to_owned)));
+    assert!(matches!(refused, Err(Error::NoRows { read: 0, .. })), "{refused:?}");
+    assert_eq!(shop.leftovers(), [""; 0]);
+}
+
+#[test]
+fn profiles_must_be_stated_and_agree() {
+    let shop = Workshop::new();
+    let mut plan = shop.plan(&csv_text(&rows(), str::to_owned));
+    plan.profile = None;
+    let refused = build(&plan);
+    assert!(
+        matches!(refused, Err(Error::Table(TableError::ProfileUnstated { .. }))),
+        "{refused:?}"
+    );
+
+    let sidecar = shop.path("table.csv.meta.json");
+    let schema = proto::features::FeatureSchema::librosa().sha256();
+    let write = |profile: &str, schema: &str| {
+        let text =
+            format!(r#"{{"profile_id":"{profile}","schema_sha256":"{schema}","columns":[]}}"#);
+        fs::write(&sidecar, text).expect("writable");
+    };
+    write("theirs", "00");
+    let refused = build(&plan);
+    assert!(matches!(refused, Err(Error::Table(TableError::SchemaMismatch { .. }))), "{refused:?}");
+    write("theirs", &schema);
+    plan.profile = Some("ours".to_owned());
+    let refused = build(&plan);
+    assert!(
+        matches!(refused, Err(Error::Table(TableError::ProfileMismatch { .. }))),
+        "{refused:?}"
+    );
+    plan.profile = None;
+    assert_eq!(build(&plan).expect("stated").manifest.profile_id, "theirs");
+}
+
+#[test]
+fn missing_values_follow_the_rule() {
+    let shop = Workshop::new();
+    let check = |nan: NanRule, expected_rows: u32, value: f64| {
+        let plan = BuildPlan { nan, ..shop.plan(&holed()) };
+        let built = build(&plan).expect("a rule that fills or drops");
+        let index = Index::open(&plan.output).expect("just built");
+        assert_eq!(index.rows(), expected_rows, "{nan:?}");
+        let missing = &built.manifest.missing_values;
+        assert_eq!(missing.per_feature["mfcc_mean_8"], 1);
+        if nan != NanRule::Drop {
+            assert_eq!(missing.imputed_values, 2);
+            let stored = index.raw(3).expect("readable")[7];
+            assert!((stored - value).abs() < 1e-9, "{nan:?}: {stored}, expected {value}");
+        }
+        let failed: Vec<_> = verify::check_sources(&index, &plan.inputs)
+            .expect("readable")
+            .into_iter()
+            .filter(|check| !check.passed)
+            .collect();
+        assert_eq!(failed, []);
+        drop(index);
+        fs::remove_dir_all(&plan.output).expect("removable");
+    };
+    let others: Vec<f64> =
+        rows().iter().enumerate().filter(|(row, _)| *row != 3).map(|(_, row)| row[7]).collect();
+    check(NanRule::Zero, 120, 0.0);
+    check(NanRule::Mean, 120, others.iter().sum::<f64>() / others.len() as f64);
+    check(NanRule::Drop, 118, f64::NAN);
+    let refused = build(&BuildPlan { nan: NanRule::Error, ..shop.plan(&holed()) });
+    assert!(
+        matches!(&refused, Err(Error::Table(TableError::MissingValue { line: 5, column, .. })) if column == "mfcc_mean_8"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn repeated_ids_can_be_left_out() {
+    let shop = Workshop::new();
+    let text = csv_text(&rows(), str::to_owned).replacen("\nt7,", "\nt6,", 1);
+    let plan = BuildPlan { duplicates: DuplicateRule::KeepFirst, ..shop.plan(&text) };
+    let built = build(&plan).expect("told to keep the first");
+    assert_eq!((built.manifest.rows, built.manifest.missing_values.duplicate_rows), (119, 1));
+    let index = Index::open(&plan.output).expect("just built");
+    assert_eq!(index.row_of("t8").expect("readable"), Some(7));
+    let checks = verify::check_sources(&index, &plan.inputs).expect("readable");
+    assert!(checks.iter().all(|check| check.passed), "{checks:?}");
+}
+
+#[test]
+fn an_index_is_never_overwritten() {
+    let shop = Workshop::new();
+    let plan = shop.plan(&csv_text(&rows(), str::to_owned));
+    fs::create_dir(&plan.output).expect("writable");
+    let refused = build(&plan);
+    assert!(matches!(refused, Err(Error::OutputExists { .. })), "{refused:?}");
+}
+
+#[test]
+fn validation_notices_another_source() {
+    let shop = Workshop::new();
+    let plan = shop.plan(&csv_text(&rows(), str::to_owned));
+    build(&plan).expect("a sound table");
+    let index = Index::open(&plan.output).expect("just built");
+    let failing = |rows: &[Vec<f64>], change: fn(String) -> String| {
+        let table = shop.path("table2.csv");
+        fs::write(&table, change(csv_text(rows, str::to_owned))).expect("writable");
+        let checks = verify::check_sources(&index, &[table]).expect("readable");
+        checks.into_iter().filter(|check| !check.passed).map(|check| check.name).collect::<Vec<_>>()
+    };
+    assert_eq!(failing(&rows(), |text| text), [""; 0]);
+    let mut other = rows();
+    other[60][33] += 1.0;
+    assert_eq!(failing(&other, |text| text), ["source features"]);
+    assert_eq!(
+        failing(&rows(), |text| text.replacen("Title 9,", "Title X,", 1)),
+        ["source metadata"]
+    );
+    assert_eq!(failing(&rows()[..119], |text| text), ["source features"]);
+}
+
+#[test]
+fn opening_refuses_what_does_not_fit() {
+    let shop = Workshop::new();
+    let plan = shop.plan(&csv_text(&rows(), str::to_owned));
+    build(&plan).expect("a sound table");
+    let (data, manifest) = (plan.output.join("data.mdb"), plan.output.join("manifest.json"));
+    let sound = fs::read_to_string(&manifest).expect("readable");
+    let with = |from: &str, to: &str| {
+        assert!(sound.contains(from), "{from} is in the manifest");
+        fs::write(&manifest, sound.replacen(from, to, 1)).expect("writable");
+        Index::open(&plan.output).expect_err("does not fit")
+    };
+    let error = with("\"format_version\": 1", "\"format_version\": 2");
+    assert!(matches!(error, Error::Manifest(ManifestError::Format { version: 2, .. })), "{error}");
+    let error = with("mfcc_mean_1\"", "mfcc_mean_0\"");
+    assert!(
+        matches!(error, Error::Manifest(ManifestError::Field { field: "schema_sha256", .. })),
+        "{error}"
+    );
+    let error = with("\"rows\": 120", "\"rows\": 121");
+    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+    let error = with("\"trees\": 3", "\"trees\": 4");
+    assert!(matches!(error, Error::Engine(_)), "{error}");
+    let error = with("{", "");
+    assert!(matches!(error, Error::Manifest(ManifestError::Json { .. })), "{error}");
+    fs::remove_file(&manifest).expect("removable");
+    let error = Index::open(&plan.output).expect_err("no manifest");
+    assert!(matches!(error, Error::NotAnIndex { .. }), "{error}");
+
+    fs::write(&manifest, &sound).expect("writable");
+    let bytes = fs::read(&data).expect("readable");
+    fs::write(&data, &bytes[..bytes.len() - 4096]).expect("writable");
+    let error = Index::open(&plan.output).expect_err("a cut file");
+    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+
+    // One flipped bit in a raw vector, wherever LMDB keeps a copy of it: sizes fit, digests do not.
+    let value = rows()[50][40].to_le_bytes();
+    let copies = (0..bytes.len() - 8).filter(|at| bytes[*at..at + 8] == value);
+    let mut flipped = bytes.clone();
+    for at in copies {
+        flipped[at] ^= 1;
+    }
+    assert_ne!(flipped, bytes, "the vector is stored");
+    fs::write(&data, &flipped).expect("writable");
+    let index = Index::open(&plan.output).expect("sizes and counts fit");
+    let error = Index::verify_files(&plan.output, index.manifest()).expect_err("another file");
+    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+    let checks = verify::check_contents(&index).expect("readable");
+    assert!(checks.iter().any(|check| !check.passed), "{checks:?}");
+    drop(index);
+
+    fs::write(&data, &bytes).expect("writable");
+    let index = Index::open(&plan.output).expect("restored");
+    Index::verify_files(&plan.output, index.manifest()).expect("restored");
+}
+
+#[test]
+fn a_killed_build_leaves_no_index_and_the_next_one_succeeds() {
+    let shop = Workshop::new();
+    let table = shop.path("table.csv");
+    write_csv(&table, &golden_rows(), str::to_owned);
+    let output = shop.path("index");
+    let command = |trees: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_index-svc"));
+        command
+            .args(["build", "--profile", "test", "--trees", trees, "--output"])
+            .arg(&output)
+            .arg("--input")
+            .arg(&table)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    };
+    // Enough trees for seconds of work; killed as soon as the building directory has data.
+    let mut child = command("1000").spawn().expect("the binary runs");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !has_data(shop.folder.path()) {
+        assert!(Instant::now() < deadline, "the build never began");
+        assert!(child.try_wait().expect("waitable").is_none(), "the build ended too early");
+        std::thread::yield_now();
+    }
+    child.kill().expect("killable");
+    child.wait().expect("waitable");
+    assert!(!output.exists(), "no half index");
+    assert!(command("3").status().expect("the binary runs").success());
+    Index::open(&output).expect("a whole index");
+}
+
+/// Whether a building directory with a data file is in `folder`.
+fn has_data(folder: &Path) -> bool {
+    fs::read_dir(folder).expect("readable").any(|entry| {
+        let path = entry.expect("readable").path();
+        path.is_dir() && path.join("data.mdb").exists()
+    })
+}
