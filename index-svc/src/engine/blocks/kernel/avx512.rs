@@ -1,0 +1,137 @@
+//! AVX-512 with VNNI: one `vpdpbusd` multiplies a chunk, 16 rows of 4 columns, with 4 columns of the query.
+
+use std::arch::x86_64::{
+    __m512i, _CMP_GE_OQ, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi32, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mask_compress_epi32, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setr_epi32, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_si512,
+    _mm512_sub_epi32, _mm512_sub_ps,
+};
+
+use super::{
+    CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, QueryCode, Residual, Survivors,
+    portable,
+};
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    portable::dot(a, b)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn residual(query: &[f32], centroid: &[f32], out: &mut [f32]) -> Residual {
+    portable::residual(query, centroid, out)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn encode(residual: &[f32], inverse_scale: f32, code: &mut QueryCode) {
+    portable::encode(residual, inverse_scale, code);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    portable::squared_distance(a, b)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn scan(
+    groups: Groups<'_>,
+    chunks: usize,
+    query: &QueryCode,
+    survivors: &mut Survivors,
+) {
+    if query.narrow {
+        scan_planes::<false>(groups, chunks, query, survivors);
+    } else {
+        scan_planes::<true>(groups, chunks, query, survivors);
+    }
+}
+
+/// `WIDE` adds the query's high bytes.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn scan_planes<const WIDE: bool>(
+    groups: Groups<'_>,
+    chunks: usize,
+    query: &QueryCode,
+    survivors: &mut Survivors,
+) {
+    let count = groups.slopes.len();
+    let mut group = 0;
+    // Several groups at once hide the latency of the multiplications and share the query's broadcasts.
+    while group + 4 <= count {
+        scan_step::<WIDE, 4>(groups, chunks, query, group, survivors);
+        group += 4;
+    }
+    if group + 2 <= count {
+        scan_step::<WIDE, 2>(groups, chunks, query, group, survivors);
+        group += 2;
+    }
+    if group < count {
+        scan_step::<WIDE, 1>(groups, chunks, query, group, survivors);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+#[inline]
+fn scan_step<const WIDE: bool, const STEP: usize>(
+    groups: Groups<'_>,
+    chunks: usize,
+    query: &QueryCode,
+    first: usize,
+    survivors: &mut Survivors,
+) {
+    let group_bytes = chunks * CHUNK_BYTES;
+    let codes = &groups.codes[first * group_bytes..][..STEP * group_bytes];
+    let high = &query.high.as_chunks::<CHUNK_COLUMNS>().0[..chunks];
+    let low = &query.low.as_chunks::<CHUNK_COLUMNS>().0[..chunks];
+    let next = groups.next.get(first * group_bytes..).unwrap_or_default();
+
+    let mut high_sums = [_mm512_setzero_si512(); STEP];
+    let mut low_sums = [_mm512_setzero_si512(); STEP];
+    for chunk in 0..chunks {
+        let low = _mm512_set1_epi32(i32::from_ne_bytes(low[chunk].map(i8::cast_unsigned)));
+        let high = _mm512_set1_epi32(i32::from_ne_bytes(high[chunk].map(i8::cast_unsigned)));
+        for step in 0..STEP {
+            let offset = step * group_bytes + chunk * CHUNK_BYTES;
+            if offset < next.len() {
+                // SAFETY: the address lies inside `next`; a prefetch reads nothing into the program.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(next.as_ptr().add(offset).cast()) };
+            }
+            // SAFETY: `offset + 64 <= STEP * group_bytes = codes.len()`.
+            let rows: __m512i = unsafe { _mm512_loadu_si512(codes.as_ptr().add(offset).cast()) };
+            low_sums[step] = _mm512_dpbusd_epi32(low_sums[step], rows, low);
+            if WIDE {
+                high_sums[step] = _mm512_dpbusd_epi32(high_sums[step], rows, high);
+            }
+        }
+    }
+
+    let bias = _mm512_set1_epi32(query.sum.wrapping_mul(CODE_BIAS));
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for step in 0..STEP {
+        let group = first + step;
+        let mut dots = _mm512_sub_epi32(low_sums[step], bias);
+        if WIDE {
+            dots = _mm512_add_epi32(dots, _mm512_slli_epi32::<8>(high_sums[step]));
+        }
+        let norms = &groups.norms[group * GROUP_ROWS..][..GROUP_ROWS];
+        // SAFETY: `norms` holds 16 floats.
+        let norms = unsafe { _mm512_loadu_ps(norms.as_ptr()) };
+        let falls = _mm512_mul_ps(_mm512_set1_ps(groups.slopes[group]), norms);
+        let scores = _mm512_sub_ps(_mm512_cvtepi32_ps(dots), falls);
+        let kept = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(scores, _mm512_set1_ps(groups.floors[group]));
+        if kept != 0 {
+            let rows = _mm512_add_epi32(lanes, _mm512_set1_epi32((group * GROUP_ROWS) as i32));
+            // Compressing in registers: the compressing store is microcode on some processors.
+            let kept_rows = _mm512_mask_compress_epi32(rows, kept, rows);
+            let kept_dots = _mm512_mask_compress_epi32(dots, kept, dots);
+            let rows_out = &mut survivors.rows[survivors.len..][..GROUP_ROWS];
+            // SAFETY: `rows_out` holds 16 words.
+            unsafe { _mm512_storeu_si512(rows_out.as_mut_ptr().cast(), kept_rows) };
+            let dots_out = &mut survivors.dots[survivors.len..][..GROUP_ROWS];
+            // SAFETY: `dots_out` holds 16 words.
+            unsafe { _mm512_storeu_si512(dots_out.as_mut_ptr().cast(), kept_dots) };
+            survivors.len += kept.count_ones() as usize;
+        }
+    }
+}
