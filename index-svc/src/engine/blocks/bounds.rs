@@ -31,7 +31,7 @@
 //! exceeds `T` is not among the k nearest, and `T` only falls. A row is dropped
 //! 1. by a scan, when `|q' - x'| > T + e`, rewritten through (1) as `u.v - (s/2t) |u|^2 < (t^2 |v|^2 - (T+e)^2) / 2st`.
 //!    The scan works in f32: `u.v` and the slope are rounded once, product and difference once, so it errs by at most
-//!    `2^-22 (|u.v| + (s/2t) |u|^2)`, with `|u.v| <= 127 sqrt(d) |v|` and `|u|^2 <= 127^2 d`. [`Decision::new`]
+//!    `2^-22 (|u.v| + (s/2t) |u|^2)`, with `|u.v| <= 127 sqrt(d) |v|` and `|u|^2 <= 127^2 d`. [`Decisions::group`]
 //!    lowers the floor by that much, and lets every row pass where a number leaves f32's range;
 //! 2. with its leaf, when `|q - c| - radius > T`: every row of the leaf is farther than `T` ([`beyond`]);
 //! 3. before re-ranking, when its lower bound exceeds the k-th smallest distance computed so far.
@@ -41,6 +41,8 @@
 //! bounded by [`SLACK`] times the sum of (1)'s positive terms. Hence, when all leaves are scanned or dropped by 2., the hits are
 //! the k first rows in the order (computed distance, row): the exact answer.
 
+/// Relative rounding of the f32 scan.
+const ROUNDING: f64 = 1.0 / (1u64 << 22) as f64;
 /// Relative slack for f64 arithmetic: more than `4 * (1024 + 3) * 2^-52`.
 pub(super) const SLACK: f64 = 1e-12;
 /// Largest magnitude of a row's code.
@@ -102,34 +104,42 @@ impl QueryTerms {
     }
 }
 
-/// When a row of a group survives the scan: `dot - slope * norm >= floor`.
+/// When a row of a group survives the scan, `dot - slope * norm >= floor`, for a query in a leaf.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Decision {
-    pub(super) slope: f32,
-    pub(super) floor: f32,
+pub(super) struct Decisions {
+    /// Half the inverse of `t`.
+    half_inverse: f64,
+    squared_norm: f64,
+    reach: f64,
+    dot_rounding: f64,
+    norm_rounding: f64,
 }
 
-impl Decision {
+impl Decisions {
     /// Drops only rows farther than `limit`; `norm_limit` is the largest possible `|u|^2`.
+    pub(super) fn new(query: &QueryTerms, limit: f64, norm_limit: f64) -> Self {
+        let half_inverse = 0.5 / query.scale;
+        Self {
+            half_inverse,
+            squared_norm: query.squared_norm * (1.0 - SLACK),
+            reach: (limit + query.error) * (1.0 + SLACK),
+            dot_rounding: query.dot_limit * ROUNDING + 1.0,
+            norm_rounding: norm_limit * ROUNDING,
+        }
+    }
+
+    /// Slope and floor of a group of scale `s` and error `e_x`.
     #[inline(always)]
-    pub(super) fn new(
-        query: &QueryTerms,
-        scale: f32,
-        error: f32,
-        limit: f64,
-        norm_limit: f64,
-    ) -> Self {
+    pub(super) fn group(&self, scale: f32, error: f32) -> (f32, f32) {
         let scale = f64::from(scale);
-        let reach = (limit + query.error + f64::from(error)) * (1.0 + SLACK);
-        let inverse = 0.5 / (scale * query.scale);
-        let slope = scale * scale * inverse;
-        let rounding = (query.dot_limit + slope * norm_limit) * 2f64.powi(-22) + 1.0;
-        let floor = (query.squared_norm * (1.0 - SLACK) - reach * reach) * inverse - rounding;
+        let reach = self.reach + f64::from(error) * (1.0 + SLACK);
+        let slope = scale * self.half_inverse;
+        let rounding = self.dot_rounding + slope * self.norm_rounding;
+        let floor = (self.squared_norm - reach * reach) * (self.half_inverse / scale) - rounding;
         // Beyond this f32 products could overflow; also catches NaN.
-        let sound = slope < 1e25 && floor < 1e35;
-        let slope = if sound { slope as f32 } else { 0.0 };
-        let floor = if sound { (floor as f32).max(f32::MIN) } else { f32::MIN };
-        Self { slope, floor }
+        let sound = (slope < 1e25) & (floor < 1e35);
+        let floor = if floor > f64::from(f32::MIN) { floor } else { f64::from(f32::MIN) };
+        (if sound { slope as f32 } else { 0.0 }, if sound { floor as f32 } else { f32::MIN })
     }
 }
 

@@ -17,7 +17,7 @@ pub const MAX_MAGNITUDE: f32 = 1e16;
 /// How an index is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlocksOptions {
-    /// Most rows of a leaf.
+    /// Rows aimed at per leaf: a leaf has at most half as many again.
     pub leaf_rows: usize,
     /// Seed of everything random.
     pub seed: u64,
@@ -68,7 +68,7 @@ fn check(rows: &[f32], dims: usize, options: &BlocksOptions) -> Result<(), Block
         return Err(BlocksError::TooManyRows { rows: rows.len() / dims, limit: MAX_ROWS });
     }
     if !LEAF_ROWS.contains(&options.leaf_rows) {
-        let (lowest, highest) = (LEAF_ROWS.start, LEAF_ROWS.end - 1);
+        let (lowest, highest) = (*LEAF_ROWS.start(), *LEAF_ROWS.end());
         return Err(BlocksError::LeafRows { leaf_rows: options.leaf_rows, lowest, highest });
     }
     check_values(rows, dims)
@@ -87,13 +87,14 @@ pub(super) fn check_values(values: &[f32], dims: usize) -> Result<(), BlocksErro
 }
 
 fn assemble(table: &Table<'_>, options: &BlocksOptions) -> Result<Image, BlocksError> {
-    let mut tree = Tree::grow(table, options.leaf_rows, options.seed, Kernel::detect());
+    let most_leaf_rows = options.leaf_rows + options.leaf_rows / 2;
+    let mut tree = Tree::grow(table, most_leaf_rows, options.seed, Kernel::detect());
     let counts = Counts {
         dims: table.dims(),
         rows: table.rows(),
         leaves: tree.leaves.len(),
         groups: tree.leaves.iter().map(|leaf| leaf.len().div_ceil(GROUP_ROWS)).sum(),
-        leaf_rows: options.leaf_rows,
+        leaf_rows: most_leaf_rows,
         seed: options.seed,
     };
     let layout = Layout::new(&counts)?;

@@ -9,8 +9,8 @@
 //! | normals | f32 | nodes x padded dims | unit normal of each plane |
 //! | leaves | 4 u32 | leaves | first position, rows, first group, radius (f32 bits) |
 //! | centroids | f32 | leaves x padded dims | mean of each leaf |
-//! | scales | f32 | groups | `s` of [`super::bounds`] |
-//! | errors | f32 | groups | `e_x` of [`super::bounds`] |
+//! | scales | f32 | groups + 16 | `s` of [`super::bounds`] |
+//! | errors | f32 | groups + 16 | `e_x` of [`super::bounds`] |
 //! | norms | f32 | groups x 16 | squared norm of each row's code; infinity past the leaf's rows |
 //! | codes | u8 | groups x chunks x 64 | each row's code plus 128 |
 //! | rows | f32 | rows x dims | the rows, leaf after leaf |
@@ -19,7 +19,7 @@
 //!
 //! A child is a node's number, or a leaf's with [`LEAF_BIT`]. A node's children come after it, so that every walk ends.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use twox_hash::{XxHash3_64, XxHash3_128};
 
@@ -45,7 +45,7 @@ pub const MAX_DIMS: usize = 1024;
 /// Most rows of an index: positions and padded groups fit 32 bits.
 pub const MAX_ROWS: usize = 1 << 30;
 /// Bounds of [`super::BlocksOptions::leaf_rows`].
-pub const LEAF_ROWS: Range<usize> = 16..65_537;
+pub const LEAF_ROWS: RangeInclusive<usize> = 16..=65_536;
 
 /// The counts everything else follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,11 @@ impl Counts {
         self.dims.next_multiple_of(LANES)
     }
 
+    /// Groups, and room to load a whole vector from the last.
+    fn padded_groups(&self) -> usize {
+        self.groups + LANES
+    }
+
     pub(super) fn group_bytes(&self) -> usize {
         self.dims.div_ceil(CHUNK_COLUMNS) * CHUNK_BYTES
     }
@@ -81,7 +86,7 @@ impl Counts {
         };
         within("column count", self.dims, 1..MAX_DIMS + 1)?;
         within("row count", self.rows, 0..MAX_ROWS + 1)?;
-        within("leaf size", self.leaf_rows, LEAF_ROWS)?;
+        within("leaf size", self.leaf_rows, *LEAF_ROWS.start()..2 * LEAF_ROWS.end())?;
         within("leaf count", self.leaves, self.rows.min(1)..self.rows + 1)?;
         within("group count", self.groups, self.rows.div_ceil(GROUP_ROWS)..self.rows + 1)
     }
@@ -124,8 +129,8 @@ impl Layout {
                 normals: section(counts.nodes(), padded * 4)?,
                 leaves: section(counts.leaves, 16)?,
                 centroids: section(counts.leaves, padded * 4)?,
-                scales: section(counts.groups, 4)?,
-                errors: section(counts.groups, 4)?,
+                scales: section(counts.padded_groups(), 4)?,
+                errors: section(counts.padded_groups(), 4)?,
                 norms: section(counts.groups, GROUP_ROWS * 4)?,
                 codes: section(counts.groups, counts.group_bytes())?,
                 rows: section(counts.rows, counts.dims * 4)?,

@@ -2,14 +2,14 @@
 
 use super::Blocks;
 use super::bounds::{
-    Decision, Interval, QueryTerms, ROW_CODE_LIMIT, SCALE_FLOOR, beyond, distance_at_least,
+    Decisions, Interval, QueryTerms, ROW_CODE_LIMIT, SCALE_FLOOR, beyond, distance_at_least,
     query_code_limit,
 };
 use super::build::check_values;
 use super::candidates::{Candidates, Nearest};
 use super::error::BlocksError;
 use super::frontier::Frontier;
-use super::kernel::{GROUP_ROWS, Groups, Kernel, QueryCode, Survivors};
+use super::kernel::{GROUP_ROWS, Groups, Kernel, LANES, QueryCode, Survivors};
 use super::row_set::RowSet;
 use super::view::{Leaf, View};
 
@@ -77,7 +77,7 @@ impl<'a> Searcher<'a> {
     pub(super) fn new(blocks: &'a Blocks) -> Self {
         let view = blocks.view();
         let padded = view.counts.padded_dims();
-        let groups = view.counts.leaf_rows.div_ceil(GROUP_ROWS);
+        let groups = view.counts.leaf_rows.div_ceil(GROUP_ROWS).next_multiple_of(LANES);
         Self {
             view,
             kernel: blocks.kernel(),
@@ -86,8 +86,8 @@ impl<'a> Searcher<'a> {
             query: vec![0.0; padded],
             residual: vec![0.0; padded],
             code: QueryCode::new(padded),
-            slopes: Vec::with_capacity(groups),
-            floors: Vec::with_capacity(groups),
+            slopes: vec![0.0; groups],
+            floors: vec![0.0; groups],
             survivors: Survivors::default(),
             candidates: Candidates::default(),
             frontier: Frontier::default(),
@@ -215,7 +215,7 @@ impl<'a> Searcher<'a> {
             dims,
         );
         self.scanned += leaf.rows;
-        let groups = leaf.scales.len();
+        let groups = leaf.groups;
         let mut from = 0;
         while from < groups {
             let to = if self.candidates.limit().is_finite() {
@@ -238,19 +238,22 @@ impl<'a> Searcher<'a> {
         allowed: Option<&RowSet>,
     ) {
         let limit = self.candidates.limit();
-        self.slopes.clear();
-        self.floors.clear();
-        for (scale, error) in leaf.scales[from..to].iter().zip(&leaf.errors[from..to]) {
-            let decision = Decision::new(terms, *scale, *error, limit, self.norm_limit);
-            self.slopes.push(decision.slope);
-            self.floors.push(decision.floor);
-        }
+        let count = to - from;
+        let room = count.next_multiple_of(LANES);
+        let decisions = Decisions::new(terms, limit, self.norm_limit);
+        self.kernel.decide(
+            &decisions,
+            &leaf.scales[from..],
+            &leaf.errors[from..],
+            &mut self.slopes[..room],
+            &mut self.floors[..room],
+        );
         let bytes = self.view.counts.group_bytes();
         let groups = Groups {
             codes: &leaf.codes[from * bytes..to * bytes],
             norms: &leaf.norms[from * GROUP_ROWS..to * GROUP_ROWS],
-            slopes: &self.slopes,
-            floors: &self.floors,
+            slopes: &self.slopes[..count],
+            floors: &self.floors[..count],
             next: upcoming.get(from * bytes..).unwrap_or_default(),
         };
         self.kernel.scan(groups, &self.code, &mut self.survivors);

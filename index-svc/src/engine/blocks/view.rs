@@ -2,7 +2,7 @@
 
 use super::error::BlocksError;
 use super::image::{Counts, LEAF_BIT, Layout};
-use super::kernel::GROUP_ROWS;
+use super::kernel::{GROUP_ROWS, LANES};
 
 /// The sections of an open image.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,10 @@ pub(super) struct Leaf<'a> {
     pub(super) rows: usize,
     pub(super) radius: f32,
     pub(super) centroid: &'a [f32],
+    pub(super) groups: usize,
+    /// One per group, then those of other leaves, at least 16.
     pub(super) scales: &'a [f32],
+    /// As `scales`.
     pub(super) errors: &'a [f32],
     pub(super) norms: &'a [f32],
     pub(super) codes: &'a [u8],
@@ -90,8 +93,9 @@ impl<'a> View<'a> {
             rows,
             radius: f32::from_bits(radius),
             centroid: &self.centroids[leaf * padded..][..padded],
-            scales: &self.scales[group..][..groups],
-            errors: &self.errors[group..][..groups],
+            groups,
+            scales: &self.scales[group..][..groups + LANES],
+            errors: &self.errors[group..][..groups + LANES],
             norms: &self.norms[group * GROUP_ROWS..][..groups * GROUP_ROWS],
             codes: &self.codes[group * bytes..][..groups * bytes],
         }

@@ -8,6 +8,7 @@ use std::arch::x86_64::{
     _mm256_sub_epi32, _mm256_sub_ps,
 };
 
+use super::super::bounds::Decisions;
 use super::{
     CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, QueryCode, Residual, Survivors,
     portable,
@@ -31,6 +32,17 @@ pub(super) fn encode(residual: &[f32], inverse_scale: f32, code: &mut QueryCode)
 #[target_feature(enable = "avx2")]
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     portable::squared_distance(a, b)
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn decide(
+    decisions: &Decisions,
+    scales: &[f32],
+    errors: &[f32],
+    slopes: &mut [f32],
+    floors: &mut [f32],
+) {
+    portable::decide(decisions, scales, errors, slopes, floors);
 }
 
 #[target_feature(enable = "avx2")]

@@ -1,16 +1,20 @@
 //! AVX-512 with VNNI: one `vpdpbusd` multiplies a chunk, 16 rows of 4 columns, with 4 columns of the query.
 
 use std::arch::x86_64::{
-    __m512i, _CMP_GE_OQ, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi32, _mm512_cmp_ps_mask,
-    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_mask_compress_epi32, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setr_epi32, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_si512,
-    _mm512_sub_epi32, _mm512_sub_ps,
+    __m512i, _CMP_GE_OQ, _MM_HINT_T0, _mm_prefetch, _mm_storeu_si128, _mm512_add_epi32,
+    _mm512_add_pd, _mm512_add_ps, _mm512_castps_si512, _mm512_castsi512_si256, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_epi8, _mm512_cvtepi32_pd, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+    _mm512_extracti64x4_epi64, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_compress_epi32,
+    _mm512_mul_pd, _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_add_epi32, _mm512_reduce_add_pd,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setr_epi32, _mm512_setzero_pd, _mm512_setzero_si512,
+    _mm512_slli_epi32, _mm512_srai_epi32, _mm512_storeu_si512, _mm512_sub_epi32, _mm512_sub_ps,
+    _mm512_test_epi32_mask,
 };
 
+use super::super::bounds::Decisions;
 use super::{
-    CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, QueryCode, Residual, Survivors,
-    portable,
+    CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, LANES, QueryCode, Residual,
+    Survivors, portable,
 };
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
@@ -23,14 +27,55 @@ pub(super) fn residual(query: &[f32], centroid: &[f32], out: &mut [f32]) -> Resi
     portable::residual(query, centroid, out)
 }
 
+/// As [`portable::encode`], but leaves out [`QueryCode::wide`], which this file's scan does not read.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn encode(residual: &[f32], inverse_scale: f32, code: &mut QueryCode) {
-    portable::encode(residual, inverse_scale, code);
+    let scale = _mm512_set1_ps(inverse_scale);
+    let rounding = _mm512_set1_ps(portable::ROUNDING);
+    let mut sums = _mm512_setzero_si512();
+    let mut highs = _mm512_setzero_si512();
+    let mut squares = [_mm512_setzero_pd(); 2];
+    let lanes = residual.as_chunks::<LANES>().0.iter();
+    let bytes =
+        code.high.as_chunks_mut::<LANES>().0.iter_mut().zip(code.low.as_chunks_mut::<LANES>().0);
+    for (r, (high_out, low_out)) in lanes.zip(bytes) {
+        // SAFETY: `r` holds 16 floats.
+        let r = unsafe { _mm512_loadu_ps(r.as_ptr()) };
+        let rounded = _mm512_add_ps(_mm512_mul_ps(r, scale), rounding);
+        let value = _mm512_sub_epi32(_mm512_castps_si512(rounded), _mm512_castps_si512(rounding));
+        let low = _mm512_srai_epi32::<24>(_mm512_slli_epi32::<24>(value));
+        let high = _mm512_srai_epi32::<8>(_mm512_sub_epi32(value, low));
+        // SAFETY: `low_out` holds 16 bytes.
+        unsafe { _mm_storeu_si128(low_out.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(value)) };
+        // SAFETY: `high_out` holds 16 bytes.
+        unsafe { _mm_storeu_si128(high_out.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(high)) };
+        sums = _mm512_add_epi32(sums, value);
+        highs = _mm512_or_si512(highs, high);
+        let halves = [_mm512_castsi512_si256(value), _mm512_extracti64x4_epi64::<1>(value)];
+        for (square, half) in squares.iter_mut().zip(halves) {
+            let exact = _mm512_cvtepi32_pd(half);
+            *square = _mm512_add_pd(*square, _mm512_mul_pd(exact, exact));
+        }
+    }
+    code.sum = _mm512_reduce_add_epi32(sums);
+    code.squares = _mm512_reduce_add_pd(_mm512_add_pd(squares[0], squares[1]));
+    code.narrow = _mm512_test_epi32_mask(highs, highs) == 0;
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     portable::squared_distance(a, b)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn decide(
+    decisions: &Decisions,
+    scales: &[f32],
+    errors: &[f32],
+    slopes: &mut [f32],
+    floors: &mut [f32],
+) {
+    portable::decide(decisions, scales, errors, slopes, floors);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]

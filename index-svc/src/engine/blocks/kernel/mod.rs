@@ -8,6 +8,8 @@
 //! row by row; a *code* is a row's or the query's integer form, see [`super::bounds`].
 #![expect(unsafe_code, reason = "run-time dispatch to instruction sets and vector loads")]
 
+use super::bounds::Decisions;
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -33,7 +35,7 @@ pub(crate) const CODE_BIAS: i32 = 128;
 /// The query minus a leaf's centroid, and its integer form.
 #[derive(Debug, Clone)]
 pub(crate) struct QueryCode {
-    /// The code, padded with zeros to a multiple of [`LANES`].
+    /// The code, padded with zeros to a multiple of [`LANES`]; kept only by kernels that scan with it.
     pub(crate) wide: Vec<i16>,
     /// `wide = 256 * high + low`, each a signed byte.
     pub(crate) high: Vec<i8>,
@@ -205,6 +207,18 @@ impl Kernel {
     /// Squared Euclidean distance in f64 of two f32 rows of one length: the engine's definition of distance.
     pub(crate) fn squared_distance(self, a: &[f32], b: &[f32]) -> f64 {
         dispatch!(self, squared_distance(a, b))
+    }
+
+    /// Slope and floor of each of the first groups, at least `slopes.len()` of them, 8 at a time.
+    pub(crate) fn decide(
+        self,
+        decisions: &Decisions,
+        scales: &[f32],
+        errors: &[f32],
+        slopes: &mut [f32],
+        floors: &mut [f32],
+    ) {
+        dispatch!(self, decide(decisions, scales, errors, slopes, floors));
     }
 
     /// Every row that survives (see [`Groups::slopes`]), with its exact dot product.

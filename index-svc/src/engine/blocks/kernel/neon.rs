@@ -5,6 +5,7 @@ use std::arch::aarch64::{
     vld1q_u8, vmlal_s16, vmovl_high_u8, vmovl_u8, vreinterpretq_s16_u16,
 };
 
+use super::super::bounds::Decisions;
 use super::{
     CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, QueryCode, Residual, Survivors,
     portable,
@@ -28,6 +29,17 @@ pub(super) fn encode(residual: &[f32], inverse_scale: f32, code: &mut QueryCode)
 #[target_feature(enable = "neon")]
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     portable::squared_distance(a, b)
+}
+
+#[target_feature(enable = "neon")]
+pub(super) fn decide(
+    decisions: &Decisions,
+    scales: &[f32],
+    errors: &[f32],
+    slopes: &mut [f32],
+    floors: &mut [f32],
+) {
+    portable::decide(decisions, scales, errors, slopes, floors);
 }
 
 #[target_feature(enable = "neon")]

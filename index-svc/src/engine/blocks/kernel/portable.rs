@@ -3,10 +3,11 @@
 //! Always inlined, so that each instruction set's file compiles them with its own vectors. The order of additions is
 //! fixed by the lanes and nothing is fused: the bits do not depend on the instruction set.
 
+use super::super::bounds::Decisions;
 use super::{LANES, QueryCode, Residual};
 
 /// Adding this to an f32 below 2^22 in magnitude rounds it to an integer (ties to even), found in the low bits.
-const ROUNDING: f32 = 12_582_912.0;
+pub(super) const ROUNDING: f32 = 12_582_912.0;
 
 #[inline(always)]
 fn tree_sum(mut lanes: [f32; LANES]) -> f32 {
@@ -80,6 +81,24 @@ pub(super) fn encode(residual: &[f32], inverse_scale: f32, code: &mut QueryCode)
     // Sums of integers below 2^53: exact in any order.
     code.squares = squares.iter().sum();
     code.narrow = highs.iter().all(|&high| high == 0);
+}
+
+#[inline(always)]
+pub(super) fn decide(
+    decisions: &Decisions,
+    scales: &[f32],
+    errors: &[f32],
+    slopes: &mut [f32],
+    floors: &mut [f32],
+) {
+    const WIDE: usize = 8;
+    let groups = scales.as_chunks::<WIDE>().0.iter().zip(errors.as_chunks::<WIDE>().0);
+    let out = slopes.as_chunks_mut::<WIDE>().0.iter_mut().zip(floors.as_chunks_mut::<WIDE>().0);
+    for ((scales, errors), (slopes, floors)) in groups.zip(out) {
+        for i in 0..WIDE {
+            (slopes[i], floors[i]) = decisions.group(scales[i], errors[i]);
+        }
+    }
 }
 
 #[inline(always)]
