@@ -8,7 +8,7 @@ use super::search::Hit;
 use super::view::View;
 
 /// Rows by bounds on their distance. Keeps each row that can still be among the k nearest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Candidates {
     k: usize,
     /// Bits of the k least upper bounds, greatest on top: non-negative floats order as their bits do.
@@ -26,12 +26,14 @@ struct Candidate {
 }
 
 impl Candidates {
-    pub(super) fn restart(&mut self, k: usize) {
-        self.k = k;
-        self.uppers.clear();
-        self.rows.clear();
-        self.limit = f64::INFINITY;
-        self.crowded = 4 * k + 1024;
+    pub(super) fn new(k: usize) -> Self {
+        Self {
+            k,
+            uppers: BinaryHeap::new(),
+            limit: f64::INFINITY,
+            rows: Vec::with_capacity(128),
+            crowded: 4 * k + 1024,
+        }
     }
 
     /// `T` of [`super::bounds`]: at least k rows offered lie within it.

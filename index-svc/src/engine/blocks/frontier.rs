@@ -18,18 +18,19 @@ pub(super) struct Reached {
 }
 
 /// Branches not yet walked, nearest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Frontier {
     /// Margin's bits above, child's code below: non-negative floats order as their bits do.
     heap: BinaryHeap<Reverse<u64>>,
 }
 
 impl Frontier {
-    pub(super) fn restart(&mut self, view: &View<'_>) {
-        self.heap.clear();
+    pub(super) fn new(view: &View<'_>) -> Self {
+        let mut frontier = Self { heap: BinaryHeap::with_capacity(64) };
         if let Some(root) = view.root() {
-            self.push(0.0, root);
+            frontier.push(0.0, root);
         }
+        frontier
     }
 
     fn push(&mut self, squared_margin: f32, child: u32) {

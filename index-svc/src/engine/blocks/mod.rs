@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `build`, `tree`, `two_means`, `pack` | rows into an image |
 //! | `image`, `storage`, `view` | the stored form: sections, memory, checked access |
-//! | `search`, `frontier`, `candidates`, `batch` | a query |
+//! | `search`, `frontier`, `scan`, `candidates`, `batch` | a query |
 //! | `bounds` | what integer codes can tell about distances |
 //! | `kernel/` | the inner loops per instruction set |
 //! | `row_set` | filters |
@@ -26,6 +26,7 @@ mod image;
 mod kernel;
 mod pack;
 mod row_set;
+mod scan;
 mod search;
 mod storage;
 #[cfg(test)]

@@ -1,17 +1,12 @@
 //! The story of a query: walk the tree, scan leaves, re-rank what may be near.
 
 use super::Blocks;
-use super::bounds::{
-    Decisions, Interval, QueryTerms, ROW_CODE_LIMIT, SCALE_FLOOR, beyond, distance_at_least,
-    query_code_limit,
-};
 use super::build::check_values;
 use super::candidates::{Candidates, Nearest};
 use super::error::BlocksError;
 use super::frontier::Frontier;
-use super::kernel::{GROUP_ROWS, Groups, Kernel, LANES, QueryCode, Survivors};
 use super::row_set::RowSet;
-use super::view::{Leaf, View};
+use super::scan::Scanner;
 
 /// A row found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,51 +43,30 @@ pub enum Effort {
 
 /// Leaves an exact search visits in the walk's order, to learn how near the k-th row is, before it takes the rest as stored.
 const EXACT_WALK: usize = 12;
-/// Groups scanned between two looks at the limit while it is unknown.
-const FIRST_GROUPS: usize = 4;
 /// A filter that allows fewer rows than one in this many is answered by computing every allowed row's distance.
 const GATHER_SHARE: usize = 64;
 /// As [`GATHER_SHARE`], for small sets whatever their share.
 const GATHER_ROWS: usize = 512;
 
-/// The state of one query, reused for the next.
+/// What one query has reached.
 #[derive(Debug)]
-pub(super) struct Searcher<'a> {
-    view: View<'a>,
-    kernel: Kernel,
-    code_limit: f32,
-    norm_limit: f64,
+pub(super) struct Asked {
+    /// Padded with zeros.
     query: Vec<f32>,
-    residual: Vec<f32>,
-    code: QueryCode,
-    slopes: Vec<f32>,
-    floors: Vec<f32>,
-    survivors: Survivors,
     candidates: Candidates,
     frontier: Frontier,
     scanned: usize,
 }
 
+/// Answers queries one by one, and lends its parts to [`super::batch`].
+#[derive(Debug)]
+pub(super) struct Searcher<'a> {
+    pub(super) scanner: Scanner<'a>,
+}
+
 impl<'a> Searcher<'a> {
     pub(super) fn new(blocks: &'a Blocks) -> Self {
-        let view = blocks.view();
-        let padded = view.counts.padded_dims();
-        let groups = view.counts.leaf_rows.div_ceil(GROUP_ROWS).next_multiple_of(LANES);
-        Self {
-            view,
-            kernel: blocks.kernel(),
-            code_limit: query_code_limit(view.counts.dims),
-            norm_limit: ROW_CODE_LIMIT * ROW_CODE_LIMIT * view.counts.dims as f64,
-            query: vec![0.0; padded],
-            residual: vec![0.0; padded],
-            code: QueryCode::new(padded),
-            slopes: vec![0.0; groups],
-            floors: vec![0.0; groups],
-            survivors: Survivors::default(),
-            candidates: Candidates::default(),
-            frontier: Frontier::default(),
-            scanned: 0,
-        }
+        Self { scanner: Scanner::new(blocks.view(), blocks.kernel()) }
     }
 
     /// See [`Blocks::nearest`].
@@ -104,45 +78,48 @@ impl<'a> Searcher<'a> {
         effort: Effort,
     ) -> Result<SearchResult, BlocksError> {
         self.check(query, allowed, effort)?;
-        let rows = self.view.counts.rows;
-        let within = allowed.map_or(rows, RowSet::len);
-        let k = k.min(within);
+        let k = k.min(self.within(allowed));
         if k == 0 {
             return Ok(SearchResult { hits: Vec::new(), scanned: 0, reranked: 0 });
         }
-        self.query[..query.len()].copy_from_slice(query);
         if let Some(allowed) = allowed
-            && (within <= GATHER_ROWS || within <= rows / GATHER_SHARE)
+            && self.gathers(allowed)
         {
             return Ok(self.gather(query, k, allowed));
         }
-        self.candidates.restart(k);
-        self.frontier.restart(&self.view);
-        self.scanned = 0;
+        let mut asked = self.ask(query, k);
         match effort {
-            Effort::Exact => self.scan_all(allowed),
+            Effort::Exact => {
+                let mut visited = self.visit_nearest(&mut asked, allowed).into_iter().peekable();
+                for leaf in 0..self.scanner.view.counts.leaves {
+                    if visited.next_if_eq(&leaf).is_none() {
+                        self.visit(&mut asked, leaf, &[], allowed);
+                    }
+                }
+            }
             Effort::Rows(budget) => {
-                let budget =
-                    (budget as u128 * rows as u128 / within as u128).min(rows as u128) as usize;
-                self.walk(allowed, |scanned, _, _| scanned >= budget);
+                let (rows, within) = (self.within(None) as u128, self.within(allowed) as u128);
+                let budget = (budget as u128 * rows / within).min(rows) as usize;
+                self.walk(&mut asked, allowed, |scanned, _, _| scanned >= budget);
             }
             Effort::Margin(share) => {
                 let share = f64::from(share);
-                self.walk(allowed, |_, margin, limit| f64::from(margin) > share * limit * limit);
+                self.walk(&mut asked, allowed, |_, margin, limit| {
+                    f64::from(margin) > share * limit * limit
+                });
             }
         }
-        let mut nearest = Nearest::new(k);
-        let reranked = self.candidates.rerank(&self.view, self.kernel, query, &mut nearest);
-        Ok(SearchResult { hits: nearest.into_hits(), scanned: self.scanned, reranked })
+        Ok(self.answer(asked, k))
     }
 
-    fn check(
+    /// What is wrong with a question, if anything.
+    pub(super) fn check(
         &self,
         query: &[f32],
         allowed: Option<&RowSet>,
         effort: Effort,
     ) -> Result<(), BlocksError> {
-        let counts = self.view.counts;
+        let counts = self.scanner.view.counts;
         if query.len() != counts.dims {
             return Err(BlocksError::Shape { values: query.len(), dims: counts.dims });
         }
@@ -160,122 +137,103 @@ impl<'a> Searcher<'a> {
         }
     }
 
+    /// Rows a search may return.
+    pub(super) fn within(&self, allowed: Option<&RowSet>) -> usize {
+        allowed.map_or(self.scanner.view.counts.rows, RowSet::len)
+    }
+
+    /// Whether a filter leaves so few rows that computing every distance is cheapest.
+    pub(super) fn gathers(&self, allowed: &RowSet) -> bool {
+        allowed.len() <= GATHER_ROWS || allowed.len() <= self.within(None) / GATHER_SHARE
+    }
+
+    /// A query that has reached nothing yet.
+    pub(super) fn ask(&self, query: &[f32], k: usize) -> Asked {
+        let view = &self.scanner.view;
+        let mut padded = vec![0.0; view.counts.padded_dims()];
+        padded[..query.len()].copy_from_slice(query);
+        Asked {
+            query: padded,
+            candidates: Candidates::new(k),
+            frontier: Frontier::new(view),
+            scanned: 0,
+        }
+    }
+
+    /// Re-ranks what a query has reached.
+    pub(super) fn answer(&self, mut asked: Asked, k: usize) -> SearchResult {
+        let Scanner { view, kernel, .. } = &self.scanner;
+        let mut nearest = Nearest::new(k);
+        let query = &asked.query[..view.counts.dims];
+        let reranked = asked.candidates.rerank(view, *kernel, query, &mut nearest);
+        SearchResult { hits: nearest.into_hits(), scanned: asked.scanned, reranked }
+    }
+
+    /// The leaf a walk begins with; `None` in an empty index.
+    pub(super) fn home(&self, query: &[f32]) -> Option<usize> {
+        let mut asked = self.ask(query, 1);
+        let Scanner { view, kernel, .. } = &self.scanner;
+        asked.frontier.next(view, *kernel, &asked.query).map(|reached| reached.leaf)
+    }
+
+    pub(super) fn visit(
+        &mut self,
+        asked: &mut Asked,
+        leaf: usize,
+        upcoming: &[u8],
+        allowed: Option<&RowSet>,
+    ) {
+        asked.scanned +=
+            self.scanner.visit(&asked.query, leaf, upcoming, allowed, &mut asked.candidates);
+    }
+
     /// Visits leaves nearest first, at least one, until `stop(rows scanned, next squared margin, limit)`.
-    fn walk(&mut self, allowed: Option<&RowSet>, stop: impl Fn(usize, f32, f64) -> bool) {
-        let mut next = self.frontier.next(&self.view, self.kernel, &self.query);
+    fn walk(
+        &mut self,
+        asked: &mut Asked,
+        allowed: Option<&RowSet>,
+        stop: impl Fn(usize, f32, f64) -> bool,
+    ) {
+        let Scanner { view, kernel, .. } = self.scanner;
+        let mut next = asked.frontier.next(&view, kernel, &asked.query);
         while let Some(reached) = next {
             // Knowing the next leaf lets the scan of this one fetch it.
-            next = self.frontier.next(&self.view, self.kernel, &self.query);
-            let upcoming = next.map_or(&[][..], |next| self.view.leaf(next.leaf).codes);
-            self.visit(reached.leaf, upcoming, allowed);
+            next = asked.frontier.next(&view, kernel, &asked.query);
+            let upcoming = next.map_or(&[][..], |next| view.leaf(next.leaf).codes);
+            self.visit(asked, reached.leaf, upcoming, allowed);
             if next.is_some_and(|next| {
-                stop(self.scanned, next.squared_margin, self.candidates.limit())
+                stop(asked.scanned, next.squared_margin, asked.candidates.limit())
             }) {
                 break;
             }
         }
     }
 
-    /// Visits every leaf: the nearest first, so that the limit is tight for the rest.
-    fn scan_all(&mut self, allowed: Option<&RowSet>) {
+    /// Begins an exact search with the nearest leaves, so that the limit is tight for the rest; returns them, ascending.
+    pub(super) fn visit_nearest(
+        &mut self,
+        asked: &mut Asked,
+        allowed: Option<&RowSet>,
+    ) -> Vec<usize> {
+        let Scanner { view, kernel, .. } = self.scanner;
         let mut visited = Vec::with_capacity(EXACT_WALK);
         while visited.len() < EXACT_WALK
-            && let Some(reached) = self.frontier.next(&self.view, self.kernel, &self.query)
+            && let Some(reached) = asked.frontier.next(&view, kernel, &asked.query)
         {
-            self.visit(reached.leaf, &[], allowed);
+            self.visit(asked, reached.leaf, &[], allowed);
             visited.push(reached.leaf);
         }
         visited.sort_unstable();
-        let mut visited = visited.into_iter().peekable();
-        for leaf in 0..self.view.counts.leaves {
-            if visited.next_if_eq(&leaf).is_none() {
-                self.visit(leaf, &[], allowed);
-            }
-        }
-    }
-
-    /// Scans a leaf, unless all its rows are beyond the limit.
-    fn visit(&mut self, leaf: usize, upcoming: &[u8], allowed: Option<&RowSet>) {
-        let leaf = self.view.leaf(leaf);
-        let dims = self.view.counts.dims;
-        let residual = self.kernel.residual(&self.query, leaf.centroid, &mut self.residual);
-        if beyond(
-            distance_at_least(residual.squared_norm, dims),
-            leaf.radius,
-            self.candidates.limit(),
-        ) {
-            return;
-        }
-        let scale = (residual.max_abs / self.code_limit).max(SCALE_FLOOR);
-        self.kernel.encode(&self.residual, 1.0 / scale, &mut self.code);
-        let terms = QueryTerms::new(
-            scale,
-            self.code.squares,
-            f64::from(residual.squared_norm).sqrt(),
-            dims,
-        );
-        self.scanned += leaf.rows;
-        let groups = leaf.groups;
-        let mut from = 0;
-        while from < groups {
-            let to = if self.candidates.limit().is_finite() {
-                groups
-            } else {
-                groups.min(from + FIRST_GROUPS)
-            };
-            self.scan_groups(&leaf, from, to, &terms, upcoming, allowed);
-            from = to;
-        }
-    }
-
-    fn scan_groups(
-        &mut self,
-        leaf: &Leaf<'_>,
-        from: usize,
-        to: usize,
-        terms: &QueryTerms,
-        upcoming: &[u8],
-        allowed: Option<&RowSet>,
-    ) {
-        let limit = self.candidates.limit();
-        let count = to - from;
-        let room = count.next_multiple_of(LANES);
-        let decisions = Decisions::new(terms, limit, self.norm_limit);
-        self.kernel.decide(
-            &decisions,
-            &leaf.scales[from..],
-            &leaf.errors[from..],
-            &mut self.slopes[..room],
-            &mut self.floors[..room],
-        );
-        let bytes = self.view.counts.group_bytes();
-        let groups = Groups {
-            codes: &leaf.codes[from * bytes..to * bytes],
-            norms: &leaf.norms[from * GROUP_ROWS..to * GROUP_ROWS],
-            slopes: &self.slopes[..count],
-            floors: &self.floors[..count],
-            next: upcoming.get(from * bytes..).unwrap_or_default(),
-        };
-        self.kernel.scan(groups, &self.code, &mut self.survivors);
-        for (row, dot) in self.survivors.iter() {
-            let row = from * GROUP_ROWS + row as usize;
-            let position = leaf.first + row;
-            if allowed.is_some_and(|allowed| !allowed.contains(self.view.row_numbers[position])) {
-                continue;
-            }
-            let group = row / GROUP_ROWS;
-            let interval =
-                Interval::new(terms, leaf.scales[group], leaf.errors[group], leaf.norms[row], dot);
-            self.candidates.offer(position, interval);
-        }
+        visited
     }
 
     /// Computes the distance of every allowed row.
     fn gather(&self, query: &[f32], k: usize, allowed: &RowSet) -> SearchResult {
         let mut nearest = Nearest::new(k);
         for row in allowed.iter() {
-            let position = self.view.positions[row as usize] as usize;
-            let squared_distance = self.kernel.squared_distance(query, self.view.row_at(position));
+            let position = self.scanner.view.positions[row as usize] as usize;
+            let squared_distance =
+                self.scanner.kernel.squared_distance(query, self.scanner.view.row_at(position));
             nearest.offer(Hit { row, squared_distance });
         }
         SearchResult { hits: nearest.into_hits(), scanned: allowed.len(), reranked: allowed.len() }

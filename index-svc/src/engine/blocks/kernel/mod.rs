@@ -22,35 +22,35 @@ mod scalar;
 mod tests;
 
 /// Rows stored together.
-pub(crate) const GROUP_ROWS: usize = 16;
+pub(super) const GROUP_ROWS: usize = 16;
 /// Columns of one chunk of a group.
-pub(crate) const CHUNK_COLUMNS: usize = 4;
+pub(super) const CHUNK_COLUMNS: usize = 4;
 /// Bytes of one chunk: [`GROUP_ROWS`] rows of [`CHUNK_COLUMNS`] columns.
-pub(crate) const CHUNK_BYTES: usize = GROUP_ROWS * CHUNK_COLUMNS;
+pub(super) const CHUNK_BYTES: usize = GROUP_ROWS * CHUNK_COLUMNS;
 /// Float columns are padded to a multiple of this.
-pub(crate) const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 /// A row's code is stored as an unsigned byte, this much above its value.
-pub(crate) const CODE_BIAS: i32 = 128;
+pub(super) const CODE_BIAS: i32 = 128;
 
 /// The query minus a leaf's centroid, and its integer form.
 #[derive(Debug, Clone)]
-pub(crate) struct QueryCode {
+pub(super) struct QueryCode {
     /// The code, padded with zeros to a multiple of [`LANES`]; kept only by kernels that scan with it.
-    pub(crate) wide: Vec<i16>,
+    pub(super) wide: Vec<i16>,
     /// `wide = 256 * high + low`, each a signed byte.
-    pub(crate) high: Vec<i8>,
+    pub(super) high: Vec<i8>,
     /// See `high`.
-    pub(crate) low: Vec<i8>,
+    pub(super) low: Vec<i8>,
     /// Sum of `wide`.
-    pub(crate) sum: i32,
+    pub(super) sum: i32,
     /// Sum of the squares of `wide`, an integer.
-    pub(crate) squares: f64,
+    pub(super) squares: f64,
     /// All of `high` is zero: one pass is enough.
-    pub(crate) narrow: bool,
+    pub(super) narrow: bool,
 }
 
 impl QueryCode {
-    pub(crate) fn new(padded_dims: usize) -> Self {
+    pub(super) fn new(padded_dims: usize) -> Self {
         debug_assert_eq!(padded_dims % LANES, 0);
         Self {
             wide: vec![0; padded_dims],
@@ -65,29 +65,29 @@ impl QueryCode {
 
 /// Length and largest magnitude of a difference, as computed in f32.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Residual {
-    pub(crate) squared_norm: f32,
-    pub(crate) max_abs: f32,
+pub(super) struct Residual {
+    pub(super) squared_norm: f32,
+    pub(super) max_abs: f32,
 }
 
 /// The stored codes of some groups and what decides which of their rows survive.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Groups<'a> {
+pub(super) struct Groups<'a> {
     /// `[groups, chunks, 16, 4]` biased codes.
-    pub(crate) codes: &'a [u8],
+    pub(super) codes: &'a [u8],
     /// `[groups, 16]` squared norm of each code; infinity in rows that pad.
-    pub(crate) norms: &'a [f32],
+    pub(super) norms: &'a [f32],
     /// `[groups]`: a row survives when `dot - slope * norm >= floor`, in f32, in this order.
-    pub(crate) slopes: &'a [f32],
+    pub(super) slopes: &'a [f32],
     /// See `slopes`.
-    pub(crate) floors: &'a [f32],
+    pub(super) floors: &'a [f32],
     /// Bytes the caller will scan next; fetched meanwhile. May be empty.
-    pub(crate) next: &'a [u8],
+    pub(super) next: &'a [u8],
 }
 
 /// Rows that survived a scan, in ascending order.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Survivors {
+pub(super) struct Survivors {
     len: usize,
     rows: Vec<u32>,
     dots: Vec<i32>,
@@ -105,7 +105,7 @@ impl Survivors {
     }
 
     /// Rows, counted from the first group scanned, and their dot products with the query's code.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, i32)> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, i32)> + '_ {
         self.rows[..self.len].iter().copied().zip(self.dots[..self.len].iter().copied())
     }
 }
@@ -190,27 +190,27 @@ impl Kernel {
     }
 
     /// Dot product of two slices of the same length, a multiple of [`LANES`].
-    pub(crate) fn dot(self, a: &[f32], b: &[f32]) -> f32 {
+    pub(super) fn dot(self, a: &[f32], b: &[f32]) -> f32 {
         dispatch!(self, dot(a, b))
     }
 
     /// `out = query - centroid`, all of one length, a multiple of [`LANES`].
-    pub(crate) fn residual(self, query: &[f32], centroid: &[f32], out: &mut [f32]) -> Residual {
+    pub(super) fn residual(self, query: &[f32], centroid: &[f32], out: &mut [f32]) -> Residual {
         dispatch!(self, residual(query, centroid, out))
     }
 
     /// `code = round(residual * inverse_scale)`, ties to even; the products must lie within `i16`.
-    pub(crate) fn encode(self, residual: &[f32], inverse_scale: f32, code: &mut QueryCode) {
+    pub(super) fn encode(self, residual: &[f32], inverse_scale: f32, code: &mut QueryCode) {
         dispatch!(self, encode(residual, inverse_scale, code));
     }
 
     /// Squared Euclidean distance in f64 of two f32 rows of one length: the engine's definition of distance.
-    pub(crate) fn squared_distance(self, a: &[f32], b: &[f32]) -> f64 {
+    pub(super) fn squared_distance(self, a: &[f32], b: &[f32]) -> f64 {
         dispatch!(self, squared_distance(a, b))
     }
 
     /// Slope and floor of each of the first groups, at least `slopes.len()` of them, 8 at a time.
-    pub(crate) fn decide(
+    pub(super) fn decide(
         self,
         decisions: &Decisions,
         scales: &[f32],
@@ -222,7 +222,7 @@ impl Kernel {
     }
 
     /// Every row that survives (see [`Groups::slopes`]), with its exact dot product.
-    pub(crate) fn scan(self, groups: Groups<'_>, query: &QueryCode, survivors: &mut Survivors) {
+    pub(super) fn scan(self, groups: Groups<'_>, query: &QueryCode, survivors: &mut Survivors) {
         let count = groups.slopes.len();
         assert_eq!(groups.floors.len(), count, "one floor per group");
         assert_eq!(groups.norms.len(), count * GROUP_ROWS, "one norm per row");
