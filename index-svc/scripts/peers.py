@@ -167,15 +167,14 @@ def filters(blocks, x, queries, rounds, effort):
 
 
 def batches(blocks, rounds):
-    print("\nbatches: effort, size, mean us per query, single mean us, throughput over single ones (median of rounds)")
+    print("\nbatches: effort, size, CPU us per query, single, throughput over single ones (totals of all rounds)")
     for effort in ("margin:0.13", "margin:0.25", "exact"):
         for size in (8, 64, 1000):
-            runs = []
-            for _ in range(rounds):
-                single = blocks.ask(f"single {effort} {K} 1000")["p50"]
-                runs.append((blocks.ask(f"batch {effort} {K} {size}")["p50"], single))
-            ratio = np.median([s / b for b, s in runs])
-            print(f"{effort:12s} {size:5d}  {min(b for b, _ in runs):8.1f}  {min(s for _, s in runs):8.1f}  {ratio:6.2f}")
+            single = batch = 0.0
+            for _ in range(4 * rounds):
+                single += blocks.ask(f"single {effort} {K} 1000")["cpu"]
+                batch += blocks.ask(f"batch {effort} {K} {size}")["cpu"]
+            print(f"{effort:12s} {size:5d}  {batch / rounds / 4:8.1f}  {single / rounds / 4:8.1f}  {single / batch:6.2f}")
 
 
 def main():

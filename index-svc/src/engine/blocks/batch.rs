@@ -3,7 +3,7 @@
 use super::Blocks;
 use super::error::BlocksError;
 use super::row_set::RowSet;
-use super::search::{Asked, Effort, SearchResult, Searcher};
+use super::search::{Asked, Effort, SearchResult, Searcher, gathers};
 
 /// Queries that share an exact search's pass over the leaves.
 const PASS: usize = 64;
@@ -24,7 +24,7 @@ pub(super) fn nearest_batch(
     for query in queries.chunks_exact(dims) {
         searcher.check(query, allowed, effort)?;
     }
-    let gathers = allowed.is_some_and(|allowed| searcher.gathers(allowed));
+    let gathers = allowed.is_some_and(gathers);
     if effort == Effort::Exact && !gathers && k > 0 && searcher.within(allowed) > 0 {
         searcher.scanner.coarse = true;
         return Ok(queries

@@ -76,8 +76,7 @@ fn check(rows: &[f32], dims: usize, options: &BlocksOptions) -> Result<(), Block
 
 /// Refuses NaN, infinities and magnitudes above [`MAX_MAGNITUDE`].
 pub(super) fn check_values(values: &[f32], dims: usize) -> Result<(), BlocksError> {
-    // The comparison is false for NaN.
-    match values.iter().position(|value| !(value.abs() <= MAX_MAGNITUDE)) {
+    match values.iter().position(|value| value.is_nan() || value.abs() > MAX_MAGNITUDE) {
         None => Ok(()),
         Some(at) => {
             let (row, column) = (at / dims, at % dims);

@@ -1,5 +1,7 @@
 //! One leaf, one query: code the query, scan the groups, offer the survivors as candidates.
 
+use std::ops::Range;
+
 use super::bounds::{
     Decisions, Interval, QueryTerms, ROW_CODE_LIMIT, SCALE_FLOOR, beyond, distance_at_least,
     query_code_limit, query_error,
@@ -82,7 +84,7 @@ impl<'a> Scanner<'a> {
             } else {
                 groups.min(from + FIRST_GROUPS)
             };
-            self.scan_groups(&leaf, from, to, &terms, upcoming, allowed, candidates);
+            self.scan_groups(&leaf, from..to, &terms, upcoming, allowed, candidates);
             from = to;
         }
         leaf.rows
@@ -91,13 +93,13 @@ impl<'a> Scanner<'a> {
     fn scan_groups(
         &mut self,
         leaf: &Leaf<'_>,
-        from: usize,
-        to: usize,
+        range: Range<usize>,
         terms: &QueryTerms,
         upcoming: &[u8],
         allowed: Option<&RowSet>,
         candidates: &mut Candidates,
     ) {
+        let Range { start: from, end: to } = range;
         let limit = candidates.limit();
         let count = to - from;
         let room = count.next_multiple_of(LANES);

@@ -5,6 +5,7 @@ use super::build::check_values;
 use super::candidates::{Candidates, Nearest};
 use super::error::BlocksError;
 use super::frontier::Frontier;
+use super::kernel::Kernel;
 use super::row_set::RowSet;
 use super::scan::Scanner;
 
@@ -37,16 +38,19 @@ pub enum Effort {
     /// rows it allows.
     Rows(usize),
     /// Until the next leaf's squared margin exceeds this share of the squared distance of the k-th best row so far. Adapts to
-    /// the query: spends more where neighbours are scattered. 0 scans one leaf.
+    /// the query: spends more where neighbours are scattered. 0 scans one leaf. A filter that allows one row in n raises the
+    /// share by the eighth root of n.
     Margin(f32),
 }
 
 /// Leaves an exact search visits in the walk's order, to learn how near the k-th row is, before it takes the rest as stored.
 const EXACT_WALK: usize = 12;
-/// A filter that allows fewer rows than one in this many is answered by computing every allowed row's distance.
-const GATHER_SHARE: usize = 64;
-/// As [`GATHER_SHARE`], for small sets whatever their share.
-const GATHER_ROWS: usize = 512;
+/// See [`Effort::Margin`]; keeps the recall of clustered tables with filters of 10 % and 50 % at that without.
+const FILTER_EXPONENT: f64 = 0.125;
+/// A filter that allows at most this many rows is answered by computing every allowed row's distance.
+const GATHER_ROWS: usize = 1500;
+/// Rows fetched ahead of the one whose distance is computed.
+const FETCH_AHEAD: usize = 8;
 
 /// What one query has reached.
 #[derive(Debug)]
@@ -56,6 +60,11 @@ pub(super) struct Asked {
     candidates: Candidates,
     frontier: Frontier,
     scanned: usize,
+}
+
+/// Whether a filter leaves so few rows that computing every distance is cheapest.
+pub(super) fn gathers(allowed: &RowSet) -> bool {
+    allowed.len() <= GATHER_ROWS
 }
 
 /// Answers queries one by one, and lends its parts to [`super::batch`].
@@ -83,7 +92,7 @@ impl<'a> Searcher<'a> {
             return Ok(SearchResult { hits: Vec::new(), scanned: 0, reranked: 0 });
         }
         if let Some(allowed) = allowed
-            && self.gathers(allowed)
+            && gathers(allowed)
         {
             return Ok(self.gather(query, k, allowed));
         }
@@ -103,7 +112,9 @@ impl<'a> Searcher<'a> {
                 self.walk(&mut asked, allowed, |scanned, _, _| scanned >= budget);
             }
             Effort::Margin(share) => {
-                let share = f64::from(share);
+                // The rows allowed lie more loosely around the query: their order agrees less with the leaves'.
+                let rarity = self.within(None) as f64 / self.within(allowed) as f64;
+                let share = f64::from(share) * rarity.powf(FILTER_EXPONENT);
                 self.walk(&mut asked, allowed, |_, margin, limit| {
                     f64::from(margin) > share * limit * limit
                 });
@@ -140,11 +151,6 @@ impl<'a> Searcher<'a> {
     /// Rows a search may return.
     pub(super) fn within(&self, allowed: Option<&RowSet>) -> usize {
         allowed.map_or(self.scanner.view.counts.rows, RowSet::len)
-    }
-
-    /// Whether a filter leaves so few rows that computing every distance is cheapest.
-    pub(super) fn gathers(&self, allowed: &RowSet) -> bool {
-        allowed.len() <= GATHER_ROWS || allowed.len() <= self.within(None) / GATHER_SHARE
     }
 
     /// A query that has reached nothing yet.
@@ -229,13 +235,18 @@ impl<'a> Searcher<'a> {
 
     /// Computes the distance of every allowed row.
     fn gather(&self, query: &[f32], k: usize, allowed: &RowSet) -> SearchResult {
+        let Scanner { view, kernel, .. } = self.scanner;
         let mut nearest = Nearest::new(k);
-        for row in allowed.iter() {
-            let position = self.scanner.view.positions[row as usize] as usize;
-            let squared_distance =
-                self.scanner.kernel.squared_distance(query, self.scanner.view.row_at(position));
+        let rows: Vec<(u32, usize)> =
+            allowed.iter().map(|row| (row, view.positions[row as usize] as usize)).collect();
+        for (at, &(row, position)) in rows.iter().enumerate() {
+            // The rows lie anywhere: waiting for one at a time would take most of the time.
+            if let Some(&(_, soon)) = rows.get(at + FETCH_AHEAD) {
+                Kernel::fetch(view.row_at(soon));
+            }
+            let squared_distance = kernel.squared_distance(query, view.row_at(position));
             nearest.offer(Hit { row, squared_distance });
         }
-        SearchResult { hits: nearest.into_hits(), scanned: allowed.len(), reranked: allowed.len() }
+        SearchResult { hits: nearest.into_hits(), scanned: rows.len(), reranked: rows.len() }
     }
 }

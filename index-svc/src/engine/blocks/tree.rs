@@ -46,7 +46,7 @@ impl<'a> Table<'a> {
 
 enum Branch {
     Leaf(Vec<u32>),
-    Fork { plane: Plane, sides: Box<[Branch; 2]> },
+    Fork { plane: Plane, sides: Box<[Self; 2]> },
 }
 
 /// A node as stored: its plane and its children, which are nodes or, with [`LEAF_BIT`], leaves.

@@ -124,7 +124,7 @@ impl<'a> View<'a> {
             if rows == 0 || rows as usize > self.counts.leaf_rows {
                 return wrong("leaf's row count", rows);
             }
-            if !(f32::from_bits(radius) >= 0.0) {
+            if f32::from_bits(radius).is_nan() || f32::from_bits(radius) < 0.0 {
                 return wrong("leaf's radius", radius);
             }
             position += rows as usize;

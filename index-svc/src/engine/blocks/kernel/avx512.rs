@@ -85,16 +85,17 @@ pub(super) fn scan(
     query: &QueryCode,
     survivors: &mut Survivors,
 ) {
-    if query.narrow {
-        scan_planes::<false>(groups, chunks, query, survivors);
-    } else {
-        scan_planes::<true>(groups, chunks, query, survivors);
+    match (query.narrow, groups.next.is_empty()) {
+        (false, true) => scan_planes::<true, false>(groups, chunks, query, survivors),
+        (false, false) => scan_planes::<true, true>(groups, chunks, query, survivors),
+        (true, true) => scan_planes::<false, false>(groups, chunks, query, survivors),
+        (true, false) => scan_planes::<false, true>(groups, chunks, query, survivors),
     }
 }
 
-/// `WIDE` adds the query's high bytes.
+/// `WIDE` adds the query's high bytes, `FETCH` fetches [`Groups::next`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn scan_planes<const WIDE: bool>(
+fn scan_planes<const WIDE: bool, const FETCH: bool>(
     groups: Groups<'_>,
     chunks: usize,
     query: &QueryCode,
@@ -104,21 +105,21 @@ fn scan_planes<const WIDE: bool>(
     let mut group = 0;
     // Several groups at once hide the latency of the multiplications and share the query's broadcasts.
     while group + 4 <= count {
-        scan_step::<WIDE, 4>(groups, chunks, query, group, survivors);
+        scan_step::<WIDE, FETCH, 4>(groups, chunks, query, group, survivors);
         group += 4;
     }
     if group + 2 <= count {
-        scan_step::<WIDE, 2>(groups, chunks, query, group, survivors);
+        scan_step::<WIDE, FETCH, 2>(groups, chunks, query, group, survivors);
         group += 2;
     }
     if group < count {
-        scan_step::<WIDE, 1>(groups, chunks, query, group, survivors);
+        scan_step::<WIDE, FETCH, 1>(groups, chunks, query, group, survivors);
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 #[inline]
-fn scan_step<const WIDE: bool, const STEP: usize>(
+fn scan_step<const WIDE: bool, const FETCH: bool, const STEP: usize>(
     groups: Groups<'_>,
     chunks: usize,
     query: &QueryCode,
@@ -129,7 +130,8 @@ fn scan_step<const WIDE: bool, const STEP: usize>(
     let codes = &groups.codes[first * group_bytes..][..STEP * group_bytes];
     let high = &query.high.as_chunks::<CHUNK_COLUMNS>().0[..chunks];
     let low = &query.low.as_chunks::<CHUNK_COLUMNS>().0[..chunks];
-    let next = groups.next.get(first * group_bytes..).unwrap_or_default();
+    // May point past the end, where a prefetch does no harm.
+    let next = groups.next.as_ptr().wrapping_add(first * group_bytes);
 
     let mut high_sums = [_mm512_setzero_si512(); STEP];
     let mut low_sums = [_mm512_setzero_si512(); STEP];
@@ -138,9 +140,8 @@ fn scan_step<const WIDE: bool, const STEP: usize>(
         let high = _mm512_set1_epi32(i32::from_ne_bytes(high[chunk].map(i8::cast_unsigned)));
         for step in 0..STEP {
             let offset = step * group_bytes + chunk * CHUNK_BYTES;
-            if offset < next.len() {
-                // SAFETY: the address lies inside `next`; a prefetch reads nothing into the program.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(next.as_ptr().add(offset).cast()) };
+            if FETCH {
+                _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(offset).cast());
             }
             // SAFETY: `offset + 64 <= STEP * group_bytes = codes.len()`.
             let rows: __m512i = unsafe { _mm512_loadu_si512(codes.as_ptr().add(offset).cast()) };

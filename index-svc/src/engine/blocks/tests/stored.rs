@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::image::Counts;
 use super::*;
 
 fn sample() -> (Vec<f32>, Image) {
@@ -88,7 +89,7 @@ fn foreign_bytes_are_named() {
 }
 
 /// An image whose digests are right though its numbers are wrong must be refused, or answer without leaving its bounds.
-fn open_resealed(mut bytes: Vec<u8>, counts: &image::Counts) {
+fn open_resealed(mut bytes: Vec<u8>, counts: &Counts) {
     image::seal(&mut bytes, counts);
     if let Ok(blocks) = Blocks::open(Image::copy(&bytes).unwrap()) {
         for effort in [Effort::Exact, Effort::Rows(50), Effort::Margin(0.1)] {
