@@ -4,6 +4,7 @@
 //! [`search`](crate::search) ranks what they return again in `f64`. They differ in which rows they
 //! look at: [`Scan`] at all of them, [`Forest`] at those its trees lead to.
 
+pub mod blocks;
 mod forest;
 mod rows;
 mod scan;

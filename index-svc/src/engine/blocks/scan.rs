@@ -1,0 +1,135 @@
+//! One leaf, one query: code the query, scan the groups, offer the survivors as candidates.
+
+use std::ops::Range;
+
+use super::bounds::{
+    Decisions, Interval, QueryTerms, ROW_CODE_LIMIT, SCALE_FLOOR, beyond, distance_at_least,
+    query_code_limit, query_error,
+};
+use super::candidates::Candidates;
+use super::kernel::{GROUP_ROWS, Groups, Kernel, LANES, QueryCode, Survivors};
+use super::row_set::RowSet;
+use super::view::{Leaf, View};
+
+/// Groups scanned between two looks at the limit while it is unknown.
+const FIRST_GROUPS: usize = 4;
+/// A coarse code may add at most this share of the limit to the query's error.
+const COARSE_SHARE: f64 = 0.1;
+
+/// What scans need, reused from leaf to leaf and query to query.
+#[derive(Debug)]
+pub(super) struct Scanner<'a> {
+    pub(super) view: View<'a>,
+    pub(super) kernel: Kernel,
+    code_limit: f32,
+    norm_limit: f64,
+    /// A query's code may be coarse, one byte: for scans that wait for arithmetic, not for memory.
+    pub(super) coarse: bool,
+    residual: Vec<f32>,
+    code: QueryCode,
+    slopes: Vec<f32>,
+    floors: Vec<f32>,
+    survivors: Survivors,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(view: View<'a>, kernel: Kernel) -> Self {
+        let padded = view.counts.padded_dims();
+        let groups = view.counts.leaf_rows.div_ceil(GROUP_ROWS).next_multiple_of(LANES);
+        Self {
+            view,
+            kernel,
+            code_limit: query_code_limit(view.counts.dims),
+            norm_limit: ROW_CODE_LIMIT * ROW_CODE_LIMIT * view.counts.dims as f64,
+            coarse: false,
+            residual: vec![0.0; padded],
+            code: QueryCode::new(padded),
+            slopes: vec![0.0; groups],
+            floors: vec![0.0; groups],
+            survivors: Survivors::default(),
+        }
+    }
+
+    /// Scans a leaf for a padded query, unless all its rows are beyond the limit; returns the rows scanned.
+    /// `upcoming` is fetched meanwhile.
+    pub(super) fn visit(
+        &mut self,
+        query: &[f32],
+        leaf: usize,
+        upcoming: &[u8],
+        allowed: Option<&RowSet>,
+        candidates: &mut Candidates,
+    ) -> usize {
+        let leaf = self.view.leaf(leaf);
+        let dims = self.view.counts.dims;
+        let residual = self.kernel.residual(query, leaf.centroid, &mut self.residual);
+        if beyond(distance_at_least(residual.squared_norm, dims), leaf.radius, candidates.limit()) {
+            return 0;
+        }
+        let norm = f64::from(residual.squared_norm).sqrt();
+        let mut scale = (residual.max_abs / self.code_limit).max(SCALE_FLOOR);
+        if self.coarse {
+            let coarse = (residual.max_abs / ROW_CODE_LIMIT as f32).max(SCALE_FLOOR);
+            if query_error(f64::from(coarse), dims, norm) <= COARSE_SHARE * candidates.limit() {
+                scale = coarse;
+            }
+        }
+        self.kernel.encode(&self.residual, 1.0 / scale, &mut self.code);
+        let terms = QueryTerms::new(scale, self.code.squares, norm, dims);
+        let groups = leaf.groups;
+        let mut from = 0;
+        while from < groups {
+            let to = if candidates.limit().is_finite() {
+                groups
+            } else {
+                groups.min(from + FIRST_GROUPS)
+            };
+            self.scan_groups(&leaf, from..to, &terms, upcoming, allowed, candidates);
+            from = to;
+        }
+        leaf.rows
+    }
+
+    fn scan_groups(
+        &mut self,
+        leaf: &Leaf<'_>,
+        range: Range<usize>,
+        terms: &QueryTerms,
+        upcoming: &[u8],
+        allowed: Option<&RowSet>,
+        candidates: &mut Candidates,
+    ) {
+        let Range { start: from, end: to } = range;
+        let limit = candidates.limit();
+        let count = to - from;
+        let room = count.next_multiple_of(LANES);
+        let decisions = Decisions::new(terms, limit, self.norm_limit);
+        self.kernel.decide(
+            &decisions,
+            &leaf.scales[from..],
+            &leaf.errors[from..],
+            &mut self.slopes[..room],
+            &mut self.floors[..room],
+        );
+        let bytes = self.view.counts.group_bytes();
+        let groups = Groups {
+            codes: &leaf.codes[from * bytes..to * bytes],
+            norms: &leaf.norms[from * GROUP_ROWS..to * GROUP_ROWS],
+            slopes: &self.slopes[..count],
+            floors: &self.floors[..count],
+            next: upcoming.get(from * bytes..).unwrap_or_default(),
+        };
+        self.kernel.scan(groups, &self.code, &mut self.survivors);
+        for (row, dot) in self.survivors.iter() {
+            let row = from * GROUP_ROWS + row as usize;
+            let position = leaf.first + row;
+            if allowed.is_some_and(|allowed| !allowed.contains(self.view.row_numbers[position])) {
+                continue;
+            }
+            let group = row / GROUP_ROWS;
+            let interval =
+                Interval::new(terms, leaf.scales[group], leaf.errors[group], leaf.norms[row], dot);
+            candidates.offer(position, interval);
+        }
+    }
+}
