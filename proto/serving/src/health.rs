@@ -4,21 +4,27 @@
 //! included, so that a draining pod is not restarted. The full service name is readiness:
 //! NOT_SERVING until ready, and again from the first signal on.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use tonic::service::RoutesBuilder;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-/// The readiness switch of one server.
+/// The readiness switch of one server. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Readiness {
     reporter: HealthReporter,
     service: &'static str,
+    ready: Arc<AtomicBool>,
 }
 
 impl Readiness {
     /// Adds the health service to `routes`; `service` is the full gRPC name, not yet ready.
     pub async fn register(routes: &mut RoutesBuilder, service: &'static str) -> Self {
         let (reporter, server) = tonic_health::server::health_reporter();
-        let readiness = Self { reporter, service };
+        let readiness = Self { reporter, service, ready: Arc::default() };
         readiness.reporter.set_service_status("", ServingStatus::NotServing).await;
         readiness.set(ServingStatus::NotServing).await;
         routes.add_service(server);
@@ -36,7 +42,19 @@ impl Readiness {
         self.set(ServingStatus::NotServing).await;
     }
 
+    /// The service this is about.
+    pub(crate) fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Whether readiness is SERVING.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
     async fn set(&self, status: ServingStatus) {
+        self.ready.store(status == ServingStatus::Serving, Ordering::Relaxed);
         self.reporter.set_service_status(self.service, status).await;
     }
 }

@@ -1,38 +1,55 @@
-//! The whole life of a server, in order: bind, serve, drain, finish within the grace, end.
+//! The whole life of a server, in order: check, bind, serve, drain, finish within the grace, end.
 
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
-    time::Duration,
+    sync::Arc,
 };
 
+use rustls::ServerConfig;
 use thiserror::Error;
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{service::Routes, transport::Server};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{self, AbortHandle, JoinSet},
+};
+use tonic::service::{Routes, RoutesBuilder};
 
-use crate::health::Readiness;
+use crate::{
+    admission::Admission,
+    auth::{Auth, Tokens},
+    call::RequestIds,
+    calls::Calls,
+    config::ServingConfig,
+    connection::Connections,
+    health::{Readiness, register_reflection},
+    metrics::{CallMetrics, ConnectionMetrics, Endpoint, Methods, MetricError, Registry},
+    pool::CpuPool,
+    reload::{ReloadError, Reloading},
+    telemetry, tls,
+};
 
-/// Largest block of request headers, in bytes.
-const MAX_HEADER_BYTES: u32 = 16 * 1024;
+/// Error domain of a server that names none.
+const DEFAULT_DOMAIN: &str = "soundalike";
 
-/// Numbers of a server's life; all finite.
-#[derive(Clone, Debug)]
-pub struct ServingConfig {
-    /// From the first signal to the end of accepting.
-    pub drain: Duration,
-    /// From the end of accepting to cutting what still runs.
-    pub grace: Duration,
-    /// Open streams of one connection.
-    pub max_streams_per_connection: u32,
-    /// Silence before a ping, and the wait for its answer.
-    pub keepalive: Duration,
+/// What a server has to know of the service it carries.
+#[derive(Clone, Copy, Debug)]
+pub struct Contract {
+    /// Full gRPC name, such as `soundalike.v1.IndexService`.
+    pub service: &'static str,
+    /// Encoded `FileDescriptorSet`, for reflection and the labels of metrics.
+    pub descriptors: &'static [u8],
+    /// `ErrorInfo.domain` of the errors that arise before the service.
+    pub error_domain: &'static str,
 }
 
-/// Why a server ended other than by a clean shutdown.
+/// Why a server did not start, or ended other than by a clean shutdown.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServeError {
+    /// Flags that cannot be right, all of them.
+    #[error("{}", .0.join("\n"))]
+    Config(Vec<String>),
     /// The address is taken, not ours, or not an address.
     #[error("cannot listen on {address}: {source}")]
     Bind {
@@ -41,12 +58,177 @@ pub enum ServeError {
         /// What the operating system says.
         source: io::Error,
     },
-    /// The transport failed.
-    #[error("the server stopped: {0}")]
-    Transport(#[from] tonic::transport::Error),
+    /// A certificate, key or token file.
+    #[error(transparent)]
+    File(#[from] ReloadError),
+    /// Two metrics have one name.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    /// The contract's descriptors.
+    #[error("the descriptor set cannot be decoded: {0}")]
+    Descriptors(#[from] prost::DecodeError),
+    /// The contract's descriptors, as reflection sees them.
+    #[error("the descriptor set cannot be reflected: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The operating system refuses a worker thread.
+    #[error("the workers cannot be started: {0}")]
+    Workers(#[from] rayon::ThreadPoolBuildError),
     /// Calls were still running when the grace ended, or a second signal came.
     #[error("{0}; calls in flight were cut")]
     Cut(&'static str),
+}
+
+/// A server with everything checked and nothing started: files read, metrics port bound.
+#[derive(Debug)]
+pub struct Server {
+    config: ServingConfig,
+    contract: Contract,
+    registry: Registry,
+    methods: Methods,
+    tls: Option<Reloading<ServerConfig>>,
+    tokens: Option<Reloading<Tokens>>,
+    metrics_listener: Option<TcpListener>,
+}
+
+impl Server {
+    /// Checks the configuration, reads the files it names, binds the metrics port, and logs what
+    /// will be in effect.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the flags, or else the first file or address that is.
+    pub async fn open(config: ServingConfig, contract: Contract) -> Result<Self, ServeError> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(ServeError::Config(problems));
+        }
+        let methods = Methods::read(contract.descriptors)?;
+        let registry = Registry::with_process()?;
+        let security = &config.security;
+        let tls = security.tls.as_ref().map(tls::open).transpose()?;
+        let tokens = security.auth_tokens.as_deref().map(Tokens::open).transpose()?;
+        let metrics_listener = match &config.metrics_listen {
+            Some(address) => {
+                let (listener, address) = bind(address).await?;
+                tracing::info!(%address, "metrics port");
+                Some(listener)
+            }
+            None => None,
+        };
+        tracing::info!(?config, "effective configuration");
+        if tokens.is_some() && tls.is_none() {
+            tracing::warn!("bearer tokens cross this port unencrypted: no TLS is configured");
+        }
+        Ok(Self { config, contract, registry, methods, tls, tokens, metrics_listener })
+    }
+
+    /// Where the service adds its own metrics.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Where `/metrics` will be, if it is served.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// The worker pool the configuration asks for, with its metrics.
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread, or a pool of this name exists.
+    pub fn pool(&self, name: &'static str) -> Result<CpuPool, ServeError> {
+        let queue = &self.config.queue;
+        let pool = CpuPool::new(name, queue.workers, queue.max_queue)?;
+        Ok(pool.with_max_wait(queue.max_queue_time).with_metrics(&self.registry)?)
+    }
+
+    /// Adds health, not yet ready, and reflection, if it is on.
+    ///
+    /// # Errors
+    /// When the contract's descriptors are not a valid `FileDescriptorSet`.
+    pub async fn register(&self, routes: &mut RoutesBuilder) -> Result<Readiness, ServeError> {
+        if self.config.reflection {
+            register_reflection(routes, self.contract.descriptors)?;
+        }
+        Ok(Readiness::register(routes, self.contract.service).await)
+    }
+
+    /// Serves until `shutdown` resolves, then drains and finishes; `abort` ends at once.
+    ///
+    /// # Errors
+    /// When calls had to be cut.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        routes: Routes,
+        readiness: Readiness,
+        shutdown: impl Future<Output = ()>,
+        abort: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let Self { config, contract, registry, methods, tls, tokens, metrics_listener } = self;
+        let connection_metrics = ConnectionMetrics::new(&registry)?;
+        let domain = contract.error_domain;
+        let auth = Auth::new(tokens.as_ref().map(Reloading::latest), &config.security, domain);
+        let calls = Arc::new(Calls {
+            routes: routes.prepare(),
+            methods,
+            metrics: CallMetrics::new(&registry)?,
+            auth,
+            admission: Admission::new(&config.calls, domain),
+            ids: RequestIds::new(),
+            max_call_time: config.calls.max_call_time,
+            domain,
+        });
+        let connections = Connections {
+            calls: Arc::clone(&calls),
+            tls: tls.as_ref().map(Reloading::latest),
+            limits: config.connections.clone(),
+            metrics: connection_metrics.clone(),
+        };
+
+        // Ended with this function, by being dropped.
+        let mut beside = JoinSet::new();
+        let every = config.security.reload_interval;
+        tls.map(|tls| spawn(&mut beside, tls.follow(every, connection_metrics.clone())));
+        tokens.map(|tokens| spawn(&mut beside, tokens.follow(every, connection_metrics)));
+        metrics_listener.map(|listener| {
+            spawn(&mut beside, Endpoint::new(registry, readiness.clone()).serve(listener))
+        });
+
+        let (stop, stopped) = watch::channel(false);
+        let serving = connections.serve(listener, stopped);
+        readiness.ready().await;
+        let life = async {
+            shutdown.await;
+            tracing::info!(drain = ?config.drain, "draining");
+            readiness.draining().await;
+            tokio::time::sleep(config.drain).await;
+            tracing::info!(grace = ?config.grace, "finishing calls in flight");
+            stop.send_replace(true);
+            tokio::time::sleep(config.grace).await;
+        };
+        let ended = tokio::select! {
+            () = serving => Ok(()),
+            () = life => calls.cut("the grace ended"),
+            () = abort => calls.cut("a second signal came"),
+        };
+        // The collector may be slow; a panic in its client is no reason to fail here.
+        let _ = task::spawn_blocking(telemetry::flush).await;
+        ended
+    }
+}
+
+impl Calls {
+    /// What it means that connections are cut now: nothing, unless calls are in flight. A client
+    /// that does not answer to GOAWAY loses nothing.
+    fn cut(&self, why: &'static str) -> Result<(), ServeError> {
+        if self.admission.in_flight() == 0 { Ok(()) } else { Err(ServeError::Cut(why)) }
+    }
+}
+
+fn spawn(tasks: &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+    tasks.spawn(task)
 }
 
 /// Binds `address` (`HOST:PORT`; port 0 takes a free one).
@@ -61,10 +243,11 @@ pub async fn bind(address: &str) -> Result<(TcpListener, SocketAddr), ServeError
     Ok((listener, local))
 }
 
-/// Serves until `shutdown` resolves, then drains and finishes; `abort` ends at once.
+/// Opens a [`Server`] and serves at once, for services without metrics or a pool of their own. Only
+/// health and reflection have their names in the metrics, since no descriptors are known.
 ///
 /// # Errors
-/// When the transport fails, or calls had to be cut.
+/// As [`Server::open`] and [`Server::serve`].
 pub async fn serve(
     listener: TcpListener,
     routes: Routes,
@@ -73,33 +256,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     abort: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = Server::builder()
-        .tcp_nodelay(true)
-        .http2_keepalive_interval(Some(config.keepalive))
-        .http2_keepalive_timeout(Some(config.keepalive))
-        .max_concurrent_streams(config.max_streams_per_connection)
-        .http2_max_header_list_size(MAX_HEADER_BYTES)
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
-            // A dropped sender means the same as a sent stop.
-            let _ = stopped.await;
-        });
-    readiness.ready().await;
-
-    let life = async {
-        shutdown.await;
-        tracing::info!(drain = ?config.drain, "draining");
-        readiness.draining().await;
-        tokio::time::sleep(config.drain).await;
-        tracing::info!(grace = ?config.grace, "finishing calls in flight");
-        // The server may have ended by itself; then nobody listens.
-        let _ = stop.send(());
-        tokio::time::sleep(config.grace).await;
-    };
-    tokio::select! {
-        ended = server => ended.map_err(ServeError::from),
-        () = life => Err(ServeError::Cut("the grace ended")),
-        () = abort => Err(ServeError::Cut("a second signal came")),
-    }
+    let contract =
+        Contract { service: readiness.service(), descriptors: &[], error_domain: DEFAULT_DOMAIN };
+    let server = Server::open(config.clone(), contract).await?;
+    server.serve(listener, routes, readiness, shutdown, abort).await
 }

@@ -16,7 +16,8 @@ pub struct Refusal {
     reason: &'static str,
     message: String,
     metadata: HashMap<String, String>,
-    details: ErrorDetails,
+    /// Boxed, since it is large and most calls are not refused.
+    details: Box<ErrorDetails>,
 }
 
 impl Refusal {
@@ -33,7 +34,7 @@ impl Refusal {
             reason,
             message: message.into(),
             metadata: HashMap::new(),
-            details: ErrorDetails::new(),
+            details: Box::default(),
         }
     }
 
@@ -83,22 +84,17 @@ impl Refusal {
     #[must_use]
     pub fn into_status(mut self) -> Status {
         self.details.set_error_info(self.reason, self.domain, self.metadata);
-        Status::with_error_details(self.code, self.message, self.details)
+        Status::with_error_details(self.code, self.message, *self.details)
     }
 
     /// The refusal for a call the worker pool did not finish.
     #[must_use]
     pub fn from_pool(domain: &'static str, error: PoolError) -> Self {
         match error {
-            PoolError::Full { workers, max_queue } => Self::new(
-                domain,
-                Code::Unavailable,
-                "OVERLOADED",
-                format!(
-                    "all {workers} workers are busy and {max_queue} calls wait already; try again"
-                ),
-            )
-            .retry_after(Duration::from_millis(500)),
+            PoolError::Full { retry_after, .. } | PoolError::Late { retry_after, .. } => {
+                Self::overloaded(domain, error.to_string(), retry_after)
+            }
+            PoolError::Expired => Self::expired(domain),
             PoolError::Panicked => Self::new(
                 domain,
                 Code::Internal,
@@ -106,6 +102,40 @@ impl Refusal {
                 "an internal error ended this call; the server goes on",
             ),
         }
+    }
+
+    /// The server has no place for this call now; another may.
+    pub(crate) fn overloaded(
+        domain: &'static str,
+        message: impl Into<String>,
+        retry_after: Duration,
+    ) -> Self {
+        Self::new(domain, Code::Unavailable, "OVERLOADED", message).retry_after(retry_after)
+    }
+
+    /// The call's own deadline, or the server's limit on its time, has passed.
+    pub(crate) fn expired(domain: &'static str) -> Self {
+        Self::new(
+            domain,
+            Code::DeadlineExceeded,
+            "DEADLINE_EXCEEDED",
+            "the deadline of this call has passed",
+        )
+    }
+
+    /// The call brings no token, or one that is not in the list.
+    pub(crate) fn unauthenticated(domain: &'static str, message: &'static str) -> Self {
+        Self::new(domain, Code::Unauthenticated, "UNAUTHENTICATED", message)
+    }
+
+    /// The caller is known, but not among those who may call.
+    pub(crate) fn forbidden(domain: &'static str) -> Self {
+        Self::new(
+            domain,
+            Code::PermissionDenied,
+            "IDENTITY_NOT_ALLOWED",
+            "the identity in the client certificate may not call this server",
+        )
     }
 }
 

@@ -1,12 +1,22 @@
-//! The log subscriber: text on a terminal, JSON otherwise, always on standard error, so that
-//! standard output stays data.
+//! The subscriber: log lines always, traces where a collector is named.
+//!
+//! Logs are text on a terminal, JSON otherwise, on standard error, so that standard output stays
+//! data. Traces hold the spans of calls and of what the services open below them; the transport's
+//! own spans are left out.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal as _, stderr};
 
 use thiserror::Error;
-use tracing_subscriber::{EnvFilter, fmt, util::TryInitError};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    util::TryInitError,
+};
 
-use crate::args::{LogArgs, LogFormat};
+use crate::{
+    args::{LogArgs, LogFormat},
+    export::Export,
+};
 
 /// Why logging could not start.
 #[derive(Debug, Error)]
@@ -20,6 +30,14 @@ pub enum TelemetryError {
         /// What the parser says.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// Traces cannot be sent there.
+    #[error("traces cannot be sent to `{endpoint}`: {message}")]
+    Export {
+        /// As given.
+        endpoint: String,
+        /// What is wrong.
+        message: String,
+    },
     /// A subscriber is installed already.
     #[error("logging was started twice")]
     Twice(#[from] TryInitError),
@@ -28,23 +46,43 @@ pub enum TelemetryError {
 /// Installs the process-wide subscriber.
 ///
 /// # Errors
-/// On a filter that does not parse, or when a subscriber is installed already.
+/// On a filter or endpoint that does not parse, or when a subscriber is installed already.
 pub fn init(args: &LogArgs) -> Result<(), TelemetryError> {
-    use tracing_subscriber::util::SubscriberInitExt as _;
-
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|source| TelemetryError::Filter { filter: args.log.clone(), source })?;
+    let export = args
+        .otlp_endpoint
+        .as_deref()
+        .map(|endpoint| Export::start(endpoint, args.otlp_sample_ratio))
+        .transpose()?;
+
     let terminal = stderr().is_terminal();
     let json = match args.log_format {
         LogFormat::Json => true,
         LogFormat::Text => false,
         LogFormat::Auto => !terminal,
     };
-    let builder = fmt().with_env_filter(filter).with_writer(stderr).with_ansi(terminal && !json);
-    if json {
-        builder.json().flatten_event(true).finish().try_init()?;
+    let lines = fmt::layer().with_writer(stderr);
+    let lines = if json {
+        lines.json().flatten_event(true).with_span_list(false).boxed()
     } else {
-        builder.finish().try_init()?;
-    }
+        lines.with_ansi(terminal).boxed()
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(export.as_ref().map(Export::layer))
+        // Only to be found by `flush`; it listens to nothing.
+        .with(export.map(|export| export.with_filter(LevelFilter::OFF)))
+        .try_init()?;
     Ok(())
+}
+
+/// Sends the traces that wait to be sent; blocks for up to some seconds. [`crate::Server::serve`]
+/// does it at its end.
+pub fn flush() {
+    tracing::dispatcher::get_default(|subscriber| {
+        if let Some(export) = subscriber.downcast_ref::<Export>() {
+            export.flush();
+        }
+    });
 }

@@ -1,0 +1,172 @@
+//! One call as the log, the metrics and the traces see it: one line, one count, one span.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use http::Request;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+use tracing::Span;
+
+use crate::{
+    call::CallContext,
+    metrics::{CallMetrics, Ending, Method, code_name},
+};
+
+/// Longest path that is logged; a known one is never as long.
+const MAX_PATH_BYTES: usize = 128;
+
+/// Watches a call from its headers to its status; what it saw is told when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Access {
+    metrics: CallMetrics,
+    method: Method,
+    path: String,
+    context: Option<CallContext>,
+    trace_id: Option<String>,
+    span: Span,
+    started: Instant,
+    received: Arc<AtomicU64>,
+    sent: u64,
+    ending: Option<(Code, Option<String>)>,
+}
+
+impl Access {
+    pub(crate) fn start<B>(metrics: CallMetrics, method: Method, request: &Request<B>) -> Self {
+        metrics.started(&method);
+        let path = request.uri().path();
+        let path = path.get(..MAX_PATH_BYTES).unwrap_or(path).to_owned();
+        Self {
+            metrics,
+            method,
+            path,
+            context: None,
+            trace_id: None,
+            span: Span::none(),
+            started: Instant::now(),
+            received: Arc::default(),
+            sent: 0,
+            ending: None,
+        }
+    }
+
+    /// Now it is known who calls; the span begins. Health checks have none: they are many and say
+    /// nothing.
+    pub(crate) fn identify(&mut self, context: &CallContext) {
+        self.context = Some(context.clone());
+        if !self.method.is_health() {
+            self.span = tracing::info_span!(
+                "call",
+                otel.name = &self.path[1.min(self.path.len())..],
+                otel.kind = "server",
+                otel.status_code = tracing::field::Empty,
+                rpc.system = "grpc",
+                rpc.service = &*self.method.service,
+                rpc.method = &*self.method.method,
+                rpc.grpc.status_code = tracing::field::Empty,
+                request_id = &*context.request_id,
+            );
+        }
+    }
+
+    pub(crate) fn traced(&mut self, trace_id: Option<String>) {
+        self.trace_id = trace_id;
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Where the bytes of the request are counted.
+    pub(crate) fn received(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.received)
+    }
+
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+
+    /// The call has its status.
+    pub(crate) fn ended(&mut self, status: &Status) {
+        let reason = (status.code() != Code::Ok)
+            .then(|| status.get_details_error_info().map(|info| info.reason))
+            .flatten();
+        self.ending = Some((status.code(), reason));
+    }
+
+    /// The reply is over; if it had no status, it was not gRPC.
+    pub(crate) fn ended_without_status(&mut self) {
+        self.ending.get_or_insert((Code::Unknown, None));
+    }
+
+    /// What a call without a status ended with: its time ran out, or its caller left.
+    fn cut_short(&self) -> Code {
+        let deadline = self.context.as_ref().and_then(|context| context.deadline);
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            Code::DeadlineExceeded
+        } else {
+            Code::Cancelled
+        }
+    }
+}
+
+impl Drop for Access {
+    fn drop(&mut self) {
+        let (code, reason) = self.ending.take().unwrap_or_else(|| (self.cut_short(), None));
+        let duration = self.started.elapsed();
+        let request_bytes = self.received.load(Ordering::Relaxed);
+        self.metrics.ended(&Ending {
+            method: &self.method,
+            code,
+            reason: reason.as_deref(),
+            duration,
+            request_bytes,
+            response_bytes: self.sent,
+        });
+        self.span.record("rpc.grpc.status_code", code as i32);
+        if is_our_fault(code) {
+            self.span.record("otel.status_code", "ERROR");
+        }
+        let context = self.context.as_ref();
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "serving::access",
+                    parent: None,
+                    request_id = context.map(|context| &*context.request_id),
+                    peer = context.map(|context| tracing::field::display(context.peer.address)),
+                    identity = context.and_then(|context| context.peer.identity.as_deref()),
+                    method = self.path,
+                    code = code_name(code),
+                    reason = reason,
+                    duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3,
+                    request_bytes,
+                    response_bytes = self.sent,
+                    trace_id = self.trace_id,
+                    "call"
+                )
+            };
+        }
+        // Probes come every few seconds from every direction.
+        if self.method.is_health() { line!(debug) } else { line!(info) }
+    }
+}
+
+/// Codes that are errors of a server and not answers to a caller, by OpenTelemetry's conventions
+/// for gRPC.
+fn is_our_fault(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
+}

@@ -1,0 +1,151 @@
+//! Bodies under watch: the request's bytes are counted, the reply's too, and its status is read
+//! from the trailers.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+use tonic::{Status, body::Body};
+
+use crate::{
+    access::Access,
+    admission::Admitted,
+    call::{CURRENT, CallContext},
+    status::Refusal,
+};
+
+/// A request's body.
+#[derive(Debug)]
+pub(crate) struct CountedBody {
+    inner: Incoming,
+    bytes: Arc<AtomicU64>,
+}
+
+impl CountedBody {
+    pub(crate) fn new(inner: Incoming, bytes: Arc<AtomicU64>) -> Self {
+        Self { inner, bytes }
+    }
+}
+
+impl http_body::Body for CountedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            self.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A reply's body; the call counts as in flight until it is dropped.
+#[derive(Debug)]
+pub(crate) struct ReplyBody {
+    inner: Body,
+    access: Access,
+    _admitted: Option<Admitted>,
+    context: CallContext,
+    expiry: Option<Pin<Box<Sleep>>>,
+    domain: &'static str,
+}
+
+impl ReplyBody {
+    pub(crate) fn new(
+        inner: Body,
+        access: Access,
+        admitted: Option<Admitted>,
+        context: CallContext,
+        domain: &'static str,
+    ) -> Self {
+        let expiry = context
+            .deadline
+            .filter(|_| !inner.is_end_stream())
+            .map(|deadline| Box::pin(tokio::time::sleep_until(deadline.into())));
+        Self { inner, access, _admitted: admitted, context, expiry, domain }
+    }
+
+    /// Ends the reply: what still made it is dropped, the caller reads why.
+    fn expire(&mut self) -> Frame<Bytes> {
+        self.inner = Body::empty();
+        self.expiry = None;
+        let status = Refusal::expired(self.domain).into_status();
+        self.access.ended(&status);
+        let mut trailers = HeaderMap::new();
+        if let Err(unwritable) = status.add_header(&mut trailers) {
+            tracing::error!(%unwritable, "a status cannot be written");
+        }
+        Frame::trailers(trailers)
+    }
+}
+
+impl http_body::Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        let polled = {
+            let _inside = this.access.span().entered();
+            let inner = Pin::new(&mut this.inner);
+            CURRENT.sync_scope(this.context.clone(), || inner.poll_frame(context))
+        };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    this.access.sent(data.len());
+                }
+                if let Some(status) = frame.trailers_ref().and_then(Status::from_header_map) {
+                    this.access.ended(&status);
+                }
+            }
+            Poll::Ready(Some(Err(status))) => this.access.ended(status),
+            Poll::Ready(None) => this.access.ended_without_status(),
+            Poll::Pending => {
+                let expired = this
+                    .expiry
+                    .as_mut()
+                    .is_some_and(|expiry| expiry.as_mut().poll(context).is_ready());
+                if expired {
+                    return Poll::Ready(Some(Ok(this.expire())));
+                }
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,202 @@
+//! Connections: accepted up to a limit, secured, asked to end when they are old or the server is
+//! done, cut when they do not.
+
+mod preface;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use http::Request;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time,
+};
+use tokio_rustls::TlsAcceptor;
+
+use self::preface::await_preface;
+use crate::{
+    call::random,
+    calls::SharedCalls,
+    config::ConnectionLimits,
+    metrics::ConnectionMetrics,
+    peer::{Peer, certificate_identity},
+    reload::Latest,
+};
+
+/// Time for the TLS handshake, and again for the client's HTTP/2 preface.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Largest block of request headers, in bytes.
+const MAX_HEADER_BYTES: u32 = 16 * 1024;
+/// Bytes a client may send ahead of what is read: of one call, of all calls of a connection.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Reset streams that may wait to be seen; a client that exceeds it attacks (CVE-2023-44487).
+const MAX_PENDING_RESETS: usize = 20;
+/// Resets a client's errors may cause before its connection is closed.
+const MAX_ERROR_RESETS: usize = 1024;
+/// Pause after the operating system refused to accept, such as without free file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A connection's own age is within this share of the configured one.
+const AGE_JITTER: f64 = 0.1;
+
+/// What all connections of a server share.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    pub(crate) calls: SharedCalls,
+    pub(crate) tls: Option<Latest<ServerConfig>>,
+    pub(crate) limits: ConnectionLimits,
+    pub(crate) metrics: ConnectionMetrics,
+}
+
+impl Connections {
+    /// Accepts until `stop` says true, then lets the open connections finish. Dropped, it cuts
+    /// them.
+    pub(crate) async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+        let places = Arc::new(Semaphore::new(self.limits.max_connections));
+        let mut tasks = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
+                _ = stop.wait_for(|&stop| stop) => break,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "connection not accepted");
+                    time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                self.metrics.ended("too_many");
+                tracing::debug!(%address, "connection closed: too many are open");
+                continue;
+            };
+            let (connections, stop) = (self.clone(), stop.clone());
+            tasks.spawn(async move {
+                let open = connections.metrics.opened();
+                let cause = connections.carry(stream, address, stop).await;
+                connections.metrics.ended(cause);
+                tracing::debug!(%address, cause, "connection ended");
+                drop((open, place));
+            });
+        }
+        // New callers are refused by the system from here on, instead of hanging.
+        drop(listener);
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// One connection's life. Says what ended it.
+    async fn carry(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        stop: watch::Receiver<bool>,
+    ) -> &'static str {
+        let local = stream.local_addr().ok();
+        // Small replies must not wait for more to come; a socket that cannot is still a socket.
+        let _ = stream.set_nodelay(true);
+        let mut peer = Peer { address, identity: None };
+        let Some(tls) = &self.tls else { return self.speak(stream, peer, local, stop).await };
+        let handshake = TlsAcceptor::from(tls.value()).accept(stream);
+        match time::timeout(HANDSHAKE_TIME, handshake).await {
+            Ok(Ok(stream)) => {
+                let (_, session) = stream.get_ref();
+                peer.identity = session
+                    .peer_certificates()
+                    .and_then(|chain| chain.first())
+                    .and_then(certificate_identity);
+                self.speak(stream, peer, local, stop).await
+            }
+            Ok(Err(error)) => {
+                tracing::info!(%address, %error, "TLS handshake failed");
+                "handshake_failed"
+            }
+            Err(_) => "handshake_timeout",
+        }
+    }
+
+    /// HTTP/2, until either side ends it.
+    async fn speak<S>(
+        &self,
+        stream: S,
+        peer: Peer,
+        local: Option<SocketAddr>,
+        mut stop: watch::Receiver<bool>,
+    ) -> &'static str
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let stream = tokio::select! {
+            preface = time::timeout(HANDSHAKE_TIME, await_preface(stream)) => match preface {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(_)) => return "not_http2",
+                Err(_) => return "handshake_timeout",
+            },
+            _ = stop.wait_for(|&stop| stop) => return "shutdown",
+        };
+        let calls = Arc::clone(&self.calls);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (calls, peer) = (Arc::clone(&calls), peer.clone());
+            async move { Ok::<_, Infallible>(calls.answer(request, peer, local).await) }
+        });
+        let connection = self.protocol().serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let cause = tokio::select! {
+            ended = &mut connection => return if ended.is_ok() { "client" } else { "error" },
+            () = time::sleep(jittered(self.limits.max_age)) => "age",
+            _ = stop.wait_for(|&stop| stop) => "shutdown",
+        };
+        connection.as_mut().graceful_shutdown();
+        if cause == "shutdown" {
+            // The server has its own grace, and drops what outlasts it.
+            let _ = connection.await;
+            return cause;
+        }
+        match time::timeout(self.limits.max_age_grace, connection).await {
+            Ok(_) => cause,
+            Err(_) => "age_cut",
+        }
+    }
+
+    fn protocol(&self) -> http2::Builder<TokioExecutor> {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.limits.keepalive)
+            .keep_alive_timeout(self.limits.keepalive)
+            .max_concurrent_streams(self.limits.max_streams)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_header_list_size(MAX_HEADER_BYTES)
+            .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+            .max_local_error_reset_streams(MAX_ERROR_RESETS);
+        builder
+    }
+}
+
+/// Connections that were opened together, as after a restart, should not end together.
+fn jittered(age: Duration) -> Duration {
+    let share = random() as f64 / u64::MAX as f64;
+    age.mul_f64(1.0 - AGE_JITTER + 2.0 * AGE_JITTER * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_differ_within_the_jitter() {
+        let ages: Vec<_> = (0..100).map(|_| jittered(Duration::from_secs(100))).collect();
+        let (least, most) = (ages.iter().min(), ages.iter().max());
+        assert!(least >= Some(&Duration::from_secs(90)), "{least:?}");
+        assert!(most <= Some(&Duration::from_secs(110)), "{most:?}");
+        assert!(least < Some(&Duration::from_secs(95)) && most > Some(&Duration::from_secs(105)));
+    }
+}

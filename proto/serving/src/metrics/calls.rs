@@ -1,0 +1,158 @@
+//! What every call shows: started, handled, how long, how large, why refused.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};
+use tonic::Code;
+
+use super::{DURATION_BUCKETS, MetricError, Registry, methods::Method};
+
+/// Most reasons that are told apart; more than any contract here has.
+const MAX_REASONS: usize = 64;
+
+/// The call metrics of one server.
+#[derive(Clone, Debug)]
+pub(crate) struct CallMetrics {
+    started: IntCounterVec,
+    handled: IntCounterVec,
+    handling: HistogramVec,
+    in_flight: IntGaugeVec,
+    received: IntCounterVec,
+    sent: IntCounterVec,
+    refused: IntCounterVec,
+    reasons: Arc<Mutex<HashSet<String>>>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) struct Ending<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) code: Code,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) duration: Duration,
+    pub(crate) request_bytes: u64,
+    pub(crate) response_bytes: u64,
+}
+
+impl CallMetrics {
+    pub(crate) fn new(registry: &Registry) -> Result<Self, MetricError> {
+        const METHOD: &[&str] = &["grpc_service", "grpc_method"];
+        const CODE: &[&str] = &["grpc_service", "grpc_method", "grpc_code"];
+        Ok(Self {
+            started: registry.counter(
+                "grpc_server_started_total",
+                "Calls that reached the server.",
+                METHOD,
+            )?,
+            handled: registry.counter(
+                "grpc_server_handled_total",
+                "Calls that ended, by status code.",
+                CODE,
+            )?,
+            handling: registry.histogram(
+                "grpc_server_handling_seconds",
+                "Time from a call's headers to its status.",
+                CODE,
+                DURATION_BUCKETS,
+            )?,
+            in_flight: registry.gauge(
+                "grpc_server_in_flight",
+                "Calls that have not ended yet.",
+                METHOD,
+            )?,
+            received: registry.counter(
+                "grpc_server_received_bytes_total",
+                "Bytes of request messages, framing included.",
+                METHOD,
+            )?,
+            sent: registry.counter(
+                "grpc_server_sent_bytes_total",
+                "Bytes of response messages, framing included.",
+                METHOD,
+            )?,
+            refused: registry.counter(
+                "grpc_server_refused_total",
+                "Calls that ended with an error, by the reason its ErrorInfo gives.",
+                &["grpc_service", "grpc_method", "reason"],
+            )?,
+            reasons: Arc::default(),
+        })
+    }
+
+    pub(crate) fn started(&self, method: &Method) {
+        let labels = [&*method.service, &*method.method];
+        self.started.with_label_values(&labels).inc();
+        self.in_flight.with_label_values(&labels).inc();
+    }
+
+    pub(crate) fn ended(&self, ending: &Ending<'_>) {
+        let (service, method) = (&*ending.method.service, &*ending.method.method);
+        let labels = [service, method];
+        self.in_flight.with_label_values(&labels).dec();
+        self.received.with_label_values(&labels).inc_by(ending.request_bytes);
+        self.sent.with_label_values(&labels).inc_by(ending.response_bytes);
+        let labels = [service, method, code_name(ending.code)];
+        self.handled.with_label_values(&labels).inc();
+        self.handling.with_label_values(&labels).observe(ending.duration.as_secs_f64());
+        if ending.code != Code::Ok {
+            let reason = self.bounded(ending.reason.unwrap_or("none"));
+            self.refused.with_label_values(&[service, method, reason]).inc();
+        }
+    }
+
+    /// The reason, while their number is sane.
+    fn bounded<'a>(&self, reason: &'a str) -> &'a str {
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        if reasons.contains(reason) {
+            return reason;
+        }
+        if reasons.len() >= MAX_REASONS {
+            return "other";
+        }
+        reasons.insert(reason.to_owned());
+        reason
+    }
+}
+
+/// The code's name as gRPC's own metrics write it.
+pub(crate) const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "Canceled",
+        Code::Unknown => "Unknown",
+        Code::InvalidArgument => "InvalidArgument",
+        Code::DeadlineExceeded => "DeadlineExceeded",
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::PermissionDenied => "PermissionDenied",
+        Code::ResourceExhausted => "ResourceExhausted",
+        Code::FailedPrecondition => "FailedPrecondition",
+        Code::Aborted => "Aborted",
+        Code::OutOfRange => "OutOfRange",
+        Code::Unimplemented => "Unimplemented",
+        Code::Internal => "Internal",
+        Code::Unavailable => "Unavailable",
+        Code::DataLoss => "DataLoss",
+        Code::Unauthenticated => "Unauthenticated",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_beyond_the_bound_are_one_label() {
+        let metrics = CallMetrics::new(&Registry::new()).expect("a new registry");
+        for number in 0..MAX_REASONS {
+            let reason = format!("REASON_{number}");
+            assert_eq!(metrics.bounded(&reason), reason);
+        }
+        assert_eq!(metrics.bounded("ONE_MORE"), "other");
+        assert_eq!(metrics.bounded("REASON_0"), "REASON_0");
+    }
+}

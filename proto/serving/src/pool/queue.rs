@@ -1,0 +1,219 @@
+//! The queue before the workers: jobs of one peer in their order, peers in turn, so that one busy
+//! peer delays itself and not the others.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use super::Job;
+use crate::peer::PeerKey;
+
+/// Weight of the newest job in the moving mean of run times.
+const NEWEST: f64 = 0.2;
+
+/// Waiting jobs.
+pub(super) struct Queue {
+    /// The waiting jobs of each peer that has some, oldest first.
+    lanes: HashMap<PeerKey, VecDeque<Waiting>>,
+    /// The peers of `lanes`, whose turn is next first.
+    turns: VecDeque<PeerKey>,
+    length: usize,
+    running: usize,
+    next_ticket: u64,
+    /// Moving mean of run times, in seconds; none until a job has ended.
+    mean_run: Option<f64>,
+}
+
+struct Waiting {
+    ticket: u64,
+    since: Instant,
+    job: Job,
+}
+
+/// Finds a waiting job again.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    peer: PeerKey,
+    number: u64,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self {
+            lanes: HashMap::new(),
+            turns: VecDeque::new(),
+            length: 0,
+            running: 0,
+            next_ticket: 0,
+            mean_run: None,
+        }
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running
+    }
+
+    pub(super) fn push(&mut self, peer: PeerKey, job: Job, now: Instant) -> Ticket {
+        let number = self.next_ticket;
+        self.next_ticket += 1;
+        let lane = self.lanes.entry(peer.clone()).or_default();
+        if lane.is_empty() {
+            self.turns.push_back(peer.clone());
+        }
+        lane.push_back(Waiting { ticket: number, since: now, job });
+        self.length += 1;
+        Ticket { peer, number }
+    }
+
+    /// The job whose turn it is, which counts as running from now on, and the time it waited.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(Job, Duration)> {
+        let peer = self.turns.pop_front()?;
+        let lane = self.lanes.get_mut(&peer)?;
+        let waiting = lane.pop_front()?;
+        if lane.is_empty() {
+            self.lanes.remove(&peer);
+        } else {
+            self.turns.push_back(peer);
+        }
+        self.length -= 1;
+        self.running += 1;
+        Some((waiting.job, now.saturating_duration_since(waiting.since)))
+    }
+
+    /// Takes a job out whose caller has left; none when it has been popped already.
+    pub(super) fn withdraw(&mut self, ticket: &Ticket) -> Option<Job> {
+        let lane = self.lanes.get_mut(&ticket.peer)?;
+        let at = lane.iter().position(|waiting| waiting.ticket == ticket.number)?;
+        let job = lane.remove(at)?.job;
+        self.length -= 1;
+        self.close_if_empty(&ticket.peer);
+        Some(job)
+    }
+
+    /// Makes room in a full queue for a job of `peer`: takes out the newest job of the peer that
+    /// has the most waiting, provided `peer` would still have fewer than that one.
+    pub(super) fn displace(&mut self, peer: &PeerKey) -> Option<Job> {
+        let own = self.lanes.get(peer).map_or(0, VecDeque::len);
+        let (heaviest, lane) = self.lanes.iter_mut().max_by_key(|(_, lane)| lane.len())?;
+        if lane.len() <= own + 1 {
+            return None;
+        }
+        let heaviest = heaviest.clone();
+        let job = lane.pop_back()?.job;
+        self.length -= 1;
+        self.close_if_empty(&heaviest);
+        Some(job)
+    }
+
+    /// A popped job has ended after running for `ran`.
+    pub(super) fn finished(&mut self, ran: Duration) {
+        self.running -= 1;
+        let ran = ran.as_secs_f64();
+        self.mean_run = Some(self.mean_run.map_or(ran, |mean| mean + NEWEST * (ran - mean)));
+    }
+
+    /// The wait that one more job of `peer` would have, by what jobs took so far.
+    ///
+    /// Peers take turns, so of the others' jobs no more count than `peer` itself has in line. With
+    /// a free worker there is no wait, whatever the mean, so that one long job cannot lock short
+    /// ones out for good.
+    pub(super) fn expected_wait(&self, peer: &PeerKey, workers: usize) -> Duration {
+        if self.running + self.length < workers {
+            return Duration::ZERO;
+        }
+        let own = self.lanes.get(peer).map_or(0, VecDeque::len);
+        let ahead: usize = self
+            .lanes
+            .iter()
+            .map(|(other, lane)| if other == peer { own } else { lane.len().min(own + 1) })
+            .sum();
+        // The running ones are half done on average.
+        let rounds = ahead as f64 / workers as f64 + 0.5;
+        Duration::try_from_secs_f64(rounds * self.mean_run.unwrap_or(0.0)).unwrap_or(Duration::MAX)
+    }
+
+    fn close_if_empty(&mut self, peer: &PeerKey) {
+        if self.lanes.get(peer).is_some_and(VecDeque::is_empty) {
+            self.lanes.remove(peer);
+            self.turns.retain(|turn| turn != peer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn peer(name: &str) -> PeerKey {
+        PeerKey::Identity(name.into())
+    }
+
+    /// A queue of the given peers' jobs; a job that runs sends its number.
+    fn queue(peers: &str) -> (Queue, mpsc::Receiver<usize>, Vec<Ticket>) {
+        let (sender, ran) = mpsc::channel();
+        let mut queue = Queue::new();
+        let tickets = peers
+            .chars()
+            .enumerate()
+            .map(|(number, name)| {
+                let sender = sender.clone();
+                let job = Job::new(move || sender.send(number).expect("the test listens"));
+                queue.push(peer(&name.to_string()), job, Instant::now())
+            })
+            .collect();
+        (queue, ran, tickets)
+    }
+
+    fn run_all(mut queue: Queue, ran: &mpsc::Receiver<usize>) -> Vec<usize> {
+        while let Some((job, _)) = queue.pop(Instant::now()) {
+            job.run();
+        }
+        assert_eq!(queue.length(), 0);
+        ran.try_iter().collect()
+    }
+
+    #[test]
+    fn peers_take_turns_and_each_keeps_its_order() {
+        let (queue, ran, _) = queue("aaaabbc");
+        assert_eq!(run_all(queue, &ran), [0, 4, 6, 1, 5, 2, 3]);
+    }
+
+    #[test]
+    fn a_withdrawn_job_leaves_no_trace() {
+        let (mut queue, ran, tickets) = queue("abab");
+        assert!(queue.withdraw(&tickets[1]).is_some());
+        assert!(queue.withdraw(&tickets[3]).is_some());
+        assert!(queue.withdraw(&tickets[3]).is_none());
+        assert_eq!(queue.length(), 2);
+        assert_eq!(run_all(queue, &ran), [0, 2]);
+    }
+
+    #[test]
+    fn the_heaviest_peer_makes_room_for_a_lighter_one() {
+        let (mut queue, ran, _) = queue("aaab");
+        assert!(queue.displace(&peer("a")).is_none());
+        assert!(queue.displace(&peer("c")).is_some());
+        assert!(queue.displace(&peer("b")).is_none(), "two each would be no gain");
+        assert_eq!(run_all(queue, &ran), [0, 3, 1]);
+    }
+
+    #[test]
+    fn the_expected_wait_counts_what_is_ahead_in_turn() {
+        let (mut queue, _ran, _) = queue("aaaaaaaab");
+        queue.running = 1;
+        queue.finished(Duration::from_secs(2));
+        assert_eq!(queue.expected_wait(&peer("c"), 10), Duration::ZERO);
+        queue.running = 2;
+        // One of a, one of b, in one round of two workers, and half a round of the running.
+        assert_eq!(queue.expected_wait(&peer("c"), 2), Duration::from_secs(3));
+        // Eight of its own and one of b.
+        assert_eq!(queue.expected_wait(&peer("a"), 2), Duration::from_secs(10));
+    }
+}

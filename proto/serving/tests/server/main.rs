@@ -1,0 +1,10 @@
+//! A real server on a port of its own: its life, its limits, who may call it, what it shows.
+
+mod certificates;
+mod harness;
+mod life;
+mod load;
+mod observe;
+mod tls;
+mod tokens;
+mod work;
