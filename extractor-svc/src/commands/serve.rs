@@ -2,17 +2,20 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use proto::{
-    EXTRACTOR_SERVICE, features::DEFAULT_PROFILE,
-    v1::extractor_service_server::ExtractorServiceServer,
-};
-use serving::{CpuPool, Readiness, bind, health::register_reflection, serve, shutdown::Signals};
+use proto::{features::DEFAULT_PROFILE, v1::extractor_service_server::ExtractorServiceServer};
+use serving::{Contract, Server, Signals, bind};
 use tonic::service::RoutesBuilder;
 
 use crate::{
     cli::ServeArgs,
     profile::Profile,
     service::{Extractor, MAX_MESSAGE_BYTES},
+};
+
+const CONTRACT: Contract = Contract {
+    service: proto::EXTRACTOR_SERVICE,
+    descriptors: proto::DESCRIPTORS,
+    error_domain: proto::ERROR_DOMAIN,
 };
 
 /// Runs the command.
@@ -27,11 +30,11 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    let serving = args.serving.to_config();
     let signals = Signals::install()?;
-    let pool = CpuPool::new("extract", args.serving.worker_count(), args.serving.max_queue)?;
+    let server = Server::open(args.serving.to_config(), CONTRACT).await?;
+    let pool = server.pool("extract")?;
     let (listener, address) = bind(&args.listen).await?;
-    tracing::info!(%address, workers = pool.workers(), ?serving, limits = ?args.limits, "starting");
+    tracing::info!(%address, workers = pool.workers(), limits = ?args.limits, "starting");
 
     let service = Extractor::new(
         vec![Profile::parse(DEFAULT_PROFILE)?],
@@ -43,12 +46,11 @@ async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     routes.add_service(
         ExtractorServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),
     );
-    register_reflection(&mut routes, proto::DESCRIPTORS)?;
-    let readiness = Readiness::register(&mut routes, EXTRACTOR_SERVICE).await;
+    let readiness = server.register(&mut routes).await?;
 
     writeln!(std::io::stdout(), "listening on {address}")?;
-    serve(listener, routes.routes(), readiness, &serving, signals.clone().nth(1), signals.nth(2))
-        .await?;
+    let shutdown = signals.clone().nth(1);
+    server.serve(listener, routes.routes(), readiness, shutdown, signals.nth(2)).await?;
     tracing::info!("ended");
     Ok(ExitCode::SUCCESS)
 }

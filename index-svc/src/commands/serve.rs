@@ -7,10 +7,16 @@ use std::{
 };
 
 use index_svc::{Index, service::IndexApi};
-use serving::{CpuPool, Readiness, bind, health::register_reflection, serve, shutdown::Signals};
+use serving::{Contract, Server, Signals, bind};
 use tonic::service::RoutesBuilder;
 
 use crate::cli::ServeArgs;
+
+const CONTRACT: Contract = Contract {
+    service: proto::INDEX_SERVICE,
+    descriptors: proto::DESCRIPTORS,
+    error_domain: proto::ERROR_DOMAIN,
+};
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let index = Index::open(&args.index)?;
@@ -25,16 +31,15 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     );
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let signals = Signals::install()?;
-        let pool = CpuPool::new("search", args.serving.worker_count(), args.serving.max_queue)?;
+        let server = Server::open(args.serving.to_config(), CONTRACT).await?;
+        let pool = server.pool("search")?;
         let mut routes = RoutesBuilder::default();
         routes.add_service(IndexApi::new(Arc::new(index), pool).into_server());
-        let readiness = Readiness::register(&mut routes, proto::INDEX_SERVICE).await;
-        register_reflection(&mut routes, proto::DESCRIPTORS)?;
+        let readiness = server.register(&mut routes).await?;
         let (listener, address) = bind(&args.listen).await?;
         writeln!(stdout(), "listening on {address}")?;
-        let config = args.serving.to_config();
         let shutdown = signals.clone().nth(1);
-        serve(listener, routes.routes(), readiness, &config, shutdown, signals.nth(2)).await?;
+        server.serve(listener, routes.routes(), readiness, shutdown, signals.nth(2)).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
