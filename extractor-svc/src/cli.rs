@@ -29,7 +29,7 @@ pub enum Command {
     /// Prints `listening on ADDRESS` on standard output when it is ready. Nothing that is uploaded
     /// touches a disk. The first SIGTERM or SIGINT drains and ends with exit code 0; a second one
     /// ends at once.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Extract the features of files and folders into a table.
     ///
     /// The table has one row per recording, in path order: `source_path`, then the 74 columns. A
