@@ -12,6 +12,7 @@ use catalogue::{plan, write_csv};
 use index_svc::{
     Index,
     builder::build,
+    planner::Wanted,
     recall::{Probe, measure},
 };
 use proto::features::DIMS;
@@ -118,8 +119,9 @@ fn the_forest_finds_most_neighbours() {
     build(&plan(vec![table], output.clone())).expect("a sound table");
     let index = Index::open(&output).expect("just built");
 
-    let by_default = measure(&index, &probes, &[10], None).expect("readable").recall[0];
-    let more = measure(&index, &probes, &[10], Some(2000)).expect("readable").recall[0];
+    let by_default =
+        measure(&index, &probes, &[10], Wanted::SearchK(500)).expect("readable").recall[0];
+    let more = measure(&index, &probes, &[10], Wanted::SearchK(2000)).expect("readable").recall[0];
     println!("recall at 10: {by_default:.4} by default, {more:.4} at search_k 2,000");
     assert!(by_default >= 0.93, "recall at 10 is {by_default} by default");
     assert!(more >= 0.985, "recall at 10 is {more} at search_k 2,000");
