@@ -59,7 +59,7 @@ pub(crate) enum Command {
     /// code 0; a second one ends at once. Serve a new index by starting a new server: rows belong to
     /// one index version.
     #[command(after_long_help = SERVE_HELP)]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
 }
 
 const BUILD_HELP: &str = "\
