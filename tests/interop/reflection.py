@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """grpcurl without any .proto file: services, health, and a lookup, through reflection alone."""
 import argparse
+import base64
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -39,7 +41,10 @@ def main():
     assert answer["featureVector"]["values"] == [float(value) for value in row[1:]]
 
     code, _, error = grpcurl("-d", '{"trackId": "no such song"}', options.index, "soundalike.v1.IndexService/Lookup")
-    assert code != 0 and "NotFound" in error and "soundalike" in error, error
+    assert code != 0 and "NotFound" in error, error
+    # Old grpcurl prints details it has no descriptor of as base64.
+    details = b"".join(base64.b64decode(value) for value in re.findall(r'"@value":"([^"]+)"', error))
+    assert b"TRACK_NOT_FOUND" in details + error.encode(), error
     print(f"  list, health and Lookup of {row[0].rsplit('/', 1)[-1]} agree with the table")
     return 0
 
