@@ -29,7 +29,7 @@ pub enum Command {
     /// Prints `listening on ADDRESS` on standard output when it is ready. Nothing that is uploaded
     /// touches a disk. The first SIGTERM or SIGINT drains and ends with exit code 0; a second one
     /// ends at once.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Extract the features of files and folders into a table.
     ///
     /// The table has one row per recording, in path order: `source_path`, then the 74 columns. A
@@ -37,7 +37,11 @@ pub enum Command {
     ///
     /// CSV and JSONL tables get a small sidecar, `<output>.meta.json`, that names the profile, so
     /// that an index is never built from one recipe and asked with another; Parquet carries it
-    /// inside.
+    /// inside. Beside both lies `<output>.journal`, which `--resume` needs.
+    ///
+    /// Rows are written as they are ready. The first Ctrl-C (or SIGTERM) finishes the files in work
+    /// and says what is left; a second one ends at once. Either way the table is valid as far as it
+    /// goes; a Parquet table that was cut short is `<output>.spool.jsonl` until it is resumed.
     #[command(after_long_help = EXTRACT_HELP)]
     Extract(ExtractArgs),
 }
@@ -46,6 +50,7 @@ const EXTRACT_HELP: &str = "\
 Examples:
   extractor-svc extract ~/Music --output features.csv --failures failures.csv
   extractor-svc extract album/ --pattern '**/*.wav' --format jsonl > features.jsonl
+  extractor-svc extract ~/Music --output features.csv --resume
   extractor-svc extract song.mp3 --offset 30 --duration 15 --output song.parquet
   extractor-svc extract ~/Music --profile custom:sr=44100,hop_length=256 --output hires.csv
 
@@ -53,7 +58,8 @@ Exit codes:
   0  a table was written, even if some files failed
   1  no file gave features, or the table could not be written
   2  the command line is wrong
-  3  some files failed, and --strict was given";
+  3  some files failed, and --strict was given
+  130  stopped by a signal; --resume goes on";
 
 #[derive(Args, Debug)]
 pub struct ServeArgs {
@@ -119,6 +125,10 @@ pub struct ExtractArgs {
     /// Files worked on at a time. By default one per core. The output does not depend on it.
     #[arg(short, long, env = "SOUNDALIKE_JOBS", value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+    /// Go on where an earlier run with this output was stopped: files that have not changed (same
+    /// path, size and time of change) are not read again. Needs the same profile and window.
+    #[arg(long, env = "SOUNDALIKE_RESUME")]
+    pub resume: bool,
     /// Where the files that failed are listed, as CSV: path, reason, message.
     #[arg(long, env = "SOUNDALIKE_FAILURES", value_name = "FILE")]
     pub failures: Option<PathBuf>,

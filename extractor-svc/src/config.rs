@@ -38,6 +38,8 @@ pub struct ExtractConfig {
     pub window: Window,
     /// Files worked on at a time.
     pub jobs: usize,
+    /// Whether an earlier run is gone on with.
+    pub resume: bool,
     /// Where failures are listed.
     pub failures: Option<PathBuf>,
     /// Whether a failed file changes the exit code.
@@ -57,7 +59,14 @@ impl ExtractConfig {
             .map_err(|error| wrong.push(format!("--profile: {error}")));
         let window = Window::new(args.offset, args.duration)
             .map_err(|error| wrong.push(format!("--offset, --duration: {error}")));
-        let (Ok(profile), Ok(window)) = (profile, window) else { return Err(ConfigError(wrong)) };
+        if args.resume && args.output == Path::new("-") {
+            wrong.push(
+                "--resume: standard output cannot be read, expected --output FILE".to_owned(),
+            );
+        }
+        let (Ok(profile), Ok(window), true) = (profile, window, wrong.is_empty()) else {
+            return Err(ConfigError(wrong));
+        };
         let destination = if args.output == Path::new("-") {
             Destination::Stdout
         } else {
@@ -74,6 +83,7 @@ impl ExtractConfig {
                 .jobs
                 .or_else(|| std::thread::available_parallelism().ok())
                 .map_or(1, NonZeroUsize::get),
+            resume: args.resume,
             failures: args.failures,
             strict: args.strict,
             limits: args.limits.to_limits(),
