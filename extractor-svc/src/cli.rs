@@ -44,6 +44,12 @@ pub enum Command {
     /// goes; a Parquet table that was cut short is `<output>.spool.jsonl` until it is resumed.
     #[command(after_long_help = EXTRACT_HELP)]
     Extract(ExtractArgs),
+    /// Show what is known of one file: how it is read, its tuning, its features.
+    Inspect(InspectArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands to a folder.
+    Manual(ManualArgs),
 }
 
 const EXTRACT_HELP: &str = "\
@@ -137,6 +143,52 @@ pub struct ExtractArgs {
     pub strict: bool,
     #[command(flatten)]
     pub limits: FileLimitArgs,
+}
+
+/// Form of what `inspect` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Form of what is printed.
+    #[arg(long, default_value = "text")]
+    pub format: ReportFormat,
+    /// Draw waveform, mel spectrogram, chroma and the features with their spread, as SVG.
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Recipe of the numbers, as for `extract`.
+    #[arg(long, env = "SOUNDALIKE_PROFILE", default_value = DEFAULT_PROFILE, value_name = "ID")]
+    pub profile: String,
+    /// Start of the analysed window, in seconds.
+    #[arg(long, env = "SOUNDALIKE_OFFSET", default_value_t = 0.0, value_name = "SECONDS")]
+    pub offset: f64,
+    /// Length of the analysed window, in seconds. By default to the end.
+    #[arg(long, env = "SOUNDALIKE_DURATION", value_name = "SECONDS")]
+    pub duration: Option<f64>,
+    #[command(flatten)]
+    pub limits: FileLimitArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// Which shell.
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct ManualArgs {
+    /// Where the pages go; the folder is made.
+    #[arg(value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]
