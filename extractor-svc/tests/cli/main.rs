@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "tests say how much of a bound is used")]
 
 mod exits;
+mod inspect;
 mod interrupt;
 mod process;
 mod resume;

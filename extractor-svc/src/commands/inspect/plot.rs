@@ -144,7 +144,12 @@ fn seconds_axis(x: &f64) -> String {
 fn waveform(area: &Area<'_>, y: &[f32], seconds: f64) -> Drawn {
     let peak = y.iter().fold(1e-3_f64, |peak, &x| peak.max(f64::from(x).abs()));
     let mut chart = chart(area, "Waveform", 0.0..seconds, -peak..peak)?;
-    chart.configure_mesh().disable_x_mesh().x_label_formatter(&seconds_axis).draw()?;
+    chart
+        .configure_mesh()
+        .max_light_lines(0)
+        .disable_x_mesh()
+        .x_label_formatter(&seconds_axis)
+        .draw()?;
     let columns = envelope(y, POINTS);
     let step = seconds / columns.len().max(1) as f64;
     let at = |i: usize| (i as f64 + 0.5) * step;
@@ -167,7 +172,9 @@ fn picture(
     chart.draw_series(cells.iter().map(|cell| {
         let x = |share: f64| share * seconds;
         let y = |share: f64| bottom + share * (top - bottom);
-        let corners = [(x(cell.left), y(cell.bottom)), (x(cell.right), y(cell.top))];
+        // A little too wide and high, for the next cells to cover: otherwise scaling shows seams.
+        let (right, top) = ((cell.right + 0.002).min(1.0), (cell.top + 0.008).min(1.0));
+        let corners = [(x(cell.left), y(cell.bottom)), (x(right), y(top))];
         Rectangle::new(corners, heat(cell.value).filled())
     }))?;
     Ok(())
@@ -216,8 +223,14 @@ fn curves(area: &Area<'_>, title: &str, curves: &[Curve<'_>], seconds: f64) -> D
         .map(|Curve { name, mean, std, .. }| format!("{name} {mean:.digits$} ± {std:.digits$}"));
     let title = format!("{title}: {}", told.collect::<Vec<_>>().join(", "));
     let mut chart = chart(area, &title, 0.0..seconds, 0.0..1.05 * top)?;
-    chart.configure_mesh().disable_x_mesh().x_labels(8).x_label_formatter(&seconds_axis).draw()?;
-    for Curve { name, values, mean, std, color } in curves {
+    chart
+        .configure_mesh()
+        .max_light_lines(0)
+        .disable_x_mesh()
+        .x_labels(8)
+        .x_label_formatter(&seconds_axis)
+        .draw()?;
+    for (place, Curve { name, values, mean, std, color }) in curves.iter().enumerate() {
         let band = [(0.0, (mean - std).max(0.0)), (seconds, mean + std)];
         chart.draw_series([Rectangle::new(band, color.mix(0.12).filled())])?;
         let points = means(values, POINTS);
@@ -229,7 +242,7 @@ fn curves(area: &Area<'_>, title: &str, curves: &[Curve<'_>], seconds: f64) -> D
             color.mix(0.7),
         )])?;
         if curves.len() > 1 {
-            let place = (0.01 * seconds, mean + 0.06 * top);
+            let place = ((0.3 + 0.15 * place as f64) * seconds, 1.03 * top);
             chart.draw_series([Text::new((*name).to_owned(), place, letters(13, *color))])?;
         }
     }
@@ -253,6 +266,7 @@ fn bars(
     let mut chart = chart(area, &title, -0.5..count - 0.5, low..high + pad)?;
     chart
         .configure_mesh()
+        .max_light_lines(0)
         .disable_x_mesh()
         .x_labels(rows.len())
         .x_label_formatter(&|x| label(x.round().max(0.0) as usize))
