@@ -93,6 +93,8 @@ const ARROWS: &[Arrow] = &[
         places: &["proto/", "extractor-svc/src/", "index-svc/src/"],
         doors: &[
             "proto/serving/src/status.rs",
+            // A service of the test's own.
+            "proto/serving/tests/",
             "extractor-svc/src/status.rs",
             "index-svc/src/status.rs",
         ],

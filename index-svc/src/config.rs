@@ -2,11 +2,15 @@
 
 use anyhow::{Context as _, bail};
 use index_svc::{
-    builder::{BuildPlan, DuplicateRule, NanRule},
+    builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule},
+    index::EngineChoice,
     query::Options,
 };
 
-use crate::cli::{BuildArgs, ColumnsArg, DuplicatesArg, NanArg, QueryArgs};
+use crate::cli::{
+    BuildArgs, BuildEngineArg, ColumnsArg, DuplicatesArg, EngineArg, NanArg, QueryArgs,
+    ValidateArgs,
+};
 
 impl From<BuildArgs> for BuildPlan {
     fn from(args: BuildArgs) -> Self {
@@ -14,6 +18,11 @@ impl From<BuildArgs> for BuildPlan {
             inputs: args.input,
             output: args.output,
             profile: args.profile,
+            engines: match args.engine {
+                BuildEngineArg::Forest => BuildEngines::Forest,
+                BuildEngineArg::Blocks => BuildEngines::Blocks,
+                BuildEngineArg::Both => BuildEngines::Both,
+            },
             trees: args.trees,
             seed: args.seed,
             nan: match args.nan {
@@ -31,9 +40,29 @@ impl From<BuildArgs> for BuildPlan {
     }
 }
 
+impl From<EngineArg> for EngineChoice {
+    fn from(arg: EngineArg) -> Self {
+        match arg {
+            EngineArg::Auto => Self::Auto,
+            EngineArg::Forest => Self::Forest,
+            EngineArg::Blocks => Self::Blocks,
+        }
+    }
+}
+
 /// Options of a query.
 pub(crate) fn options(args: &QueryArgs) -> anyhow::Result<Options> {
-    Ok(Options::new(args.k, args.exact, args.search_k, args.include_seeds)?)
+    let options = Options::new(args.k, args.exact, args.search_k, args.include_seeds)?;
+    aimed(options, args.target_recall)
+}
+
+/// Options of the queries of a validation.
+pub(crate) fn validation(args: &ValidateArgs) -> anyhow::Result<Options> {
+    aimed(Options::new(0, false, args.search_k, false)?, args.target_recall)
+}
+
+fn aimed(options: Options, target: Option<f64>) -> anyhow::Result<Options> {
+    Ok(target.map_or(Ok(options), |target| options.with_target_recall(target))?)
 }
 
 /// Figures that must not be lower, as `(k, recall)`.

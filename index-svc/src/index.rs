@@ -1,7 +1,7 @@
 //! An opened index: everything a query needs, checked to fit together.
 //!
-//! Opening reads the scaled vectors into memory and checks sizes, counts, names and the forest's
-//! shape; [`Index::verify_files`] and [`crate::verify`] check digests and every row too.
+//! Opening reads the scaled vectors into memory, maps the blocks engine's image, and checks sizes,
+//! counts, names, the forest's shape and the image's digest; [`Index::verify_files`] and [`crate::verify`] check digests and every row too.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -9,14 +9,26 @@ use proto::features::FeatureSchema;
 
 use crate::{
     distances::PairDistances,
-    engine::{Forest, Scan},
+    engine::{BLOCKS_FILE, EngineError, EngineName, Engines, Forest, blocks::Blocks, open_blocks},
     error::Error,
-    manifest::{MANIFEST_FILE, Manifest, file_facts},
+    manifest::{BlocksFacts, MANIFEST_FILE, Manifest, file_facts},
     metadata::{TrackMetadata, id_key},
     scaler::Scaler,
     store::{DATA_FILE, DISTANCE_QUANTILES, ReadTxn, SCALER, Store},
     vectors::ScaledVectors,
 };
+
+/// Which engines are opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// All that were built; the planner chooses for each query.
+    #[default]
+    Auto,
+    /// The forest alone: the blocks engine's image is neither mapped nor checked.
+    Forest,
+    /// The blocks engine alone.
+    Blocks,
+}
 
 /// An open, read-only index.
 #[derive(Debug)]
@@ -28,17 +40,24 @@ pub struct Index {
     pub(crate) pairs: PairDistances,
     pub(crate) vectors: Arc<ScaledVectors>,
     pub(crate) store: Arc<Store>,
-    pub(crate) forest: Forest,
-    pub(crate) scan: Scan,
+    pub(crate) engines: Engines,
 }
 
 impl Index {
-    /// Opens the index at `path`.
+    /// Opens the index at `path` with all its engines.
+    ///
+    /// # Errors
+    /// As [`Self::open_with`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_with(path, EngineChoice::Auto)
+    }
+
+    /// Opens the index at `path` with engines of one's choice.
     ///
     /// # Errors
     /// When it is not an index, has another format, is cut, or its parts do not fit each other; the
-    /// message says which.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    /// message says which. When an engine was chosen that was not built.
+    pub fn open_with(path: &Path, choice: EngineChoice) -> Result<Self, Error> {
         let not_an_index =
             |why: &str| Error::NotAnIndex { path: path.to_owned(), why: why.to_owned() };
         if !path.is_dir() {
@@ -50,7 +69,7 @@ impl Index {
         }
         let (manifest, version) = Manifest::read(path)?;
         check_sizes(path, &manifest)?;
-        Self::open_parts(path, manifest, version)
+        Self::open_parts(path, manifest, version, choice)
     }
 
     /// Opens a directory whose manifest is still in memory.
@@ -58,6 +77,7 @@ impl Index {
         path: &Path,
         manifest: Manifest,
         version: String,
+        choice: EngineChoice,
     ) -> Result<Self, Error> {
         let store = Arc::new(Store::open(path)?);
         let txn = store.read()?;
@@ -78,11 +98,25 @@ impl Index {
         })?;
         let vectors = Arc::new(vectors);
         drop(txn);
-        let forest =
-            Forest::open(Arc::clone(&store), Arc::clone(&vectors), manifest.forest.trees as usize)?;
-        let scan = Scan::new(Arc::clone(&vectors));
+        let forest = match choice {
+            EngineChoice::Blocks => None,
+            _ => forest(&store, &vectors, &manifest)?,
+        };
+        let blocks = match choice {
+            EngineChoice::Forest => None,
+            _ => blocks(path, &manifest)?,
+        };
+        let missing = match choice {
+            EngineChoice::Forest if forest.is_none() => Some(EngineName::Forest),
+            EngineChoice::Blocks if blocks.is_none() => Some(EngineName::Blocks),
+            _ => None,
+        };
+        if let Some(name) = missing {
+            return Err(EngineError::NotBuilt { name }.into());
+        }
+        let engines = Engines::new(Arc::clone(&vectors), blocks, forest);
         let schema = manifest.schema();
-        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, forest, scan })
+        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, engines })
     }
 
     /// Checks the digest of every file; reads all of them.
@@ -159,8 +193,26 @@ impl Index {
     }
 }
 
+fn forest(
+    store: &Arc<Store>,
+    vectors: &Arc<ScaledVectors>,
+    manifest: &Manifest,
+) -> Result<Option<Forest>, Error> {
+    let trees = manifest.forest.trees as usize;
+    if trees == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Forest::open(Arc::clone(store), Arc::clone(vectors), trees)?))
+}
+
+fn blocks(path: &Path, manifest: &Manifest) -> Result<Option<Blocks>, Error> {
+    let (rows, dims) = (manifest.rows as usize, manifest.dims as usize);
+    let open = |facts: &BlocksFacts| open_blocks(path, rows, dims, &facts.digest);
+    Ok(manifest.blocks.as_ref().map(open).transpose()?)
+}
+
 /// Sizes are compared at every opening: a cut copy is the common damage, and reading past the end
-/// of a memory map ends the process.
+/// of a memory map ends the process. The blocks engine's image knows its own size.
 fn check_sizes(path: &Path, manifest: &Manifest) -> Result<(), Error> {
     if !manifest.files.contains_key(DATA_FILE) {
         return Err(Error::NotAnIndex {
@@ -168,7 +220,7 @@ fn check_sizes(path: &Path, manifest: &Manifest) -> Result<(), Error> {
             why: format!("its manifest does not list {DATA_FILE}"),
         });
     }
-    for (name, facts) in &manifest.files {
+    for (name, facts) in manifest.files.iter().filter(|(name, _)| *name != BLOCKS_FILE) {
         let file = path.join(name);
         let found = fs::metadata(&file).map_err(|source| Error::Io { path: file, source })?;
         expect(format!("bytes in {name}"), found.len(), facts.bytes)?;

@@ -1,24 +1,28 @@
 //! Feature vector in, nearest tracks out: builds, checks, queries and serves an index.
 //!
 //! An index is a directory that never changes: `manifest.json` says what it is, `data.mdb` (LMDB)
-//! holds the raw vectors, the scaler, the scaled vectors, the forest and the metadata.
+//! holds the raw vectors, the scaler, the scaled vectors, the forest and the metadata, `blocks.bin`
+//! the image of the blocks engine.
 //!
 //! # Layout
 //! - [`search`]: the story of a query, one line per stage
 //! - [`query`]: what may be asked, checked once at the edge
 //! - [`scaler`], [`vectors`], [`engine`], [`metadata`]: the stages
-//! - [`index`]: an opened index; [`store`] and [`manifest`] are its two files
+//! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
+//! - [`index`]: an opened index; [`store`], [`manifest`] and [`engine::blocks`] are its files
 //! - [`table`]: feature tables as they are found in the wild
 //! - [`builder`]: tables to a new index directory; [`verify`]: is it what it says it is
 //! - [`service`], [`status`]: the RPCs and the form of their errors
 
 pub mod builder;
+pub mod calibration;
 pub mod distances;
 pub mod engine;
 pub mod error;
 pub mod index;
 pub mod manifest;
 pub mod metadata;
+pub mod planner;
 pub mod query;
 pub mod recall;
 pub mod scaler;

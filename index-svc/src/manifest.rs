@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::planner::RecallPoint;
+
 /// Name of the manifest in an index directory.
 pub const MANIFEST_FILE: &str = "manifest.json";
 /// What `format` says.
@@ -47,16 +49,21 @@ pub struct Manifest {
     pub metric: String,
     /// How the forest was grown.
     pub forest: ForestFacts,
+    /// The image of the blocks engine, where it was built.
+    pub blocks: Option<BlocksFacts>,
     /// Columns kept as text attributes, in order.
     pub attribute_names: Vec<String>,
     /// What became of missing values.
     pub missing_values: MissingValues,
     /// Features indistinguishable from constant; they do not influence distances.
     pub constant_features: Vec<String>,
-    /// Recall at 10 against an exact scan, measured at build time; see [`crate::recall`].
+    /// Recall at 10 of the default plan against the exact answer, measured at build time; see
+    /// [`crate::recall`].
     pub recall_at_10: f64,
-    /// Rows that recall was measured with.
+    /// Rows that recall and the recall curve were measured with.
     pub recall_sample: u32,
+    /// Efforts of the blocks engine by ascending target; empty without it.
+    pub recall_curve: Vec<RecallPoint>,
     /// The tables it was built from, in order.
     pub sources: Vec<SourceFacts>,
     /// SHA-256 of contents, which are the same for every build from the same tables.
@@ -72,12 +79,21 @@ pub struct Manifest {
 /// How the forest was grown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ForestFacts {
-    /// Number of trees.
+    /// Number of trees; 0 where no forest was built.
     pub trees: u32,
-    /// Seed of the random splits.
+    /// Seed of the random splits, of the blocks engine's tree, and of all samples.
     pub seed: u64,
     /// Radius of the paraboloid lift; see [`crate::engine::lift`].
     pub lift_radius: f32,
+}
+
+/// The image of the blocks engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlocksFacts {
+    /// Rows aimed at per leaf.
+    pub leaf_rows: u32,
+    /// The digest in the image's header, by which opening knows it without reading the file twice.
+    pub digest: String,
 }
 
 /// What became of missing values.
@@ -259,6 +275,19 @@ impl Manifest {
         }
         if self.rows == 0 || self.rows == u32::MAX {
             return field("rows", self.rows.to_string(), "1 to 4294967294".to_owned());
+        }
+        if self.forest.trees == 0 && self.blocks.is_none() {
+            return field("forest.trees", "0".to_owned(), "1 or more, or blocks".to_owned());
+        }
+        let sound = |point: &RecallPoint| {
+            (0.0..=1.0).contains(&point.target)
+                && (0.0..=1.0).contains(&point.recall)
+                && point.margin.is_none_or(|margin| margin >= 0.0 && margin.is_finite())
+        };
+        let curve = &self.recall_curve;
+        if !curve.iter().all(sound) || !curve.is_sorted_by(|a, b| a.target < b.target) {
+            let expected = "ascending targets, recalls of 0 to 1, margins of 0 or more".to_owned();
+            return field("recall_curve", format!("{curve:?}"), expected);
         }
         Ok(())
     }

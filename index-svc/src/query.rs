@@ -5,7 +5,9 @@
 use proto::v1;
 use thiserror::Error;
 
-use crate::{error::Error as IndexError, index::Index, metadata::MAX_TRACK_ID_BYTES};
+use crate::{
+    error::Error as IndexError, index::Index, metadata::MAX_TRACK_ID_BYTES, planner::Wanted,
+};
 
 /// Results when none are asked for.
 pub const DEFAULT_PAGE_SIZE: usize = 10;
@@ -33,11 +35,10 @@ pub(crate) enum Seed {
 }
 
 /// Checked options of a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
     pub(crate) k: usize,
-    pub(crate) exact: bool,
-    pub(crate) search_k: Option<usize>,
+    pub(crate) wanted: Wanted,
     pub(crate) include_seeds: bool,
 }
 
@@ -56,6 +57,12 @@ pub enum QueryError {
     SearchK {
         /// Value given.
         got: i64,
+    },
+    /// `target_recall` is not a share.
+    #[error("target_recall is {got}, expected more than 0 and at most 1")]
+    TargetRecall {
+        /// Value given.
+        got: f64,
     },
     /// The request carries no feature vector.
     #[error("feature_vector is missing")]
@@ -161,18 +168,34 @@ impl Options {
             Ok(size) => size.min(MAX_PAGE_SIZE),
             Err(_) => return Err(QueryError::PageSize { got: page_size }),
         };
-        let search_k = match usize::try_from(search_k) {
-            Ok(0) => None,
-            Ok(inspected) if inspected <= MAX_SEARCH_K => Some(inspected),
+        let wanted = match usize::try_from(search_k) {
+            Ok(inspected) if exact && inspected <= MAX_SEARCH_K => Wanted::Exact,
+            Ok(0) => Wanted::Default,
+            Ok(inspected) if inspected <= MAX_SEARCH_K => Wanted::SearchK(inspected),
             _ => return Err(QueryError::SearchK { got: search_k }),
         };
-        Ok(Self { k, exact, search_k, include_seeds })
+        Ok(Self { k, wanted, include_seeds })
     }
 
-    /// Candidates the forest is asked to inspect, where the caller says it.
+    /// With a target recall at 10, where neither `exact` nor `search_k` says more.
+    ///
+    /// # Errors
+    /// When it is not above 0 and at most 1.
+    pub fn with_target_recall(self, target: f64) -> Result<Self, QueryError> {
+        if !(target > 0.0 && target <= 1.0) {
+            return Err(QueryError::TargetRecall { got: target });
+        }
+        let wanted = match self.wanted {
+            Wanted::Default | Wanted::Recall(_) => Wanted::Recall(target),
+            Wanted::Exact | Wanted::SearchK(_) => self.wanted,
+        };
+        Ok(Self { wanted, ..self })
+    }
+
+    /// What is asked of the planner.
     #[must_use]
-    pub fn search_k(&self) -> Option<usize> {
-        self.search_k
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
     }
 
     fn from_wire(index: &Index, options: Option<&v1::QueryOptions>) -> Result<Self, QueryError> {
@@ -185,7 +208,8 @@ impl Options {
             return Err(QueryError::VersionMismatch { got, expected });
         }
         let (page_size, search_k) = (i64::from(options.page_size), i64::from(options.search_k));
-        Self::new(page_size, options.exact, search_k, options.include_seeds)
+        let checked = Self::new(page_size, options.exact, search_k, options.include_seeds)?;
+        options.target_recall.map_or(Ok(checked), |target| checked.with_target_recall(target))
     }
 }
 
@@ -319,10 +343,31 @@ mod tests {
 
     #[test]
     fn search_k_has_a_limit() {
-        let search_k = |value| Options::new(0, false, value, false).map(|options| options.search_k);
-        assert_eq!(search_k(0).expect("default"), None);
-        assert_eq!(search_k(1_000_000).expect("the most"), Some(1_000_000));
-        assert!(matches!(search_k(1_000_001), Err(QueryError::SearchK { got: 1_000_001 })));
-        assert!(matches!(search_k(-1), Err(QueryError::SearchK { got: -1 })));
+        let wanted =
+            |exact, value| Options::new(0, exact, value, false).map(|options| options.wanted);
+        assert_eq!(wanted(false, 0).expect("default"), Wanted::Default);
+        let most = wanted(false, 1_000_000).expect("the most");
+        assert_eq!(most, Wanted::SearchK(1_000_000));
+        assert_eq!(wanted(true, 5).expect("exact goes first"), Wanted::Exact);
+        for exact in [true, false] {
+            let refused = wanted(exact, 1_000_001);
+            assert!(matches!(refused, Err(QueryError::SearchK { got: 1_000_001 })));
+            assert!(matches!(wanted(exact, -1), Err(QueryError::SearchK { got: -1 })));
+        }
+    }
+
+    #[test]
+    fn a_target_recall_is_a_share_and_yields_to_exact_and_search_k() {
+        let options = |exact, search_k| Options::new(0, exact, search_k, false).expect("valid");
+        let plain = |target| options(false, 0).with_target_recall(target);
+        assert_eq!(plain(1.0).expect("the most").wanted, Wanted::Recall(1.0));
+        for wrong in [0.0, -0.5, 1.000_001, f64::NAN, f64::INFINITY] {
+            let refused = plain(wrong);
+            assert!(matches!(refused, Err(QueryError::TargetRecall { .. })), "{wrong}");
+        }
+        let exact = options(true, 0).with_target_recall(0.9).expect("valid");
+        assert_eq!(exact.wanted, Wanted::Exact);
+        let by_forest = options(false, 9).with_target_recall(0.9).expect("valid");
+        assert_eq!(by_forest.wanted, Wanted::SearchK(9));
     }
 }

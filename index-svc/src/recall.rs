@@ -1,6 +1,6 @@
-//! Recall: the share of the true neighbours that the forest finds.
+//! Recall: the share of the true neighbours that a plan finds.
 //!
-//! Measured against the exact scan, ties by row. Rows of the index are asked with themselves and
+//! Measured against the exact answer, ties by row. Rows of the index are asked with themselves and
 //! their exact duplicates left out, as `QueryByTrackIndex` does; held-out vectors are asked as they
 //! are.
 
@@ -11,7 +11,7 @@ use rand::{SeedableRng, rngs::StdRng, seq::index};
 use crate::{
     error::Error,
     index::Index,
-    query::Options,
+    planner::{Plan, Wanted},
     search::{Ranked, Ranking},
 };
 
@@ -39,14 +39,14 @@ pub fn sample_rows(rows: u32, count: usize, seed: u64) -> Vec<Probe> {
 pub struct Measured {
     /// Mean recall at each `k`, in the order asked for.
     pub recall: Vec<f64>,
-    /// Median time of the forest's answer at the first `k`, ranking included.
-    pub forest_p50: Duration,
-    /// Median time of an exact answer.
+    /// Median time of an answer of the first `k`, ranking included.
+    pub p50: Duration,
+    /// Median time of an exact answer of the largest `k`.
     pub exact_p50: Duration,
 }
 
-/// Mean recall at each of `ks` over the probes, with `search_k` candidates (the default if `None`).
-/// An index exhausted before `k` counts what there is.
+/// Mean recall at each of `ks` over the probes, by the plan for what is wanted. An index exhausted
+/// before `k` counts what there is.
 ///
 /// # Errors
 /// When the index cannot be read.
@@ -54,31 +54,96 @@ pub fn measure(
     index: &Index,
     probes: &[Probe],
     ks: &[usize],
-    search_k: Option<usize>,
+    wanted: Wanted,
 ) -> Result<Measured, Error> {
-    let mut sums = vec![0.0; ks.len()];
-    let (mut forest_times, mut exact_times) = (Vec::new(), Vec::new());
-    let largest = ks.iter().copied().max().unwrap_or(0);
-    for probe in probes {
-        let options = |k, exact| Options { k, exact, search_k, include_seeds: false };
-        let start = Instant::now();
-        let exact = ask(index, probe, options(largest, true))?;
-        exact_times.push(start.elapsed());
-        for (position, k) in ks.iter().enumerate() {
-            let start = Instant::now();
-            let found = ask(index, probe, options(*k, false))?;
-            if position == 0 {
-                forest_times.push(start.elapsed());
-            }
-            sums[position] += recalled(&exact, &found, *k);
-        }
-    }
-    let count = probes.len().max(1) as f64;
+    let trial = Trial::new(index, probes, ks.iter().copied().max().unwrap_or(0))?;
+    let figures: Vec<Figures> = ks
+        .iter()
+        .map(|k| trial.figures(*k, index.plan(wanted, *k)))
+        .collect::<Result<_, Error>>()?;
     Ok(Measured {
-        recall: sums.into_iter().map(|sum| sum / count).collect(),
-        forest_p50: median(forest_times),
-        exact_p50: median(exact_times),
+        recall: figures.iter().map(|figures| figures.recall).collect(),
+        p50: figures.first().map(|figures| figures.p50).unwrap_or_default(),
+        exact_p50: trial.exact_p50,
     })
+}
+
+/// Queries with their true neighbours.
+#[derive(Debug)]
+pub struct Trial<'i> {
+    index: &'i Index,
+    questions: Vec<Question>,
+    exact_p50: Duration,
+}
+
+/// A scaled query, the row it comes from, and its true neighbours.
+#[derive(Debug)]
+struct Question {
+    scaled: Vec<f64>,
+    row: Option<u32>,
+    truth: Ranking,
+}
+
+/// What a plan achieved over the questions of a trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Mean recall.
+    pub recall: f64,
+    /// Mean number of rows looked at.
+    pub scored: f64,
+    /// Median time of an answer, ranking included.
+    pub p50: Duration,
+}
+
+impl<'i> Trial<'i> {
+    /// Finds the `k` true neighbours of every probe.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn new(index: &'i Index, probes: &[Probe], k: usize) -> Result<Self, Error> {
+        let txn = index.store.read()?;
+        let mut times = Vec::with_capacity(probes.len());
+        let mut questions = Vec::with_capacity(probes.len());
+        for probe in probes {
+            let (raw, row) = match probe {
+                Probe::Row(row) => (index.store.raw(&txn, *row, index.scaler.dims())?, Some(*row)),
+                Probe::Raw(raw) => (raw.clone(), None),
+            };
+            let scaled = index.scaler.transform(&raw);
+            let start = Instant::now();
+            let truth = index.rank(&txn, &scaled, row, k, false, index.exact_plan())?;
+            times.push(start.elapsed());
+            questions.push(Question { scaled, row, truth });
+        }
+        Ok(Self { index, questions, exact_p50: median(times) })
+    }
+
+    /// Asks every question by `plan` for `k` rows, at most those of the truth.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn figures(&self, k: usize, plan: Plan) -> Result<Figures, Error> {
+        let txn = self.index.store.read()?;
+        let mut times = Vec::with_capacity(self.questions.len());
+        let (mut recall, mut scored) = (0.0, 0.0);
+        for Question { scaled, row, truth } in &self.questions {
+            let start = Instant::now();
+            let found = self.index.rank(&txn, scaled, *row, k, false, plan)?;
+            times.push(start.elapsed());
+            recall += recalled(truth, &found, k);
+            scored += found.candidate_count as f64;
+        }
+        let count = self.questions.len().max(1) as f64;
+        Ok(Figures { recall: recall / count, scored: scored / count, p50: median(times) })
+    }
+
+    /// As [`Self::figures`], by the exact plan.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn exact_figures(&self, k: usize) -> Result<Figures, Error> {
+        self.figures(k, self.index.exact_plan())
+    }
 }
 
 /// Share of the first `k` true rows that were found.
@@ -96,24 +161,18 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-fn ask(index: &Index, probe: &Probe, options: Options) -> Result<Ranking, Error> {
-    let txn = index.store.read()?;
-    let (raw, row) = match probe {
-        Probe::Row(row) => (index.store.raw(&txn, *row, index.scaler.dims())?, Some(*row)),
-        Probe::Raw(raw) => (raw.clone(), None),
-    };
-    index.rank(&txn, &index.scaler.transform(&raw), row, options)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Effort, EngineName};
 
     #[test]
     fn recall_is_the_share_of_true_rows() {
         let ranking = |rows: &[u32]| Ranking {
             rows: rows.iter().map(|row| Ranked { row: *row, distance: 1.0 }).collect(),
-            ..Ranking::default()
+            plan: Plan { engine: EngineName::Scan, effort: Effort::Exact },
+            candidate_count: 0,
+            suppressed_seed_count: 0,
         };
         let check = |exact: &[u32], found: &[u32], k, expected: f64| {
             let got = recalled(&ranking(exact), &ranking(found), k);

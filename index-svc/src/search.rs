@@ -2,11 +2,12 @@
 //! metadata. One read transaction, so that all parts come from one state.
 
 use crate::{
-    engine::{Candidates, Engine as _},
+    engine::{Candidates, blocks::MAX_MAGNITUDE},
     error::Error,
     index::Index,
     metadata::TrackMetadata,
-    query::{Options, Query, Seed},
+    planner::{Plan, Planner, Wanted},
+    query::{Query, Seed},
     store::ReadTxn,
     vectors::{distance, to_f32},
 };
@@ -23,9 +24,9 @@ pub struct Answer {
     pub neighbors: Vec<Neighbor>,
     /// The seed's row and metadata, for a query by row.
     pub seed: Option<(u32, TrackMetadata)>,
-    /// Whether all vectors were scanned.
-    pub exact: bool,
-    /// Distinct vectors whose distance was computed.
+    /// How it was answered in the end.
+    pub plan: Plan,
+    /// Distinct vectors whose distance was computed or bounded.
     pub candidate_count: usize,
     /// Results left out because they are the seed or exactly equal to it.
     pub suppressed_seed_count: usize,
@@ -56,13 +57,13 @@ pub struct Ranked {
 }
 
 /// A ranked list before metadata is joined.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// Nearest first, ties by row.
     pub rows: Vec<Ranked>,
-    /// Whether all vectors were scanned.
-    pub exact: bool,
-    /// Distinct vectors whose distance was computed.
+    /// How it was answered in the end.
+    pub plan: Plan,
+    /// Distinct vectors whose distance was computed or bounded.
     pub candidate_count: usize,
     /// Rows left out as seeds.
     pub suppressed_seed_count: usize,
@@ -80,7 +81,9 @@ impl Index {
             Seed::Row(row) => (self.store.raw(&txn, *row, self.scaler.dims())?, Some(*row)),
         };
         let scaled = self.scaler.transform(&raw);
-        let ranking = self.rank(&txn, &scaled, seed_row, query.options)?;
+        let options = query.options;
+        let plan = self.plan(options.wanted, options.k);
+        let ranking = self.rank(&txn, &scaled, seed_row, options.k, options.include_seeds, plan)?;
         let neighbors = self.join(&txn, &ranking.rows)?;
         let seed = match seed_row {
             Some(row) => Some((row, self.metadata_in(&txn, row)?)),
@@ -89,54 +92,69 @@ impl Index {
         Ok(Answer {
             neighbors,
             seed,
-            exact: ranking.exact,
+            plan: ranking.plan,
             candidate_count: ranking.candidate_count,
             suppressed_seed_count: ranking.suppressed_seed_count,
             out_of_range_features: self.out_of_range(&scaled),
         })
     }
 
-    /// Ranks rows by distance to a scaled vector, without metadata. `seed_row` is left out with the
-    /// rows exactly equal to the vector, unless the options say otherwise.
+    /// How `k` results are found.
+    #[must_use]
+    pub fn plan(&self, wanted: Wanted, k: usize) -> Plan {
+        self.planner().plan(wanted, k, self.manifest.rows as usize)
+    }
+
+    /// The plan whose answers are the true neighbours.
+    #[must_use]
+    pub fn exact_plan(&self) -> Plan {
+        self.planner().exact()
+    }
+
+    fn planner(&self) -> Planner<'_> {
+        Planner {
+            curve: &self.manifest.recall_curve,
+            blocks: self.engines.blocks.is_some(),
+            trees: self.engines.forest.as_ref().map(|forest| forest.trees()),
+        }
+    }
+
+    /// Ranks the `k` nearest rows to a scaled vector, without metadata. Unless seeds are included,
+    /// `seed_row` is left out with the rows exactly equal to the vector.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn rank(
+    pub(crate) fn rank(
         &self,
         txn: &ReadTxn<'_>,
         scaled: &[f64],
         seed_row: Option<u32>,
-        options: Options,
+        k: usize,
+        include_seeds: bool,
+        mut plan: Plan,
     ) -> Result<Ranking, Error> {
-        let query = to_f32(scaled);
-        let mut fetch = options.k + RERANK_SLACK;
-        let mut exact = options.exact;
+        let query = within_reach(scaled);
+        let mut fetch = k + RERANK_SLACK;
         loop {
-            let found = if exact {
-                self.scan.nearest(&query, fetch, None, 0)?
-            } else {
-                let effort =
-                    options.search_k.unwrap_or_else(|| self.forest.default_effort(options.k));
-                self.forest.nearest(&query, fetch, None, effort.max(fetch))?
-            };
+            let found = self.engines.nearest(plan.engine, &query, fetch, None, plan.effort)?;
             let exhausted = found.hits.len() < fetch;
             let rest = unseen_from(&found, &query);
             let mut rows = self.exact_distances(txn, scaled, &found)?;
             let before = rows.len();
-            if !options.include_seeds {
+            if !include_seeds {
                 // A distance of zero is equality in every feature: the same recording, indexed twice.
                 rows.retain(|ranked| ranked.distance > 0.0 && Some(ranked.row) != seed_row);
             }
             let suppressed_seed_count = before - rows.len();
-            rows.truncate(options.k);
-            let full = rows.len() == options.k;
+            rows.truncate(k);
+            let full = rows.len() == k;
             let settled = rows.last().is_some_and(|last| last.distance <= rest);
-            if exhausted && !full && !exact {
+            if exhausted && !full && !plan.is_exact() {
                 // The trees led to too few rows; all of them will do.
-                exact = true;
+                plan = self.exact_plan();
             } else if exhausted || (full && settled) {
                 let candidate_count = found.scored;
-                return Ok(Ranking { rows, exact, candidate_count, suppressed_seed_count });
+                return Ok(Ranking { rows, plan, candidate_count, suppressed_seed_count });
             } else {
                 fetch = fetch.saturating_mul(4);
             }
@@ -181,15 +199,23 @@ impl Index {
     }
 }
 
+/// A scaled query as engines take it. What lies beyond the largest value they take is put there:
+/// farther from every row than any row is from another, so that no bound below is too large.
+fn within_reach(scaled: &[f64]) -> Vec<f32> {
+    let mut query = to_f32(scaled);
+    query.iter_mut().for_each(|value| *value = value.clamp(-MAX_MAGNITUDE, MAX_MAGNITUDE));
+    query
+}
+
 /// A distance that every candidate the engine looked at and did not return is at least away.
 ///
-/// Engines rank in `f32`. A coordinate is rounded by at most 2⁻²⁴ of its size and the sum of 74
+/// Engines rank `f32` rows, the roughest of them in `f32`. A coordinate is rounded by at most 2⁻²⁴ of its size and the sum of 74
 /// squares by far less than 1e-5 of itself, so the distance is off by at most
 /// `1e-5 d + 2e-7 |query|`; the factors are several times what the bound needs.
 fn unseen_from(found: &Candidates, query: &[f32]) -> f64 {
     let norm = query.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
     found.hits.last().map_or(f64::INFINITY, |last| {
-        let distance = f64::from(last.squared_distance).sqrt();
+        let distance = last.squared_distance.sqrt();
         distance * (1.0 - 1e-5) - 2e-7 * norm
     })
 }

@@ -6,6 +6,7 @@ use proto::v1::{
     self, FeatureVector, FeatureView, GetIndexInfoRequest, GetIndexInfoResponse, LookupRequest,
     LookupResponse, QueryByFeaturesRequest, QueryByFeaturesResponse, QueryByTrackIndexRequest,
     QueryByTrackIndexResponse, QueryStats, Track,
+    get_index_info_response::RecallPoint,
     index_service_server::{IndexService, IndexServiceServer},
 };
 use serving::CpuPool;
@@ -141,16 +142,29 @@ fn info(index: &Index) -> GetIndexInfoResponse {
         feature_names: manifest.feature_names.clone(),
         max_page_size: wire_count(MAX_PAGE_SIZE),
         max_search_k: wire_count(MAX_SEARCH_K),
+        recall_curve: manifest.recall_curve.iter().map(recall_point).collect(),
+    }
+}
+
+fn recall_point(point: &crate::planner::RecallPoint) -> RecallPoint {
+    RecallPoint {
+        target_recall: point.target,
+        margin: point.margin.map(f64::from),
+        recall: point.recall,
+        scored_share: point.scored_share,
+        p50_microseconds: point.p50_us,
     }
 }
 
 fn stats(index: &Index, answer: &Answer) -> QueryStats {
     QueryStats {
         index_version: index.version().to_owned(),
-        exact: answer.exact,
+        exact: answer.plan.is_exact(),
         candidate_count: i64::try_from(answer.candidate_count).unwrap_or(i64::MAX),
         suppressed_seed_count: wire_count(answer.suppressed_seed_count),
         out_of_range_features: answer.out_of_range_features.clone(),
+        engine: answer.plan.engine.to_string(),
+        effort: answer.plan.effort.to_string(),
     }
 }
 

@@ -23,6 +23,9 @@ impl From<QueryError> for Status {
             QueryError::SearchK { got } => {
                 invalid("INVALID_SEARCH_K").fact("search_k", got).field("options.search_k")
             }
+            QueryError::TargetRecall { got } => invalid("INVALID_TARGET_RECALL")
+                .fact("target_recall", got)
+                .field("options.target_recall"),
             QueryError::VectorMissing => invalid("VECTOR_MISSING").field("feature_vector"),
             QueryError::ProfileMissing { expected } => invalid("PROFILE_MISSING")
                 .fact("index_profile", expected)
@@ -108,6 +111,14 @@ mod tests {
             ("theirs", "ours")
         );
         assert_eq!(details.precondition_failure().expect("set").violations[0].r#type, "PROFILE");
+    }
+
+    #[test]
+    fn a_bad_target_recall_is_pointed_at() {
+        let error = QueryError::TargetRecall { got: f64::NAN };
+        let details = check(error, Code::InvalidArgument, "INVALID_TARGET_RECALL");
+        let violations = &details.bad_request().expect("set").field_violations;
+        assert_eq!(violations[0].field, "options.target_recall");
     }
 
     #[test]

@@ -38,6 +38,12 @@ impl ScaledVectors {
         &self.values[start..start + self.dims]
     }
 
+    /// All values, `[rows, dims]`.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     /// All vectors in row order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact(self.dims)

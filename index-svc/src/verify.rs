@@ -8,16 +8,22 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    engine::lift,
+    calibration::{CALIBRATION_K, measure_point},
+    engine::{Forest, lift},
     error::Error,
     index::Index,
     metadata::id_key,
+    recall::{Trial, sample_rows},
     scaler::{MeanPass, Scaler, VariancePass},
     sources::Sources,
     store::f64_bytes,
     table::ColumnRule,
     vectors::to_f32,
 };
+
+/// How far a recall measured with other rows may be from the manifest's: several times the spread
+/// of the mean over a few hundred rows.
+const CURVE_TOLERANCE: f64 = 0.02;
 
 /// Outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,8 +44,8 @@ impl Check {
 }
 
 /// Checks an index against itself: stored features are the scaled raw vectors, the scaler is a fresh
-/// fit, ids lead to their rows, forest vectors are the lifted scaled vectors, digests are those of
-/// the manifest.
+/// fit, ids lead to their rows, forest vectors are the lifted scaled vectors, the rows of the blocks
+/// engine's image are the scaled vectors, digests are those of the manifest.
 ///
 /// # Errors
 /// When the index cannot be read.
@@ -87,7 +93,7 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
     .into_iter()
     .find(|(_, got, expected)| got != *expected)
     .map(|(what, got, expected)| format!("{what} have SHA-256 {got}, manifest says {expected}"));
-    Ok(vec![
+    let mut checks = vec![
         Check::new(
             "stored features",
             features,
@@ -99,13 +105,47 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
             scaler_failure(index, variances),
             "equals a fresh fit, bit for bit".to_owned(),
         ),
-        Check::new(
-            "forest vectors",
-            forest_failure(index)?,
-            format!("{rows} vectors equal the stored features"),
-        ),
         Check::new("content digests", differing, "as in the manifest".to_owned()),
-    ])
+    ];
+    let equal = || format!("{rows} vectors equal the stored features");
+    if let Some(forest) = &index.engines.forest {
+        checks.push(Check::new("forest vectors", forest_failure(index, forest)?, equal()));
+    }
+    if let Some(blocks) = &index.engines.blocks {
+        let differs =
+            |row: &u32| !blocks.row(*row).is_some_and(|it| same_bits(it, index.vectors.row(*row)));
+        let failure = (0..rows).find(differs);
+        let failure =
+            failure.map(|row| format!("row {row} of the image is not stored feature {row}"));
+        checks.push(Check::new("blocks image", failure, equal()));
+    }
+    Ok(checks)
+}
+
+/// Measures the recall curve again with `sample` other rows: a planner that trusts a curve of
+/// another index would miss its targets and not know it.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn check_curve(index: &Index, sample: usize) -> Result<Option<Check>, Error> {
+    if index.engines.blocks.is_none() {
+        return Ok(None);
+    }
+    let probes = sample_rows(index.rows(), sample, index.manifest.forest.seed.wrapping_add(1));
+    let trial = Trial::new(index, &probes, CALIBRATION_K)?;
+    let (mut measured, mut failure) = (Vec::new(), None);
+    for point in &index.manifest.recall_curve {
+        let recall = measure_point(&trial, point)?;
+        if (recall - point.recall).abs() > CURVE_TOLERANCE {
+            failure.get_or_insert_with(|| {
+                let (target, stored) = (point.target, point.recall);
+                format!("recall for target {target} is {recall:.4}, manifest says {stored:.4}")
+            });
+        }
+        measured.push(format!("{recall:.4} for {}", point.target));
+    }
+    let success = format!("{} ({} rows)", measured.join(", "), probes.len());
+    Ok(Some(Check::new("recall curve", failure, success)))
 }
 
 fn scaler_failure(index: &Index, fitted: Result<VariancePass, usize>) -> Option<String> {
@@ -126,10 +166,10 @@ fn scaler_failure(index: &Index, fitted: Result<VariancePass, usize>) -> Option<
     }
 }
 
-fn forest_failure(index: &Index) -> Result<Option<String>, Error> {
+fn forest_failure(index: &Index, forest: &Forest) -> Result<Option<String>, Error> {
     let mut failure = None;
     let mut next = 0;
-    index.forest.each_vector(|row, vector| {
+    forest.each_vector(|row, vector| {
         let fits =
             row == next && row < index.rows() && same_bits(vector, &lift(index.vectors.row(row)));
         if failure.is_none() && !fits {

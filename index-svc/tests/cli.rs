@@ -282,6 +282,14 @@ async fn a_server_answers_refuses_and_ends_cleanly() {
     assert_eq!(answer.seed.expect("set").track_id, "t17");
     let stats = answer.stats.expect("set");
     assert_eq!((stats.candidate_count, stats.suppressed_seed_count), (400, 1));
+    assert_eq!((stats.engine.as_str(), stats.effort.as_str()), ("blocks", "exact"));
+    let by_forest = QueryOptions { search_k: 70, ..QueryOptions::default() };
+    let by_forest = QueryByTrackIndexRequest { track_index: 17, options: Some(by_forest) };
+    let stats = client.query_by_track_index(by_forest).await.expect("in range").into_inner().stats;
+    let stats = stats.expect("set");
+    assert_eq!((stats.engine.as_str(), stats.effort.as_str()), ("forest", "rows=70"));
+    let targets: Vec<f64> = info.recall_curve.iter().map(|point| point.target_recall).collect();
+    assert_eq!(targets, [0.95, 0.99, 0.999]);
     let by_vector =
         QueryByFeaturesRequest { feature_vector: Some(vector(raw.values)), options: Some(options) };
     let again = client.query_by_features(by_vector).await.expect("the same").into_inner();
@@ -337,6 +345,13 @@ async fn refusals(client: &mut IndexServiceClient<Channel>) {
     let greedy = QueryOptions { search_k: 1_000_001, ..plain() };
     let answer = client.query_by_features(by_vector(Some(vector(held_out())), greedy)).await;
     refused(answer, Code::InvalidArgument, "INVALID_SEARCH_K");
+    for target in [f64::NAN, 0.0, -0.1, 1.1] {
+        let aimed = QueryOptions { target_recall: Some(target), ..plain() };
+        let answer = client.query_by_features(by_vector(Some(vector(held_out())), aimed)).await;
+        let details = refused(answer, Code::InvalidArgument, "INVALID_TARGET_RECALL");
+        let field = &details.bad_request().expect("set").field_violations[0].field;
+        assert_eq!(field, "options.target_recall");
+    }
     let row = |track_index| QueryByTrackIndexRequest { track_index, options: None };
     let answer = client.query_by_track_index(row(400)).await;
     refused(answer, Code::OutOfRange, "TRACK_INDEX_OUT_OF_RANGE");

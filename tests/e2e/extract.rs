@@ -1,5 +1,7 @@
 //! `ExtractFeatures` on the test clips: what comes back, and that only the bytes decide it.
 
+use std::collections::BTreeMap;
+
 use e2e::{
     calls::{CHUNK_BYTES, extract, full_view},
     clips, close,
@@ -18,6 +20,15 @@ use proto::{
 /// other samples are analysed.
 const OTHER_LENGTH: [&str; 0] = [];
 
+/// Clips that librosa's decoder reads otherwise, sample for sample.
+const OTHER_SAMPLES: [(&str, &str); 2] = [
+    ("chords_ima_adpcm_22050.wav", "the decoders round the IMA predictor differently"),
+    (
+        "drums_vorbis_44100.mka",
+        "librosa reads it through 16-bit samples; the tuning of drums flips",
+    ),
+];
+
 /// Analysed samples at 22,050 Hz, from what the answer says about the audio.
 fn samples_22050(analyzed: prost_types::Duration) -> f64 {
     let whole = i32::try_from(analyzed.seconds).expect("clips last seconds");
@@ -32,6 +43,7 @@ async fn every_clip_agrees_with_librosa() {
     let names = FeatureSchema::librosa();
     let mut report = Vec::new();
     let mut other_length = Vec::new();
+    let (mut counts, mut shares) = (BTreeMap::new(), BTreeMap::new());
 
     for clip in clips::all().expect("the tables are readable") {
         let audio = clips::read(&clip.file).expect("the clip is there");
@@ -45,10 +57,24 @@ async fn every_clip_agrees_with_librosa() {
             other_length.push(clip.file);
             continue;
         }
-        let misses = close::misses(names.names(), &vector.values, &clip.golden, clip.class);
-        report.extend(misses.iter().map(|line| format!("{}: {line}", clip.file)));
+        let (times, share) = close::slack(clip.class);
+        let misses =
+            |times| close::misses(names.names(), &vector.values, &clip.golden, clip.class, times);
+        if let Some((_, why)) = OTHER_SAMPLES.iter().find(|(file, _)| *file == clip.file) {
+            assert!(!misses(times).is_empty(), "{}: agrees, but is listed: {why}", clip.file);
+            continue;
+        }
+        report.extend(misses(times).iter().map(|line| format!("{}: {line}", clip.file)));
+        let (near, all) = counts.entry(format!("{:?}", clip.class)).or_insert((0, 0));
+        *near += vector.values.len() - misses(1.0).len();
+        *all += vector.values.len();
+        let (near, all) = (*near as f64, *all as f64);
+        shares.insert(format!("{:?}", clip.class), (near / all, share));
     }
     assert_eq!(report, Vec::<String>::new());
+    for (class, (got, least)) in shares {
+        assert!(got >= least, "class {class}: {:.2} % are within the tolerance", 100.0 * got);
+    }
     assert_eq!(other_length, OTHER_LENGTH);
 }
 

@@ -12,7 +12,8 @@ use proto::{EXTRACTOR_SERVICE, v1::extractor_service_client::ExtractorServiceCli
 use tokio_stream::wrappers::ReceiverStream;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-#[tokio::test]
+// The client of the idle connection lives on another thread than the one that waits.
+#[tokio::test(flavor = "multi_thread")]
 async fn either_signal_ends_either_server_with_code_0() {
     let library = Library::shared().expect("the library builds");
     for signal in [Signal::Term, Signal::Int] {

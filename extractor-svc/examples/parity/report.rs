@@ -110,10 +110,10 @@ impl<'a> Report<'a> {
                     }
                 }
                 (None, Err(error)) => {
-                    self.broken.push(format!("{file}: {}: {error}", error.reason()))
+                    self.broken.push(format!("{file}: {}: {error}", error.reason()));
                 }
                 (None, Ok(_)) if recording.silent_frames => {
-                    *silent.entry(recording.class).or_default() += 1
+                    *silent.entry(recording.class).or_default() += 1;
                 }
                 (None, Ok(values)) => compared.push((*recording, values.as_slice())),
             }

@@ -1,4 +1,4 @@
-//! Tables to a new index directory: read, fit, write, grow, verify, rename.
+//! Tables to a new index directory: read, fit, write, grow, pack, verify, calibrate, rename.
 //!
 //! Everything happens in a hidden directory beside the output, which is renamed when it is complete
 //! and verified: a build that is killed leaves no half index. Rows pass through a spill file, so
@@ -11,6 +11,7 @@ mod spill;
 use std::{
     collections::BTreeMap,
     fs::{self, File, Permissions},
+    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
@@ -24,15 +25,21 @@ use self::{
     spill::Spill,
 };
 use crate::{
+    calibration::{CALIBRATION_K, CALIBRATION_SAMPLE, calibrate},
     distances::PairDistances,
-    engine::{ForestWriter, LIFT_RADIUS},
-    error::Error,
-    index::Index,
-    manifest::{
-        ContentDigests, FORMAT, FORMAT_VERSION, FileFacts, ForestFacts, METRIC, Manifest,
-        MissingValues, file_facts,
+    engine::{
+        BLOCKS_FILE, EngineError, ForestWriter, LIFT_RADIUS,
+        blocks::{self, Blocks, BlocksOptions},
+        digest_text,
     },
-    recall,
+    error::Error,
+    index::{EngineChoice, Index},
+    manifest::{
+        BlocksFacts, ContentDigests, FORMAT, FORMAT_VERSION, FileFacts, ForestFacts, METRIC,
+        Manifest, MissingValues, file_facts,
+    },
+    planner::Wanted,
+    recall::{self, Trial},
     scaler::{MeanPass, Scaler},
     sources::Sources,
     store::{BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, SCALER, Store, f64_bytes},
@@ -43,8 +50,6 @@ use crate::{
 
 /// Rows written per transaction; bounds the pages a transaction holds in memory.
 const COMMIT_ROWS: u32 = 16 * BLOCK_ROWS as u32;
-/// Rows recall is measured with at the end of a build.
-const RECALL_SAMPLE: usize = 300;
 
 /// What a missing value becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +86,27 @@ pub enum DuplicateRule {
     KeepFirst,
 }
 
+/// Which engines an index has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildEngines {
+    /// The forest alone.
+    Forest,
+    /// The blocks engine alone.
+    Blocks,
+    /// Both.
+    Both,
+}
+
+impl BuildEngines {
+    fn forest(self) -> bool {
+        self != Self::Blocks
+    }
+
+    fn blocks(self) -> bool {
+        self != Self::Forest
+    }
+}
+
 /// What to build.
 #[derive(Clone, Debug)]
 pub struct BuildPlan {
@@ -90,9 +116,11 @@ pub struct BuildPlan {
     pub output: PathBuf,
     /// Profile of the tables, where they do not say it.
     pub profile: Option<String>,
-    /// Number of trees.
+    /// Engines to build.
+    pub engines: BuildEngines,
+    /// Number of trees, where a forest is built.
     pub trees: u32,
-    /// Seed of the forest, of the pair sample and of the recall sample.
+    /// Seed of the forest, of the blocks engine's tree, of the pair sample and of the recall sample.
     pub seed: u64,
     /// What a missing value becomes.
     pub nan: NanRule,
@@ -135,13 +163,22 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
     tracing::info!(rows = taken.rows, "tables are read");
     let filling = taken.fill(plan.nan, sources.schema())?;
     let scaler = fit(&mut taken.spill, &filling, taken.sums.take(), sources.schema())?;
-    let forest = ForestWriter::new(&store, scaler.dims(), directory.path());
-    let mut contents = write_vectors(&store, &forest, &mut taken.spill, &filling, &scaler)?;
+    let forest =
+        plan.engines.forest().then(|| ForestWriter::new(&store, scaler.dims(), directory.path()));
+    let mut contents = write_vectors(&store, forest.as_ref(), &mut taken.spill, &filling, &scaler)?;
     contents.metadata = std::mem::take(&mut taken.metadata_sha256);
-    write_facts(&store, &scaler, taken.rows, plan.seed, &mut contents)?;
-    tracing::info!(trees = plan.trees, "growing the forest");
-    forest.build(&store, plan.trees as usize, plan.seed)?;
+    let vectors = write_facts(&store, &scaler, taken.rows, plan.seed, &mut contents)?;
+    if let Some(forest) = &forest {
+        tracing::info!(trees = plan.trees, "growing the forest");
+        forest.build(&store, plan.trees as usize, plan.seed)?;
+    }
     store.close()?;
+    let blocks = match plan.engines.blocks() {
+        true => Some(write_blocks(directory.path(), &vectors, plan.seed)?),
+        false => None,
+    };
+    drop(vectors);
+    let trees = if plan.engines.forest() { plan.trees } else { 0 };
 
     let manifest = Manifest {
         format: FORMAT.to_owned(),
@@ -152,15 +189,17 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
         rows: taken.rows,
         dims: scaler.dims() as u32,
         metric: METRIC.to_owned(),
-        forest: ForestFacts { trees: plan.trees, seed: plan.seed, lift_radius: LIFT_RADIUS },
+        forest: ForestFacts { trees, seed: plan.seed, lift_radius: LIFT_RADIUS },
+        blocks,
         attribute_names: sources.attribute_names().to_vec(),
         missing_values: missing_values(plan, &taken, sources.schema()),
         constant_features: constant_features(&scaler, sources.schema()),
         recall_at_10: 0.0,
         recall_sample: 0,
+        recall_curve: Vec::new(),
         sources: sources.facts(&taken.rows_per_table)?,
         contents,
-        files: data_file(directory.path())?,
+        files: files(directory.path())?,
         built_at_unix: unix_seconds(),
         built_by: format!("index-svc {}", env!("CARGO_PKG_VERSION")),
     };
@@ -227,7 +266,7 @@ fn fit(
 /// Writes raw vectors, scaled blocks and the forest's vectors.
 fn write_vectors(
     store: &Store,
-    forest: &ForestWriter,
+    forest: Option<&ForestWriter>,
     spill: &mut Spill,
     filling: &[f64],
     scaler: &Scaler,
@@ -250,7 +289,9 @@ fn write_vectors(
                 why: "a scaled value is beyond 32-bit floats",
             });
         }
-        forest.add(&mut txn, row, &scaled)?;
+        if let Some(forest) = forest {
+            forest.add(&mut txn, row, &scaled)?;
+        }
         scaled.iter().for_each(|value| scaled_digest.update(value.to_le_bytes()));
         block.extend_from_slice(&scaled);
         if block.len() == BLOCK_ROWS * scaler.dims() {
@@ -286,7 +327,7 @@ fn write_facts(
     rows: u32,
     seed: u64,
     contents: &mut ContentDigests,
-) -> Result<(), Error> {
+) -> Result<ScaledVectors, Error> {
     let values = store.scaled(&store.read()?, rows as usize, scaler.dims())?;
     let vectors =
         ScaledVectors::new(values, scaler.dims()).ok_or(Error::NoRows { read: 0, dropped: 0 })?;
@@ -296,7 +337,23 @@ fn write_facts(
     let mut txn = store.write()?;
     store.put_fact(&mut txn, SCALER, &parts)?;
     store.put_fact(&mut txn, DISTANCE_QUANTILES, pairs.quantiles())?;
-    Ok(store.commit(txn)?)
+    store.commit(txn)?;
+    Ok(vectors)
+}
+
+/// Writes the image of the blocks engine and flushes it.
+fn write_blocks(folder: &Path, vectors: &ScaledVectors, seed: u64) -> Result<BlocksFacts, Error> {
+    tracing::info!("packing the blocks");
+    // The image does not depend on the number of threads.
+    let options = BlocksOptions { seed, threads: 0, ..BlocksOptions::default() };
+    let image =
+        blocks::build(vectors.values(), vectors.dims(), &options).map_err(EngineError::from)?;
+    let path = folder.join(BLOCKS_FILE);
+    File::create(&path)
+        .and_then(|mut file| file.write_all(image.bytes()).and_then(|()| file.sync_all()))
+        .map_err(|source| Error::Io { path, source })?;
+    let built = Blocks::open(image).map_err(EngineError::from)?;
+    Ok(BlocksFacts { leaf_rows: options.leaf_rows as u32, digest: digest_text(&built) })
 }
 
 fn missing_values(plan: &BuildPlan, taken: &Intake, schema: &FeatureSchema) -> MissingValues {
@@ -314,18 +371,24 @@ fn constant_features(scaler: &Scaler, schema: &FeatureSchema) -> Vec<String> {
     scaler.constant_columns().iter().map(|column| schema.names()[*column].clone()).collect()
 }
 
-/// Size and digest of the data file; makes it readable for whoever serves it.
-fn data_file(directory: &Path) -> Result<BTreeMap<String, FileFacts>, Error> {
-    let path = directory.join(DATA_FILE);
-    let facts = file_facts(&path)?;
-    fs::set_permissions(&path, Permissions::from_mode(0o644))
-        .map_err(|source| Error::Io { path, source })?;
-    Ok(BTreeMap::from([(DATA_FILE.to_owned(), facts)]))
+/// Sizes and digests of the data files; makes them readable for whoever serves them.
+fn files(directory: &Path) -> Result<BTreeMap<String, FileFacts>, Error> {
+    let mut found = BTreeMap::new();
+    for name in [DATA_FILE, BLOCKS_FILE] {
+        let path = directory.join(name);
+        if path.exists() {
+            found.insert(name.to_owned(), file_facts(&path)?);
+            fs::set_permissions(&path, Permissions::from_mode(0o644))
+                .map_err(|source| Error::Io { path, source })?;
+        }
+    }
+    Ok(found)
 }
 
-/// Opens what was written, checks every row, and measures recall.
+/// Opens what was written, checks every row, calibrates, and measures recall.
 fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest, Error> {
-    let mut index = Index::open_parts(directory, manifest, "unpublished".to_owned())?;
+    let version = "unpublished".to_owned();
+    let mut index = Index::open_parts(directory, manifest, version, EngineChoice::Auto)?;
     let failed: Vec<String> = verify::check_contents(&index)?
         .into_iter()
         .filter(|check| !check.passed)
@@ -334,10 +397,16 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
     if !failed.is_empty() {
         return Err(Error::Unsound(failed.join("; ")));
     }
-    let probes = recall::sample_rows(index.rows(), RECALL_SAMPLE, seed);
-    let measured = recall::measure(&index, &probes, &[10], None)?;
-    index.manifest.recall_at_10 = measured.recall[0];
+    tracing::info!("measuring recall");
+    let probes = recall::sample_rows(index.rows(), CALIBRATION_SAMPLE, seed);
+    let curve = match index.manifest.blocks {
+        Some(_) => calibrate(&Trial::new(&index, &probes, CALIBRATION_K)?, index.rows() as usize)?,
+        None => Vec::new(),
+    };
+    index.manifest.recall_curve = curve;
     index.manifest.recall_sample = probes.len() as u32;
+    let measured = recall::measure(&index, &probes, &[CALIBRATION_K], Wanted::Default)?;
+    index.manifest.recall_at_10 = measured.recall[0];
     Ok(index.manifest)
 }
 

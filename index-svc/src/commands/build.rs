@@ -27,6 +27,17 @@ pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
         "recall at 10    {:.3} ({} rows, left out of their own answers)",
         manifest.recall_at_10, manifest.recall_sample
     )?;
+    for point in &manifest.recall_curve {
+        let effort = point.margin.map_or("exact".to_owned(), |margin| format!("margin {margin}"));
+        writeln!(
+            out,
+            "  for {:<10}  {:.4} by {effort}, {:.1} % of the rows, {:.0} us",
+            point.target,
+            point.recall,
+            100.0 * point.scored_share,
+            point.p50_us
+        )?;
+    }
     let missing = &manifest.missing_values;
     if !missing.per_feature.is_empty() {
         writeln!(

@@ -102,7 +102,9 @@ fn write_json(
     let line = json!({
         "query": label,
         "index_version": index.version(),
-        "exact": answer.exact,
+        "exact": answer.plan.is_exact(),
+        "engine": answer.plan.engine.as_str(),
+        "effort": answer.plan.effort.to_string(),
         "candidate_count": answer.candidate_count,
         "suppressed_seed_count": answer.suppressed_seed_count,
         "out_of_range_features": answer.out_of_range_features,
@@ -119,7 +121,7 @@ fn write_text(out: &mut impl Write, label: &str, answer: &Answer) -> anyhow::Res
         0 => String::new(),
         count => format!(", {count} equal to the query left out"),
     };
-    let how = if answer.exact { "exact" } else { "forest" };
+    let how = format!("{} {}", answer.plan.engine, answer.plan.effort);
     writeln!(out, "{label}{seed}: {how}, {} candidates{suppressed}", answer.candidate_count)?;
     writeln!(out, "{:>4}  {:>10}  {:>10}  {:>8}  TRACK", "RANK", "DISTANCE", "PERCENTILE", "ROW")?;
     for (rank, neighbor) in (1..).zip(&answer.neighbors) {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use index_svc::{Index, service::IndexApi};
+use index_svc::{Index, planner::Wanted, query::DEFAULT_PAGE_SIZE, service::IndexApi};
 use serving::{Contract, Server, Signals, bind};
 use tonic::service::RoutesBuilder;
 
@@ -19,7 +19,7 @@ const CONTRACT: Contract = Contract {
 };
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    let index = Index::open(&args.index)?;
+    let index = Index::open_with(&args.index, args.engine.into())?;
     if args.verify {
         Index::verify_files(&args.index, index.manifest())?;
     }
@@ -27,6 +27,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         version = index.version(),
         tracks = index.rows(),
         profile = %index.manifest().profile_id,
+        default_engine = %index.plan(Wanted::Default, DEFAULT_PAGE_SIZE).engine,
+        default_effort = %index.plan(Wanted::Default, DEFAULT_PAGE_SIZE).effort,
         "index is open"
     );
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {

@@ -11,7 +11,6 @@ use anyhow::Context as _;
 use index_svc::{
     Index,
     manifest::{Manifest, MissingValues},
-    query::Options,
     recall::{self, Probe},
     table::{ColumnRule, IdRule, Table},
     verify::{self, Check},
@@ -41,8 +40,10 @@ struct Report {
     recall: BTreeMap<String, f64>,
     recall_probes: usize,
     recall_source: &'static str,
-    /// Median microseconds of an answer of 10 by the forest.
-    forest_p50_us: u128,
+    /// Engine and effort of an answer of 10.
+    plan: String,
+    /// Median microseconds of an answer of 10.
+    p50_us: u128,
     /// Median microseconds of an exact answer of 100.
     exact_p50_us: u128,
     constant_features: Vec<String>,
@@ -51,10 +52,11 @@ struct Report {
 
 pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let floors = config::recall_floors(&args.fail_under)?;
-    let search_k = Options::new(0, false, args.search_k, false)?.search_k();
+    let wanted = config::validation(args)?.wanted();
     let index = Index::open(&args.index)?;
     let mut checks = vec![files_check(&args.index, index.manifest())];
     checks.extend(verify::check_contents(&index)?);
+    checks.extend(verify::check_curve(&index, args.sample as usize)?);
     if !args.input.is_empty() {
         checks.extend(verify::check_sources(&index, &args.input)?);
     }
@@ -65,7 +67,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
             (recall::sample_rows(index.rows(), args.sample as usize, seed), "rows of the index")
         }
     };
-    let measured = recall::measure(&index, &probes, &RECALL_AT, search_k)?;
+    let measured = recall::measure(&index, &probes, &RECALL_AT, wanted)?;
     for (k, floor) in floors {
         let figures = RECALL_AT.iter().zip(&measured.recall);
         for (_, value) in figures.filter(|(at, _)| **at == k) {
@@ -76,6 +78,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
             });
         }
     }
+    let plan = index.plan(wanted, RECALL_AT[0]);
     let manifest = index.manifest();
     let report = Report {
         index_version: index.version().to_owned(),
@@ -88,7 +91,8 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
         recall: RECALL_AT.iter().map(|k| format!("recall@{k}")).zip(measured.recall).collect(),
         recall_probes: probes.len(),
         recall_source,
-        forest_p50_us: measured.forest_p50.as_micros(),
+        plan: format!("{} {}", plan.engine, plan.effort),
+        p50_us: measured.p50.as_micros(),
         exact_p50_us: measured.exact_p50.as_micros(),
         constant_features: manifest.constant_features.clone(),
         missing_values: manifest.missing_values.clone(),
@@ -149,8 +153,8 @@ fn print(report: &Report) -> anyhow::Result<()> {
     }
     writeln!(
         out,
-        "      median time       {} us by the forest (k = 10), {} us exact (k = 100)",
-        report.forest_p50_us, report.exact_p50_us
+        "      median time       {} us by {} (k = 10), {} us exact (k = 100)",
+        report.p50_us, report.plan, report.exact_p50_us
     )?;
     let constant = &report.constant_features;
     let constant = if constant.is_empty() { "none".to_owned() } else { constant.join(", ") };

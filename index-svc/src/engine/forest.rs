@@ -15,10 +15,10 @@ use std::{num::NonZeroUsize, path::Path, sync::Arc};
 use arroy::{Reader, Writer, distances::Euclidean};
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::{Candidates, Engine, EngineError, Hit, RowSet, Scan, keep_nearest};
+use super::{Candidates, Effort, Engine, EngineError, Hit, RowSet, Scan, keep_nearest, scan::hit};
 use crate::{
     store::{Store, StoreError, WriteTxn},
-    vectors::{ScaledVectors, squared_distance},
+    vectors::ScaledVectors,
 };
 
 /// `R` of the lift: far larger than the norm of a scaled vector (8.6 for 74 columns), small enough
@@ -92,6 +92,12 @@ impl Forest {
         Ok(Self { store, vectors, scan, trees })
     }
 
+    /// Number of trees.
+    #[must_use]
+    pub fn trees(&self) -> usize {
+        self.trees
+    }
+
     /// Candidates inspected by default for `k` results: `k` per tree, as Annoy and arroy have it.
     #[must_use]
     pub fn default_effort(&self, k: usize) -> usize {
@@ -119,15 +125,19 @@ impl Engine for Forest {
         query: &[f32],
         k: usize,
         allowed: Option<&RowSet>,
-        effort: usize,
+        effort: Effort,
     ) -> Result<Candidates, EngineError> {
         let expected = self.vectors.dims();
         if query.len() != expected {
             return Err(EngineError::Width { got: query.len(), expected });
         }
-        if allowed.is_some_and(|allowed| allowed.len() <= GATHER_ROWS) {
-            return self.scan.nearest(query, k, allowed, effort);
-        }
+        let gathers = allowed.is_some_and(|allowed| allowed.len() <= GATHER_ROWS);
+        let search_k = match effort {
+            Effort::Exact => return self.scan.nearest(query, k, allowed, effort),
+            _ if gathers => return self.scan.nearest(query, k, allowed, effort),
+            Effort::Rows(rows) => rows.max(k),
+            Effort::Margin(_) => self.default_effort(k),
+        };
         let txn = self.store.read().map_err(stored)?;
         // A reader borrows its transaction, so each query opens both: microseconds, and no lifetime
         // has to be cheated.
@@ -135,16 +145,13 @@ impl Engine for Forest {
         // Every candidate arroy inspects is scored again, so it is asked for all of them.
         let lifted = lift(query);
         let mut search = reader.nns(self.vectors.rows());
-        search.search_k(NonZeroUsize::new(effort).unwrap_or(NonZeroUsize::MIN));
+        search.search_k(NonZeroUsize::new(search_k).unwrap_or(NonZeroUsize::MIN));
         let inspected = search.by_vector(&txn, &lifted).map_err(failed)?;
         let hits: Vec<Hit> = inspected
             .iter()
             .map(|(row, _)| *row)
             .filter(|row| allowed.is_none_or(|allowed| allowed.contains(*row)))
-            .map(|row| Hit {
-                row,
-                squared_distance: squared_distance(query, self.vectors.row(row)),
-            })
+            .map(|row| hit(query, row, self.vectors.row(row)))
             .collect();
         let scored = hits.len();
         Ok(Candidates { hits: keep_nearest(hits, k), scored })
@@ -199,6 +206,7 @@ impl ForestWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vectors::squared_distance;
 
     #[test]
     fn the_lift_keeps_distances_nearly() {

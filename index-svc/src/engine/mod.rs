@@ -1,21 +1,26 @@
 //! Engines: scaled query in, nearest rows out, nothing known about tracks.
 //!
-//! Every engine scores with the plain `f32` distance to the scaled vectors and orders ties by row;
-//! [`search`](crate::search) ranks what they return again in `f64`. They differ in which rows they
-//! look at: [`Scan`] at all of them, [`Forest`] at those its trees lead to.
+//! [`blocks`] answers from memory, exactly or approximately; [`Forest`] reads its trees through
+//! LMDB and is for hosts with little memory; [`Scan`] looks at every row in `f32` and is the
+//! reference. All order ties by row. `Scan` and `Forest` score in `f32`, `blocks` in `f64`;
+//! [`search`](crate::search) ranks what any of them returns again, from the raw vectors.
+//! [`planner`](crate::planner) chooses among the open ones.
 
 pub mod blocks;
 mod forest;
-mod rows;
+mod open;
+mod row_set;
 mod scan;
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, path::PathBuf};
 
 use thiserror::Error;
 
+pub(crate) use self::open::{digest_text, open_blocks};
 pub use self::{
     forest::{Forest, ForestWriter, LIFT_RADIUS, lift},
-    rows::RowSet,
+    open::{BLOCKS_FILE, EngineName, Engines},
+    row_set::RowSet,
     scan::Scan,
 };
 
@@ -23,8 +28,7 @@ pub use self::{
 pub trait Engine: std::fmt::Debug + Send + Sync {
     /// The up to `k` nearest rows among those it looks at, nearest first, ties by row.
     ///
-    /// `query` is a scaled vector. With `allowed`, only those rows count. `effort` is the number of
-    /// candidates to look at; an engine that looks at all rows ignores it.
+    /// `query` is a scaled vector. With `allowed`, only those rows count.
     ///
     /// # Errors
     /// When the query has another length than the vectors, or the engine's storage fails.
@@ -33,8 +37,34 @@ pub trait Engine: std::fmt::Debug + Send + Sync {
         query: &[f32],
         k: usize,
         allowed: Option<&RowSet>,
-        effort: usize,
+        effort: Effort,
     ) -> Result<Candidates, EngineError>;
+}
+
+/// How long to search. The hits are always the nearest among the rows looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Effort {
+    /// Until no row that was not looked at can be among the k nearest: the exact answer.
+    Exact,
+    /// Until this many rows are looked at. [`blocks`] takes whole leaves, nearest leaves first, and
+    /// with a filter this many divided by the share of rows it allows; for [`Forest`] it is arroy's
+    /// `search_k`.
+    Rows(usize),
+    /// Until the next leaf's squared margin exceeds this share of the squared distance of the k-th
+    /// best row so far. Adapts to the query: spends more where neighbours are scattered. 0 looks at
+    /// one leaf. A filter that allows one row in n raises the share by the eighth root of n.
+    /// [`Forest`] has no margins and takes its default number of rows.
+    Margin(f32),
+}
+
+impl std::fmt::Display for Effort {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact => out.write_str("exact"),
+            Self::Rows(rows) => write!(out, "rows={rows}"),
+            Self::Margin(margin) => write!(out, "margin={margin}"),
+        }
+    }
 }
 
 /// What an engine found.
@@ -42,7 +72,7 @@ pub trait Engine: std::fmt::Debug + Send + Sync {
 pub struct Candidates {
     /// Nearest first; equal distances are ordered by row.
     pub hits: Vec<Hit>,
-    /// Distinct rows whose distance was computed.
+    /// Distinct rows whose distance was computed or bounded.
     pub scored: usize,
 }
 
@@ -51,8 +81,8 @@ pub struct Candidates {
 pub struct Hit {
     /// Row of the index.
     pub row: u32,
-    /// Squared Euclidean distance in scaled space, in `f32`.
-    pub squared_distance: f32,
+    /// Squared Euclidean distance in scaled space; see the module for how exact it is.
+    pub squared_distance: f64,
 }
 
 impl Hit {
@@ -87,6 +117,42 @@ pub enum EngineError {
         got: usize,
         /// Values of a vector of the index.
         expected: usize,
+    },
+    /// The blocks engine refused the query or its image.
+    #[error("blocks: {0}")]
+    Blocks(#[from] blocks::BlocksError),
+    /// The image of the blocks engine cannot be used.
+    #[error(
+        "{}: {source}; build the index again, or open it with `--engine forest` if it has a forest",
+        path.display()
+    )]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: blocks::BlocksError,
+    },
+    /// The image is a sound one, but not of this index.
+    #[error(
+        "{} has {got} {what}, the manifest says {expected}; build the index again, or open it with \
+         `--engine forest` if it has a forest",
+        path.display()
+    )]
+    ForeignImage {
+        /// The file.
+        path: PathBuf,
+        /// What is compared.
+        what: &'static str,
+        /// What the image has.
+        got: String,
+        /// What the manifest says.
+        expected: String,
+    },
+    /// The index was built without the engine asked for.
+    #[error("the index was built without the engine `{name}`; build it with `--engine both`")]
+    NotBuilt {
+        /// The engine.
+        name: EngineName,
     },
     /// The forest's storage or structure failed.
     #[error("forest: {0}")]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Candidates, Engine, EngineError, Hit, RowSet, keep_nearest};
+use super::{Candidates, Effort, Engine, EngineError, Hit, RowSet, keep_nearest};
 use crate::vectors::{ScaledVectors, squared_distance};
 
 /// Full scan over the scaled vectors.
@@ -25,7 +25,7 @@ impl Engine for Scan {
         query: &[f32],
         k: usize,
         allowed: Option<&RowSet>,
-        _effort: usize,
+        _effort: Effort,
     ) -> Result<Candidates, EngineError> {
         let expected = self.vectors.dims();
         if query.len() != expected {
@@ -35,14 +35,13 @@ impl Engine for Scan {
         let scored = match allowed {
             None => {
                 for (vector, row) in self.vectors.iter().zip(0_u32..) {
-                    nearest.offer(Hit { row, squared_distance: squared_distance(query, vector) });
+                    nearest.offer(hit(query, row, vector));
                 }
                 self.vectors.rows()
             }
             Some(allowed) => {
                 for row in allowed.iter() {
-                    let squared_distance = squared_distance(query, self.vectors.row(row));
-                    nearest.offer(Hit { row, squared_distance });
+                    nearest.offer(hit(query, row, self.vectors.row(row)));
                 }
                 allowed.len()
             }
@@ -51,16 +50,21 @@ impl Engine for Scan {
     }
 }
 
+/// A row scored in `f32`.
+pub(super) fn hit(query: &[f32], row: u32, vector: &[f32]) -> Hit {
+    Hit { row, squared_distance: f64::from(squared_distance(query, vector)) }
+}
+
 /// Keeps the `k` nearest of a stream of hits: a buffer of `2 k`, cut back when it is full.
 struct Nearest {
     hits: Vec<Hit>,
     k: usize,
-    bound: f32,
+    bound: f64,
 }
 
 impl Nearest {
     fn new(k: usize) -> Self {
-        Self { hits: Vec::with_capacity(2 * k.min(1 << 16)), k, bound: f32::INFINITY }
+        Self { hits: Vec::with_capacity(2 * k.min(1 << 16)), k, bound: f64::INFINITY }
     }
 
     fn offer(&mut self, hit: Hit) {
@@ -76,7 +80,7 @@ impl Nearest {
     fn cut(&mut self) {
         self.hits = keep_nearest(std::mem::take(&mut self.hits), self.k);
         if self.hits.len() == self.k {
-            self.bound = self.hits.last().map_or(f32::INFINITY, |hit| hit.squared_distance);
+            self.bound = self.hits.last().map_or(f64::INFINITY, |hit| hit.squared_distance);
         }
     }
 
@@ -104,17 +108,17 @@ mod tests {
             values.truncate(values.len() / 2 * 2);
             let vectors = Arc::new(ScaledVectors::new(values, 2).expect("pairs"));
             let query = [f32::from(query.0), f32::from(query.1)];
-            let score = |row: u32| Hit { row, squared_distance: squared_distance(&query, vectors.row(row)) };
+            let score = |row: u32| hit(&query, row, vectors.row(row));
             let mut all: Vec<Hit> = (0..vectors.rows() as u32).map(score).collect();
             all.sort_by(Hit::rank);
             let scan = Scan::new(Arc::clone(&vectors));
-            let found = scan.nearest(&query, k, None, 0).expect("two values");
+            let found = scan.nearest(&query, k, None, Effort::Exact).expect("two values");
             prop_assert_eq!(found.scored, vectors.rows());
             prop_assert_eq!(&found.hits[..], &all[..k.min(all.len())]);
 
-            let even = RowSet::new(vectors.rows(), (0..vectors.rows() as u32).step_by(2));
+            let even = RowSet::from_members(vectors.rows(), (0..vectors.rows() as u32).step_by(2));
             all.retain(|hit| hit.row % 2 == 0);
-            let found = scan.nearest(&query, k, Some(&even), 0).expect("two values");
+            let found = scan.nearest(&query, k, Some(&even), Effort::Exact).expect("two values");
             prop_assert_eq!(&found.hits[..], &all[..k.min(all.len())]);
         }
     }
@@ -122,7 +126,8 @@ mod tests {
     #[test]
     fn another_width_is_refused() {
         let vectors = Arc::new(ScaledVectors::new(vec![0.0; 4], 2).expect("pairs"));
-        let error = Scan::new(vectors).nearest(&[0.0], 1, None, 0).expect_err("one value");
+        let error =
+            Scan::new(vectors).nearest(&[0.0], 1, None, Effort::Exact).expect_err("one value");
         assert!(matches!(error, EngineError::Width { got: 1, expected: 2 }), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use index_svc::builder::{BuildPlan, DuplicateRule, NanRule};
+use index_svc::builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule};
 use proto::features::{DEFAULT_PROFILE, DIMS, FeatureSchema};
 
 /// `n` values of `[0, 1)`: the top 53 bits of a 64-bit linear congruential generator, as in
@@ -81,6 +81,7 @@ pub(crate) fn plan(inputs: Vec<PathBuf>, output: PathBuf) -> BuildPlan {
         inputs,
         output,
         profile: Some(DEFAULT_PROFILE.to_owned()),
+        engines: BuildEngines::Both,
         trees: 50,
         seed: 42,
         nan: NanRule::Zero,

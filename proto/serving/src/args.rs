@@ -83,7 +83,7 @@ pub struct ServingArgs {
     #[arg(long, env = "SOUNDALIKE_MAX_CALL_TIME", default_value = "15m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub max_call_time: Duration,
     /// Open connections; one more is closed at once.
-    #[arg(long, env = "SOUNDALIKE_MAX_CONNECTIONS", default_value_t = 1024, value_name = "N")]
+    #[arg(long, env = "SOUNDALIKE_MAX_CONNECTIONS", default_value_t = 512, value_name = "N")]
     pub max_connections: usize,
     /// Streams that one connection may have open at a time.
     #[arg(long, env = "SOUNDALIKE_MAX_STREAMS_PER_CONNECTION", default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]

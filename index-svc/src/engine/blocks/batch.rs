@@ -1,9 +1,10 @@
 //! Many queries at once: each leaf is fetched from memory once for all queries that visit it about the same time.
 
 use super::Blocks;
+use super::Effort;
+use super::RowSet;
 use super::error::BlocksError;
-use super::row_set::RowSet;
-use super::search::{Asked, Effort, SearchResult, Searcher, gathers};
+use super::search::{Asked, SearchResult, Searcher, gathers};
 
 /// Queries that share an exact search's pass over the leaves.
 const PASS: usize = 64;

@@ -2,9 +2,9 @@
 
 use std::collections::BinaryHeap;
 
+use super::Hit;
 use super::bounds::{Interval, SLACK};
 use super::kernel::Kernel;
-use super::search::Hit;
 use super::view::View;
 
 /// Rows by bounds on their distance. Keeps each row that can still be among the k nearest.

@@ -174,6 +174,13 @@ pub(super) fn seal(image: &mut [u8], counts: &Counts) {
     header[HEADER_DIGESTED..HEADER_DIGESTED + 8].copy_from_slice(&digest.to_le_bytes());
 }
 
+/// The stored digest of the body of an image that [`parse`] accepts.
+pub(super) fn body_digest(image: &[u8]) -> u128 {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&image[64..80]);
+    u128::from_le_bytes(digest)
+}
+
 /// Reads the header, checks it and both digests.
 ///
 /// # Errors
@@ -220,8 +227,7 @@ pub(super) fn parse(image: &[u8]) -> Result<(Counts, Layout), BlocksError> {
             expected: layout.total as u64,
         });
     }
-    let stored = u128::from(long(64)) | u128::from(long(72)) << 64;
-    if XxHash3_128::oneshot(body) != stored {
+    if XxHash3_128::oneshot(body) != body_digest(image) {
         return Err(BlocksError::Digest { part: "body" });
     }
     Ok((counts, layout))

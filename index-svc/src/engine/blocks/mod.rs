@@ -12,7 +12,6 @@
 //! | `search`, `frontier`, `scan`, `candidates`, `batch` | a query |
 //! | `bounds` | what integer codes can tell about distances |
 //! | `kernel/` | the inner loops per instruction set |
-//! | `row_set` | filters |
 //!
 //! The engine knows rows by number and nothing of tracks, files' places, or scaling.
 
@@ -25,7 +24,6 @@ mod frontier;
 mod image;
 mod kernel;
 mod pack;
-mod row_set;
 mod scan;
 mod search;
 mod storage;
@@ -39,9 +37,10 @@ pub use build::{BlocksOptions, MAX_MAGNITUDE, build, write};
 pub use error::BlocksError;
 pub use image::{LEAF_ROWS, MAX_DIMS, MAX_ROWS};
 pub use kernel::Kernel;
-pub use row_set::RowSet;
-pub use search::{Effort, Hit, SearchResult};
+pub use search::SearchResult;
 pub use storage::Image;
+
+pub use super::{Effort, Hit, RowSet};
 
 use image::{Counts, Layout};
 use search::Searcher;
@@ -129,6 +128,12 @@ impl Blocks {
         let view = self.view();
         let position = *view.positions.get(row as usize)?;
         Some(view.row_at(position as usize))
+    }
+
+    /// The digest of the image's body, by which two images can be told apart.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        image::body_digest(self.image.bytes())
     }
 
     /// The kernel in use.

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
+use super::RowSet;
 use super::bounds::{
     Decisions, Interval, QueryTerms, ROW_CODE_LIMIT, SCALE_FLOOR, beyond, distance_at_least,
     query_code_limit, query_error,
 };
 use super::candidates::Candidates;
 use super::kernel::{GROUP_ROWS, Groups, Kernel, LANES, QueryCode, Survivors};
-use super::row_set::RowSet;
 use super::view::{Leaf, View};
 
 /// Groups scanned between two looks at the limit while it is unknown.

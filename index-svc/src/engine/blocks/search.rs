@@ -1,22 +1,12 @@
 //! The story of a query: walk the tree, scan leaves, re-rank what may be near.
 
-use super::Blocks;
 use super::build::check_values;
 use super::candidates::{Candidates, Nearest};
 use super::error::BlocksError;
 use super::frontier::Frontier;
 use super::kernel::Kernel;
-use super::row_set::RowSet;
 use super::scan::Scanner;
-
-/// A row found.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Hit {
-    /// Row number, as given to the build.
-    pub row: u32,
-    /// Squared Euclidean distance to the query.
-    pub squared_distance: f64,
-}
+use super::{Blocks, Effort, Hit, RowSet};
 
 /// What a search found, and what it cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,20 +17,6 @@ pub struct SearchResult {
     pub scanned: usize,
     /// Rows whose distance was computed.
     pub reranked: usize,
-}
-
-/// How long to search. The hits are always the exact nearest among the rows scanned.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Effort {
-    /// Until no unscanned row can be among the k nearest: the exact answer.
-    Exact,
-    /// Until this many rows are scanned, in whole leaves, nearest leaves first. With a filter, this many divided by the share of
-    /// rows it allows.
-    Rows(usize),
-    /// Until the next leaf's squared margin exceeds this share of the squared distance of the k-th best row so far. Adapts to
-    /// the query: spends more where neighbours are scattered. 0 scans one leaf. A filter that allows one row in n raises the
-    /// share by the eighth root of n.
-    Margin(f32),
 }
 
 /// Leaves an exact search visits in the walk's order, to learn how near the k-th row is, before it takes the rest as stored.

@@ -67,7 +67,7 @@ pub(crate) async fn start(flags: &[&str]) -> Running {
         };
         let aborted = async {
             if aborted.await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         server.serve(listener, routes.routes(), readiness, shut, aborted).await

@@ -1,3 +1,5 @@
+//! Every kernel against the scalar twin.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Answers against brute force, to the last bit and tie.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The stored image: damage is refused, whatever byte it hits.
+
 use proptest::prelude::*;
 
 use super::image::Counts;

@@ -1,0 +1,129 @@
+//! The engines that are open for an index, by name.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use super::{
+    Candidates, Effort, Engine, EngineError, Forest, RowSet, Scan,
+    blocks::{Blocks, Image},
+};
+use crate::vectors::ScaledVectors;
+
+/// Name of the blocks engine's image in an index directory.
+pub const BLOCKS_FILE: &str = "blocks.bin";
+
+/// An engine, as replies name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineName {
+    /// [`Blocks`].
+    Blocks,
+    /// [`Forest`].
+    Forest,
+    /// [`Scan`].
+    Scan,
+}
+
+impl EngineName {
+    /// `blocks`, `forest` or `scan`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocks => "blocks",
+            Self::Forest => "forest",
+            Self::Scan => "scan",
+        }
+    }
+}
+
+impl fmt::Display for EngineName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+impl Engine for Blocks {
+    fn nearest(
+        &self,
+        query: &[f32],
+        k: usize,
+        allowed: Option<&RowSet>,
+        effort: Effort,
+    ) -> Result<Candidates, EngineError> {
+        if query.len() != self.dims() {
+            return Err(EngineError::Width { got: query.len(), expected: self.dims() });
+        }
+        let found = Self::nearest(self, query, k, allowed, effort)?;
+        Ok(Candidates { hits: found.hits, scored: found.scanned })
+    }
+}
+
+/// What is open; the scan always is.
+#[derive(Debug)]
+pub struct Engines {
+    pub(crate) blocks: Option<Blocks>,
+    pub(crate) forest: Option<Forest>,
+    scan: Scan,
+}
+
+impl Engines {
+    /// The scan over `vectors`, and what else is open over the same.
+    #[must_use]
+    pub fn new(
+        vectors: Arc<ScaledVectors>,
+        blocks: Option<Blocks>,
+        forest: Option<Forest>,
+    ) -> Self {
+        Self { blocks, forest, scan: Scan::new(vectors) }
+    }
+
+    /// As [`Engine::nearest`], by the engine of that name.
+    ///
+    /// # Errors
+    /// When it is not open, or fails.
+    pub fn nearest(
+        &self,
+        name: EngineName,
+        query: &[f32],
+        k: usize,
+        allowed: Option<&RowSet>,
+        effort: Effort,
+    ) -> Result<Candidates, EngineError> {
+        let engine: Option<&dyn Engine> = match name {
+            EngineName::Blocks => self.blocks.as_ref().map(|blocks| blocks as _),
+            EngineName::Forest => self.forest.as_ref().map(|forest| forest as _),
+            EngineName::Scan => Some(&self.scan),
+        };
+        engine.ok_or(EngineError::NotBuilt { name })?.nearest(query, k, allowed, effort)
+    }
+}
+
+/// Maps the image in the index directory `folder` and checks that it is the one the manifest names.
+///
+/// # Errors
+/// When it is missing, damaged, or of another index; the message says what to do.
+pub(crate) fn open_blocks(
+    folder: &Path,
+    rows: usize,
+    dims: usize,
+    digest: &str,
+) -> Result<Blocks, EngineError> {
+    let path = folder.join(BLOCKS_FILE);
+    let blocks = Image::map(&path)
+        .and_then(Blocks::open)
+        .map_err(|source| EngineError::Image { path: path.clone(), source })?;
+    let pairs = [
+        ("rows", blocks.rows().to_string(), rows.to_string()),
+        ("dimensions", blocks.dims().to_string(), dims.to_string()),
+        ("as digest", digest_text(&blocks), digest.to_owned()),
+    ];
+    for (what, got, expected) in pairs {
+        if got != expected {
+            return Err(EngineError::ForeignImage { path, what, got, expected });
+        }
+    }
+    Ok(blocks)
+}
+
+/// The digest of an image as manifests have it.
+pub(crate) fn digest_text(blocks: &Blocks) -> String {
+    format!("{:032x}", blocks.digest())
+}
