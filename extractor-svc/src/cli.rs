@@ -37,15 +37,26 @@ pub enum Command {
     ///
     /// CSV and JSONL tables get a small sidecar, `<output>.meta.json`, that names the profile, so
     /// that an index is never built from one recipe and asked with another; Parquet carries it
-    /// inside.
+    /// inside. Beside both lies `<output>.journal`, which `--resume` needs.
+    ///
+    /// Rows are written as they are ready. The first Ctrl-C (or SIGTERM) finishes the files in work
+    /// and says what is left; a second one ends at once. Either way the table is valid as far as it
+    /// goes; a Parquet table that was cut short is `<output>.spool.jsonl` until it is resumed.
     #[command(after_long_help = EXTRACT_HELP)]
     Extract(ExtractArgs),
+    /// Show what is known of one file: how it is read, its tuning, its features.
+    Inspect(InspectArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands to a folder.
+    Manual(ManualArgs),
 }
 
 const EXTRACT_HELP: &str = "\
 Examples:
   extractor-svc extract ~/Music --output features.csv --failures failures.csv
   extractor-svc extract album/ --pattern '**/*.wav' --format jsonl > features.jsonl
+  extractor-svc extract ~/Music --output features.csv --resume
   extractor-svc extract song.mp3 --offset 30 --duration 15 --output song.parquet
   extractor-svc extract ~/Music --profile custom:sr=44100,hop_length=256 --output hires.csv
 
@@ -53,7 +64,8 @@ Exit codes:
   0  a table was written, even if some files failed
   1  no file gave features, or the table could not be written
   2  the command line is wrong
-  3  some files failed, and --strict was given";
+  3  some files failed, and --strict was given
+  130  stopped by a signal; --resume goes on";
 
 #[derive(Args, Debug)]
 pub struct ServeArgs {
@@ -119,6 +131,10 @@ pub struct ExtractArgs {
     /// Files worked on at a time. By default one per core. The output does not depend on it.
     #[arg(short, long, env = "SOUNDALIKE_JOBS", value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+    /// Go on where an earlier run with this output was stopped: files that have not changed (same
+    /// path, size and time of change) are not read again. Needs the same profile and window.
+    #[arg(long, env = "SOUNDALIKE_RESUME")]
+    pub resume: bool,
     /// Where the files that failed are listed, as CSV: path, reason, message.
     #[arg(long, env = "SOUNDALIKE_FAILURES", value_name = "FILE")]
     pub failures: Option<PathBuf>,
@@ -127,6 +143,52 @@ pub struct ExtractArgs {
     pub strict: bool,
     #[command(flatten)]
     pub limits: FileLimitArgs,
+}
+
+/// Form of what `inspect` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Form of what is printed.
+    #[arg(long, default_value = "text")]
+    pub format: ReportFormat,
+    /// Draw waveform, mel spectrogram, chroma and the features with their spread, as SVG.
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Recipe of the numbers, as for `extract`.
+    #[arg(long, env = "SOUNDALIKE_PROFILE", default_value = DEFAULT_PROFILE, value_name = "ID")]
+    pub profile: String,
+    /// Start of the analysed window, in seconds.
+    #[arg(long, env = "SOUNDALIKE_OFFSET", default_value_t = 0.0, value_name = "SECONDS")]
+    pub offset: f64,
+    /// Length of the analysed window, in seconds. By default to the end.
+    #[arg(long, env = "SOUNDALIKE_DURATION", value_name = "SECONDS")]
+    pub duration: Option<f64>,
+    #[command(flatten)]
+    pub limits: FileLimitArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// Which shell.
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct ManualArgs {
+    /// Where the pages go; the folder is made.
+    #[arg(value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]

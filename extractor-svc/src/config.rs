@@ -9,7 +9,7 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    cli::{ExtractArgs, FileLimitArgs, LimitArgs},
+    cli::{ExtractArgs, FileLimitArgs, InspectArgs, LimitArgs},
     limits::Limits,
     profile::Profile,
     table::{Destination, TableFormat},
@@ -38,6 +38,8 @@ pub struct ExtractConfig {
     pub window: Window,
     /// Files worked on at a time.
     pub jobs: usize,
+    /// Whether an earlier run is gone on with.
+    pub resume: bool,
     /// Where failures are listed.
     pub failures: Option<PathBuf>,
     /// Whether a failed file changes the exit code.
@@ -53,11 +55,15 @@ impl ExtractConfig {
     /// With all that is wrong.
     pub fn from_args(args: ExtractArgs) -> Result<Self, ConfigError> {
         let mut wrong = Vec::new();
-        let profile = Profile::parse(&args.profile)
-            .map_err(|error| wrong.push(format!("--profile: {error}")));
-        let window = Window::new(args.offset, args.duration)
-            .map_err(|error| wrong.push(format!("--offset, --duration: {error}")));
-        let (Ok(profile), Ok(window)) = (profile, window) else { return Err(ConfigError(wrong)) };
+        let recipe = recipe(&args.profile, args.offset, args.duration, &mut wrong);
+        if args.resume && args.output == Path::new("-") {
+            wrong.push(
+                "--resume: standard output cannot be read, expected --output FILE".to_owned(),
+            );
+        }
+        let (Some((profile, window)), true) = (recipe, wrong.is_empty()) else {
+            return Err(ConfigError(wrong));
+        };
         let destination = if args.output == Path::new("-") {
             Destination::Stdout
         } else {
@@ -74,11 +80,54 @@ impl ExtractConfig {
                 .jobs
                 .or_else(|| std::thread::available_parallelism().ok())
                 .map_or(1, NonZeroUsize::get),
+            resume: args.resume,
             failures: args.failures,
             strict: args.strict,
             limits: args.limits.to_limits(),
         })
     }
+}
+
+/// A validated look at one file.
+#[derive(Debug)]
+pub struct InspectConfig {
+    /// The file.
+    pub file: PathBuf,
+    /// Recipe of the numbers.
+    pub profile: Profile,
+    /// What is analysed.
+    pub window: Window,
+    /// Limits on the file.
+    pub limits: Limits,
+}
+
+impl InspectConfig {
+    /// Checks the flags of `inspect`.
+    ///
+    /// # Errors
+    /// With all that is wrong.
+    pub fn from_args(args: InspectArgs) -> Result<Self, ConfigError> {
+        let mut wrong = Vec::new();
+        let Some((profile, window)) = recipe(&args.profile, args.offset, args.duration, &mut wrong)
+        else {
+            return Err(ConfigError(wrong));
+        };
+        Ok(Self { file: args.file, profile, window, limits: args.limits.to_limits() })
+    }
+}
+
+/// Profile and window, or what is wrong with them.
+fn recipe(
+    profile: &str,
+    offset: f64,
+    duration: Option<f64>,
+    wrong: &mut Vec<String>,
+) -> Option<(Profile, Window)> {
+    let profile =
+        Profile::parse(profile).map_err(|error| wrong.push(format!("--profile: {error}")));
+    let window = Window::new(offset, duration)
+        .map_err(|error| wrong.push(format!("--offset, --duration: {error}")));
+    Some((profile.ok()?, window.ok()?))
 }
 
 impl FileLimitArgs {

@@ -14,6 +14,9 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve(args) => commands::serve::run(&args),
             Command::Extract(args) => commands::extract::run(args),
+            Command::Inspect(args) => commands::inspect::run(args),
+            Command::Completions(args) => commands::documents::completions(&args),
+            Command::Manual(args) => commands::documents::manual(&args),
         }
     });
     outcome.unwrap_or_else(|error| {

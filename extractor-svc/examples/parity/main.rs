@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let profile = Profile::parse(DEFAULT_PROFILE)?;
     let mut values = Vec::with_capacity(corpus.recordings.len());
     for_each_ordered(
-        &corpus.recordings,
+        corpus.recordings.iter(),
         args.jobs,
         |recording| extract(&args.corpus.join(&recording.file), &profile),
         |_, outcome| -> anyhow::Result<()> {

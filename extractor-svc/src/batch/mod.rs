@@ -1,12 +1,18 @@
 //! What batch extraction adds to the pipeline: which files, in which order, by how many threads,
-//! and what becomes of those that fail.
+//! how a later run goes on, and what becomes of those that fail.
 
 mod failures;
+mod journal;
 mod ordered;
+mod progress;
+mod resume;
 mod walk;
 
 pub use self::{
     failures::{Failure, FailureLog},
+    journal::{Entry, Identity, JournalReader, JournalWriter, Outcome, Recipe, journal_path},
     ordered::for_each_ordered,
+    progress::Progress,
+    resume::{Known, ResumeError, forget},
     walk::{AUDIO_EXTENSIONS, Found, WalkError, Walker},
 };

@@ -1,24 +1,51 @@
 //! `extract`: files and folders in, a feature table out.
 
-use std::{fs::File, path::Path, process::ExitCode};
+mod run;
+mod signals;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use anyhow::Context as _;
 use proto::features::FeatureSchema;
 
+use self::run::Run;
 use crate::{
-    batch::{Failure, FailureLog, Walker, for_each_ordered},
+    batch::{Failure, Identity, Known, Outcome, Recipe, ResumeError, Walker, for_each_ordered},
+    batch::{forget, journal_path},
     cli::ExtractArgs,
     config::{ConfigError, ExtractConfig},
     decode::EncodedAudio,
     error::ExtractError,
     pipeline::{self, Extraction},
-    table::{Row, TableWriter},
+    table::{Destination, TableFormat, read_rows, spool_path},
 };
 
 /// Exit code when nothing was extracted.
 const NOTHING: u8 = 1;
 /// Exit code when some files failed and that matters.
 const SOME_FAILED: u8 = 3;
+/// Exit code of a run that a signal stopped, as shells have it.
+const STOPPED: u8 = 130;
+
+/// One file to do, and what is known of it.
+struct Task {
+    path: PathBuf,
+    identity: Option<Identity>,
+    known: Option<Outcome>,
+}
+
+/// What became of a task.
+enum Done {
+    /// It was known.
+    Known(Outcome),
+    /// It was worked on.
+    Now(Result<Extraction, ExtractError>),
+}
 
 /// Runs the command.
 ///
@@ -28,69 +55,86 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     let config = ExtractConfig::from_args(args)?;
     let walker =
         Walker::new(&config.patterns).map_err(|error| ConfigError(vec![error.to_string()]))?;
+    let schema = FeatureSchema::librosa();
+    let recipe = Recipe {
+        profile_id: config.profile.id().to_owned(),
+        offset_seconds: config.window.offset(),
+        duration_seconds: config.window.duration(),
+    };
+    let mut known = earlier(&config, &schema, &recipe)?;
+    let stop = signals::install().context("cannot listen for signals")?;
     let found = walker.find(&config.inputs);
-    let mut failures =
-        FailureLog::create(config.failures.as_deref()).context("cannot write the failures file")?;
+    let mut run = Run::start(&config, &schema, &recipe, found.files.len())?;
     for (path, message) in &found.unreadable {
         tracing::warn!(path = %path.display(), message, "input cannot be read");
-        failures.record(&Failure {
+        run.failures.record(&Failure {
             path: path.display().to_string(),
             reason: "UNREADABLE".to_owned(),
             message: message.clone(),
         })?;
     }
 
-    // The table is opened with its first row, so that a run without any leaves none behind.
-    let schema = FeatureSchema::librosa();
-    let mut table: Option<TableWriter> = None;
-    let mut rows = 0_usize;
+    let left = AtomicUsize::new(0);
+    let tasks = found.files.into_iter().filter_map(|path| {
+        let identity = Identity::of(&path);
+        let known = identity.as_ref().and_then(|identity| known.take(identity));
+        // Once stopped, only what is known still goes through: the table keeps its rows.
+        if known.is_none() && stop.load(Ordering::Relaxed) {
+            left.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Task { path, identity, known })
+    });
     for_each_ordered(
-        &found.files,
+        tasks,
         config.jobs,
-        |path| extract_file(path, &config),
-        |path, outcome| -> anyhow::Result<()> {
-            let source_path = path.display().to_string();
-            let extraction = match outcome {
-                Ok(extraction) => extraction,
-                Err(error) => {
-                    let (reason, message) = (error.reason(), error.to_string());
-                    tracing::warn!(path = %source_path, reason, message, "file skipped");
-                    failures.record(&Failure {
-                        path: source_path,
-                        reason: reason.to_owned(),
-                        message,
-                    })?;
-                    return Ok(());
-                }
-            };
-            for warning in &extraction.source.warnings {
-                tracing::warn!(path = %source_path, message = warning.message, "file read with a finding");
-            }
-            let table = match &mut table {
-                Some(table) => table,
-                none => none.insert(TableWriter::create(
-                    &config.destination,
-                    config.format,
-                    config.profile.id(),
-                    &schema,
-                )?),
-            };
-            table.write(&Row { source_path, values: extraction.values })?;
-            rows += 1;
-            Ok(())
+        |task| match &task.known {
+            Some(outcome) => Done::Known(outcome.clone()),
+            None => Done::Now(extract_file(&task.path, &config)),
         },
+        |task, done| run.take(&task.path, task.identity, done),
     )?;
 
-    let Some(table) = table else {
-        tracing::error!(failed = failures.count(), "no audio files produced features");
-        return Ok(ExitCode::from(NOTHING));
-    };
-    table.finish()?;
-    tracing::info!(rows, failed = failures.count(), profile = config.profile.id(), "table written");
-    if config.strict && failures.count() > 0 {
-        return Ok(ExitCode::from(SOME_FAILED));
+    let left = left.into_inner();
+    let (rows, failed) = run.finish(left)?;
+    if let Destination::File(table) = &config.destination
+        && rows > 0
+    {
+        forget(table).context("cannot remove the rows of the earlier run")?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(match (rows, failed) {
+        _ if left > 0 => ExitCode::from(STOPPED),
+        (0, _) => ExitCode::from(NOTHING),
+        (_, 1..) if config.strict => ExitCode::from(SOME_FAILED),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+/// What is to be taken over from an earlier run.
+fn earlier(
+    config: &ExtractConfig,
+    schema: &FeatureSchema,
+    recipe: &Recipe,
+) -> anyhow::Result<Known> {
+    let Destination::File(table) = &config.destination else { return Ok(Known::nothing()) };
+    if !config.resume {
+        forget(table).context("cannot remove the rows of an earlier run")?;
+        return Ok(Known::nothing());
+    }
+    if !journal_path(table).exists() {
+        tracing::info!(journal = %journal_path(table).display(), "no earlier run, starting anew");
+        return Ok(Known::nothing());
+    }
+    let spool = spool_path(table);
+    let (path, format) = match config.format {
+        TableFormat::Parquet if spool.exists() => (spool, TableFormat::Jsonl),
+        format => (table.clone(), format),
+    };
+    let rows = read_rows(&path, format, schema)?;
+    Known::gather(table, rows, recipe).map_err(|error| match error {
+        ResumeError::OtherRecipe { .. } => ConfigError(vec![format!("--resume: {error}")]).into(),
+        error => error.into(),
+    })
 }
 
 fn extract_file(path: &Path, config: &ExtractConfig) -> Result<Extraction, ExtractError> {

@@ -1,4 +1,6 @@
 //! What each subcommand wires together.
 
+pub mod documents;
 pub mod extract;
+pub mod inspect;
 pub mod serve;

@@ -5,7 +5,9 @@
 
 mod delimited;
 mod parquet;
+mod read;
 mod sidecar;
+mod spool;
 
 use std::{
     fs::{self, File},
@@ -16,7 +18,11 @@ use std::{
 use proto::features::FeatureSchema;
 use thiserror::Error;
 
-pub use self::sidecar::{Sidecar, sidecar_path};
+pub use self::{
+    read::{Rows, read_rows},
+    sidecar::{Sidecar, sidecar_path},
+    spool::spool_path,
+};
 
 /// Name of the first column.
 pub const SOURCE_PATH: &str = "source_path";
@@ -69,6 +75,12 @@ pub enum TableError {
     /// A row could not be encoded.
     #[error("cannot encode a row of the table: {0}")]
     Encode(String),
+    /// The file holds something else than such a table.
+    #[error("{} is not a table of these columns", path.display())]
+    OtherTable {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A row's length is not the schema's.
     #[error("a row has {got} values, the schema has {expected}")]
     Width {
@@ -94,6 +106,20 @@ trait RowWriter {
     fn finish(self: Box<Self>) -> Result<(), TableError>;
 }
 
+fn rows(
+    sink: impl Write + Send + 'static,
+    path: PathBuf,
+    format: TableFormat,
+    profile_id: &str,
+    schema: &FeatureSchema,
+) -> Result<Box<dyn RowWriter>, TableError> {
+    Ok(match format {
+        TableFormat::Csv => Box::new(delimited::CsvRows::new(sink, path, schema)?),
+        TableFormat::Jsonl => Box::new(delimited::JsonRows::new(sink, path, schema)),
+        TableFormat::Parquet => Box::new(parquet::ParquetRows::new(sink, profile_id, schema)?),
+    })
+}
+
 /// An open table.
 pub struct TableWriter {
     inner: Box<dyn RowWriter>,
@@ -117,32 +143,31 @@ impl TableWriter {
         profile_id: &str,
         schema: &FeatureSchema,
     ) -> Result<Self, TableError> {
-        let (sink, path): (Box<dyn Write + Send>, PathBuf) = match destination {
-            Destination::Stdout => (Box::new(io::stdout()), PathBuf::from("standard output")),
+        let inner: Box<dyn RowWriter> = match destination {
+            Destination::Stdout => {
+                let (sink, path) = (BufWriter::new(io::stdout()), PathBuf::from("standard output"));
+                rows(sink, path, format, profile_id, schema)?
+            }
             Destination::File(path) => {
                 let fail = |source| TableError::Io { path: path.clone(), source };
                 if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
                 {
                     fs::create_dir_all(folder).map_err(fail)?;
                 }
-                (Box::new(File::create(path).map_err(fail)?), path.clone())
+                if format == TableFormat::Parquet {
+                    Box::new(spool::SpooledRows::create(path, profile_id, schema)?)
+                } else {
+                    let sink = BufWriter::new(File::create(path).map_err(fail)?);
+                    Sidecar::new(profile_id, schema).write(path)?;
+                    rows(sink, path.clone(), format, profile_id, schema)?
+                }
             }
         };
-        let sink = BufWriter::new(sink);
-        let inner: Box<dyn RowWriter> = match format {
-            TableFormat::Csv => Box::new(delimited::CsvRows::new(sink, path.clone(), schema)?),
-            TableFormat::Jsonl => Box::new(delimited::JsonRows::new(sink, path.clone(), schema)),
-            TableFormat::Parquet => Box::new(parquet::ParquetRows::new(sink, profile_id, schema)?),
-        };
-        if let (Destination::File(_), TableFormat::Csv | TableFormat::Jsonl) = (destination, format)
-        {
-            Sidecar::new(profile_id, schema).write(&path)?;
-        }
         Ok(Self { inner, dims: schema.dims() })
     }
 
-    /// Appends a row; text formats hand it to the operating system at once, so that a killed run
-    /// leaves whole rows.
+    /// Appends a row; in a file it is handed to the operating system at once, so that a killed run
+    /// leaves whole rows (of a Parquet table, in its [`spool`](spool_path)).
     ///
     /// # Errors
     /// When the row has another width or cannot be written.

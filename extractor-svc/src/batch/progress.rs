@@ -1,0 +1,183 @@
+//! How far a run is: a bar on a terminal, a line of the log now and then otherwise.
+
+use std::{
+    io::{IsTerminal as _, stderr},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Time between two lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// What has been done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Work {
+    /// Files that are finished, those of an earlier run included.
+    done: usize,
+    /// Files that this run worked on.
+    worked: usize,
+    /// Files without a row.
+    failed: usize,
+    /// Analysed audio, in seconds.
+    audio_seconds: f64,
+}
+
+/// How fast it goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Speed {
+    files_per_second: f64,
+    audio_hours_per_hour: f64,
+    eta: Duration,
+}
+
+impl Work {
+    /// Means over the whole run; `None` before the first file.
+    fn speed(&self, total: usize, elapsed: Duration) -> Option<Speed> {
+        let seconds = elapsed.as_secs_f64();
+        if self.worked == 0 || seconds <= 0.0 {
+            return None;
+        }
+        let files_per_second = self.worked as f64 / seconds;
+        let left = total.saturating_sub(self.done) as f64 / files_per_second;
+        Some(Speed {
+            files_per_second,
+            audio_hours_per_hour: self.audio_seconds / seconds,
+            // A run of centuries has no use for the digits.
+            eta: Duration::from_secs(left.min(1e9).ceil() as u64),
+        })
+    }
+
+    fn message(&self, total: usize, elapsed: Duration) -> String {
+        let failed = match self.failed {
+            0 => String::new(),
+            count => format!(", {count} failed"),
+        };
+        self.speed(total, elapsed).map_or(failed.clone(), |speed| {
+            format!(
+                "{:.1} files/s, {:.0} h audio/h, ETA {}{failed}",
+                speed.files_per_second,
+                speed.audio_hours_per_hour,
+                humantime::format_duration(speed.eta),
+            )
+        })
+    }
+}
+
+/// The progress of one run.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    total: usize,
+    work: Work,
+    started: Instant,
+    last_line: Instant,
+}
+
+impl Progress {
+    /// Begins to count; a bar is drawn if standard error is a terminal.
+    #[must_use]
+    pub fn start(total: usize) -> Self {
+        let bar = stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(
+                Some(total as u64),
+                ProgressDrawTarget::stderr_with_hz(5),
+            );
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} files {wide_msg}");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        let now = Instant::now();
+        Self { bar, total, work: Work::default(), started: now, last_line: now }
+    }
+
+    /// One more file was worked on, and gave so much audio, or failed.
+    pub fn worked(&mut self, audio_seconds: Option<f64>) {
+        self.work.worked += 1;
+        self.work.audio_seconds += audio_seconds.unwrap_or(0.0);
+        self.finished(audio_seconds.is_some());
+    }
+
+    /// One more file was known from an earlier run.
+    pub fn known(&mut self, has_row: bool) {
+        self.finished(has_row);
+    }
+
+    fn finished(&mut self, has_row: bool) {
+        self.work.done += 1;
+        self.work.failed += usize::from(!has_row);
+        let elapsed = self.started.elapsed();
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.work.done as u64);
+            bar.set_message(self.work.message(self.total, elapsed));
+        } else if self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            self.line("progress");
+        }
+    }
+
+    /// Writes to the log without running into the bar.
+    pub fn log(&self, write: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Files that are finished.
+    #[must_use]
+    pub fn done(&self) -> usize {
+        self.work.done
+    }
+
+    /// Files that this run worked on.
+    #[must_use]
+    pub fn worked_on(&self) -> usize {
+        self.work.worked
+    }
+
+    /// Removes the bar and says how it went.
+    pub fn end(self, message: &str) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.line(message);
+    }
+
+    fn line(&self, message: &str) {
+        let Work { done, failed, audio_seconds, .. } = self.work;
+        let elapsed = self.started.elapsed();
+        let speed = self.work.speed(self.total, elapsed);
+        tracing::info!(
+            done,
+            total = self.total,
+            failed,
+            audio_hours = audio_seconds / 3600.0,
+            files_per_second = speed.map(|speed| speed.files_per_second),
+            audio_hours_per_hour = speed.map(|speed| speed.audio_hours_per_hour),
+            eta_seconds = speed.map(|speed| speed.eta.as_secs()),
+            "{message}"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speed_is_of_this_run_and_time_left_of_all_files() {
+        let work = Work { done: 70, worked: 20, failed: 1, audio_seconds: 7200.0 };
+        let speed = work.speed(100, Duration::from_secs(10)).expect("files were worked on");
+        let expected = Speed {
+            files_per_second: 2.0,
+            audio_hours_per_hour: 720.0,
+            eta: Duration::from_secs(15),
+        };
+        assert_eq!(speed, expected);
+        assert_eq!(
+            work.message(100, Duration::from_secs(10)),
+            "2.0 files/s, 720 h audio/h, ETA 15s, 1 failed"
+        );
+        assert_eq!(Work { worked: 0, ..work }.speed(100, Duration::from_secs(10)), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! `inspect`: all that is known of one file, as text, JSON, or a drawing.
+
+mod plot;
+mod report;
+
+use std::{
+    fs::File,
+    io::{Write as _, stdout},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+
+use self::report::Report;
+use crate::{
+    cli::{InspectArgs, ReportFormat},
+    config::InspectConfig,
+    decode::{EncodedAudio, WindowedDecoder},
+    error::ExtractError,
+    features::{self, Stages},
+    resample::Resampler,
+    simd::Level,
+};
+
+/// A file's samples, all that was computed from them, and how they were read.
+struct Inspected {
+    y: Vec<f32>,
+    stages: Stages,
+    report: Report,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// On a wrong command line, when the file cannot be read as audio, or the drawing not written.
+pub fn run(args: InspectArgs) -> anyhow::Result<ExitCode> {
+    let (format, plot) = (args.format, args.plot.clone());
+    let config = InspectConfig::from_args(args)?;
+    let inspected =
+        inspect(&config).with_context(|| format!("cannot inspect {}", config.file.display()))?;
+    let text = match format {
+        ReportFormat::Text => inspected.report.to_string(),
+        ReportFormat::Json => serde_json::to_string_pretty(&inspected.report)? + "\n",
+    };
+    stdout().write_all(text.as_bytes())?;
+    if let Some(path) = plot {
+        let svg = plot::draw(&inspected, &config.profile).context("cannot draw")?;
+        std::fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn inspect(config: &InspectConfig) -> Result<Inspected, ExtractError> {
+    let failed = |source: std::io::Error| ExtractError::SourceFailed { detail: source.to_string() };
+    let file = File::open(&config.file).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    let audio = EncodedAudio::from_file(file);
+    let mut decoder = WindowedDecoder::open(audio, &config.window, &config.limits)?;
+    let mut resampler = Resampler::new(decoder.sample_rate(), config.profile.sample_rate());
+    let (mut block, mut y) = (Vec::new(), Vec::new());
+    while decoder.next_block(&mut block)? {
+        resampler.push(&block, &mut y);
+    }
+    resampler.finish(&mut y);
+    let stages = features::analyze_stages(y.clone(), &config.profile, Level::detect())?;
+    let source = decoder.facts();
+    let report = Report::new(config, bytes, &source, &y, &stages);
+    Ok(Inspected { y, stages, report })
+}

@@ -1,0 +1,68 @@
+//! Exit codes, and what is said of files that failed.
+
+use std::{fs, path::Path};
+
+use crate::process::{clip, extract, log, names, rows, run};
+
+#[test]
+fn a_failed_file_is_told_and_counts_only_when_strict() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let table = folder.path().join("t.csv");
+    let failures = folder.path().join("new/failures.csv");
+    let missing = folder.path().join("missing.wav");
+    let inputs = [clip("bells_f64_22050.wav"), clip("chords_opus_48000.opus"), missing.clone()];
+    let inputs: Vec<&Path> = inputs.iter().map(AsRef::as_ref).collect();
+    let flags = format!("--failures {}", failures.display());
+    let output = extract(&inputs, &flags, &table, 0);
+    assert_eq!(names(&rows(&table)), ["bells_f64_22050.wav"]);
+    let warned: Vec<_> = log(&output).into_iter().filter(|line| line["level"] == "WARN").collect();
+    assert_eq!(warned.len(), 2, "{warned:?}");
+    assert_eq!(warned[0]["path"], missing.to_str().expect("text"));
+    assert_eq!(warned[1]["reason"], "UNSUPPORTED_CODEC");
+
+    let listed = fs::read_to_string(&failures).expect("a failures file");
+    let mut lines = csv::Reader::from_reader(listed.as_bytes());
+    assert_eq!(lines.headers().expect("a header"), vec!["path", "reason", "message"]);
+    let lines: Vec<_> = lines.records().map(|line| line.expect("a line")).collect();
+    assert_eq!(lines.len(), 2, "{listed}");
+    assert_eq!((&lines[0][0], &lines[0][1]), (missing.to_str().expect("text"), "UNREADABLE"));
+    assert!(lines[1][0].ends_with("chords_opus_48000.opus"), "{listed}");
+    assert_eq!(&lines[1][1], "UNSUPPORTED_CODEC");
+    assert!(lines[1][2].contains("opus"), "{listed}");
+
+    extract(&inputs, "--strict", &table, 3);
+    extract(&inputs[..1], "--strict", &table, 0);
+}
+
+#[test]
+fn nothing_extracted_is_an_error_and_leaves_no_table() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let table = folder.path().join("t.csv");
+    extract(&[&clip("chords_opus_48000.opus")], "", &table, 1);
+    assert!(!table.exists());
+    extract(&[folder.path()], "", &table, 1);
+    extract(&[&folder.path().join("missing")], "--strict", &table, 1);
+    assert!(!table.exists());
+    let unwritable = folder.path().join("file/t.csv");
+    fs::write(folder.path().join("file"), "").expect("writable");
+    extract(&[&clip("bells_f64_22050.wav")], "", &unwritable, 1);
+}
+
+#[test]
+fn a_wrong_command_line_is_code_2() {
+    run(&["extract"], 2);
+    for flags in [
+        "--jobs 0",
+        "--format xml",
+        "--pattern a[",
+        "--profile nonsense",
+        "--offset -1",
+        "--duration 0",
+        "--resume",
+    ] {
+        let mut args = vec!["extract", "."];
+        args.extend(flags.split(' '));
+        let output = run(&args, 2);
+        assert!(!output.stderr.is_empty(), "{flags} is refused without a word");
+    }
+}

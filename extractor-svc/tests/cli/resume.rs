@@ -1,0 +1,127 @@
+//! `--resume`: what is done is not done again, and the table comes out the same.
+
+use std::{fs, path::Path};
+
+use extractor_svc::batch::journal_path;
+
+use crate::process::{extract, library, log, names, rows};
+
+const FILES: [(&str, &str); 5] = [
+    ("a/b.wav", "bells_f64_22050.wav"),
+    ("a-b.wav", "sweep_f32_22050.wav"),
+    ("c.opus", "chords_opus_48000.opus"),
+    ("d.flac", "drums_s16_11025.flac"),
+    ("e.wav", "drums_s24_22050.wav"),
+];
+
+/// Rows, failures, and files known from earlier, as the last line of the log has them.
+fn counts(output: &std::process::Output) -> (u64, u64, u64) {
+    let log = log(output);
+    let last = log.last().expect("a line");
+    let count = |name: &str| last[name].as_u64().unwrap_or_else(|| panic!("{last}"));
+    (count("rows"), count("failed"), count("known"))
+}
+
+/// Leaves what a kill would: the first `entries` files journaled, and a cut row after theirs.
+fn cut_short(table: &Path, written: &Path, entries: usize) {
+    let journal = journal_path(table);
+    let text = fs::read_to_string(&journal).expect("a journal");
+    let kept: Vec<&str> = text.split_inclusive('\n').take(1 + entries).collect();
+    let lost = text.lines().nth(1 + entries).expect("a further entry");
+    let cut_entry = &lost[..lost.len() / 2];
+    fs::write(&journal, kept.concat() + cut_entry).expect("writable");
+    let table = fs::read_to_string(written).expect("a table");
+    fs::write(written, &table[..table.len() - 40]).expect("writable");
+}
+
+fn check(name: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let music = folder.path().join("music");
+    library(&music, &FILES);
+    let whole = folder.path().join(format!("whole.{name}"));
+    extract(&[&music], "", &whole, 0);
+    let expected = rows(&whole);
+    assert_eq!(names(&expected), ["b.wav", "a-b.wav", "d.flac", "e.wav"]);
+
+    // As if killed while the fourth file was written.
+    let table = folder.path().join(format!("t.{name}"));
+    extract(&[&music], "", &table, 0);
+    let written = if name == "parquet" {
+        let spool = folder.path().join("t.parquet.spool.jsonl");
+        let lines = folder.path().join("lines.jsonl");
+        extract(&[&music], "", &lines, 0);
+        fs::rename(lines, &spool).expect("writable");
+        fs::remove_file(&table).expect("there");
+        spool
+    } else {
+        table.clone()
+    };
+    cut_short(&table, &written, 3);
+    let failures = folder.path().join("failures.csv");
+    let flags = format!("--resume --failures {}", failures.display());
+    let output = extract(&[&music], &flags, &table, 0);
+    assert_eq!(counts(&output), (4, 1, 3));
+    assert_eq!(rows(&table), expected);
+    let failures = fs::read_to_string(failures).expect("a failures file");
+    assert_eq!(failures.lines().count(), 2, "an old failure is listed again: {failures}");
+
+    // Finished: nothing is left to do, and nothing is lost.
+    let output = extract(&[&music], "--resume", &table, 0);
+    assert_eq!(counts(&output), (4, 1, 5));
+    assert_eq!(rows(&table), expected);
+
+    // One changed, one new, one gone.
+    fs::copy(music.join("e.wav"), music.join("a-b.wav")).expect("writable");
+    fs::copy(music.join("e.wav"), music.join("b.wav")).expect("writable");
+    fs::remove_file(music.join("d.flac")).expect("there");
+    let output = extract(&[&music], "--resume", &table, 0);
+    assert_eq!(counts(&output), (4, 1, 3));
+    let updated = rows(&table);
+    assert_eq!(names(&updated), ["b.wav", "a-b.wav", "b.wav", "e.wav"]);
+    assert_eq!(updated[0], expected[0]);
+    for row in &updated[1..3] {
+        assert_eq!(row.values, expected[3].values, "{}", row.source_path);
+    }
+
+    let mut left: Vec<_> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("text"))
+        .filter(|file| file.starts_with("t."))
+        .collect();
+    left.sort();
+    let mut wanted = vec![format!("t.{name}"), format!("t.{name}.journal")];
+    if name != "parquet" {
+        wanted.push(format!("t.{name}.meta.json"));
+    }
+    assert_eq!(left, wanted);
+}
+
+#[test]
+fn a_csv_table_is_gone_on_with() {
+    check("csv");
+}
+
+#[test]
+fn a_jsonl_table_is_gone_on_with() {
+    check("jsonl");
+}
+
+#[test]
+fn a_parquet_table_is_gone_on_with() {
+    check("parquet");
+}
+
+#[test]
+fn rows_of_another_recipe_are_not_mixed_in() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let music = folder.path().join("music");
+    library(&music, &FILES[..2]);
+    let table = folder.path().join("t.csv");
+    extract(&[&music], "", &table, 0);
+    let before = fs::read(&table).expect("a table");
+    extract(&[&music], "--resume --offset 0.1", &table, 2);
+    extract(&[&music], "--resume --profile custom:sr=16000", &table, 2);
+    assert_eq!(fs::read(&table).expect("a table"), before, "the table is as it was");
+    let output = extract(&[&music], "--offset 0.1", &table, 0);
+    assert_eq!(counts(&output), (2, 0, 0));
+}
