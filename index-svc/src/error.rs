@@ -82,6 +82,14 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The index has no such attribute column.
+    #[error("the index has no attribute column `{column}`; it has: {}", known.join(", "))]
+    UnknownAttribute {
+        /// Name given.
+        column: String,
+        /// Columns it has.
+        known: Vec<String>,
+    },
     /// A freshly built index did not pass its own checks.
     #[error("the built index failed its checks: {0}")]
     Unsound(String),

@@ -15,7 +15,7 @@ use crate::{
 /// Candidates ranked in `f64` beyond the results asked for.
 const RERANK_SLACK: usize = 32;
 /// A query feature farther than this from the mean, in standard deviations, is reported.
-const OUT_OF_RANGE_DEVIATIONS: f64 = 6.0;
+pub(crate) const OUT_OF_RANGE_DEVIATIONS: f64 = 6.0;
 
 /// Results and how they came about.
 #[derive(Clone, Debug, PartialEq)]
