@@ -11,6 +11,7 @@
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
 //! - [`card`]: what the neighbourhoods of an index are like, measured when it is built
 //! - [`index`]: an opened index; [`store`], [`manifest`] and [`engine::blocks`] are its files
+//! - [`versions`]: which version is served, and the swap to the next
 //! - [`table`]: feature tables as they are found in the wild
 //! - [`builder`]: tables to a new index directory; [`validation`]: the story of
 //!   `validate`; [`verify`]: is it what it says it is; [`gate`]: is it good enough; [`report`]: what was found
@@ -41,6 +42,7 @@ pub mod table;
 pub mod validation;
 pub mod vectors;
 pub mod verify;
+pub mod versions;
 
 pub use error::Error;
 pub use index::Index;

@@ -39,8 +39,10 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
             .zip(&filling)
             .map(|(value, fill)| if value.is_nan() { *fill } else { *value })
             .collect();
-        let scaled = to_f32(&index.scaler.transform(&filled));
-        if !same_bits(&scaled, index.vectors.row(next)) {
+        // The stored features follow from the raw vectors, which is a check of its own.
+        let raw = index.store.raw(&txn, next, index.scaler.dims())?;
+        let scaled = |raw: &[f64]| to_f32(&index.scaler.transform(raw));
+        if !same_bits(&scaled(&filled), &scaled(&raw)) {
             features.get_or_insert_with(|| format!("{}: row {next} has other features", here()));
         }
         if row.metadata != index.metadata_in(&txn, next)? {

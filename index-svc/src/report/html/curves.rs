@@ -32,8 +32,8 @@ pub(super) fn recall(efforts: &[Effort], curve: &[RecallPoint]) -> Result<Markup
         let mut chart = ChartBuilder::on(area)
             .margin(6)
             .margin_right(22)
-            .x_label_area_size(40)
-            .y_label_area_size(52)
+            .x_label_area_size(50)
+            .y_label_area_size(58)
             .build_cartesian_2d((left..1.0).log_scale(), bottom.max(-0.02)..1.02)?;
         chart
             .configure_mesh()
@@ -42,7 +42,7 @@ pub(super) fn recall(efforts: &[Effort], curve: &[RecallPoint]) -> Result<Markup
             .axis_style(faint())
             .x_labels(6)
             .y_labels(6)
-            .x_label_formatter(&|share| format!("{} %", number(100.0 * share)))
+            .x_label_formatter(&|share| format!("{} %", round(100.0 * share)))
             .y_label_formatter(&|recall| {
                 if *recall > 1.0 { String::new() } else { format!("{recall:.2}") }
             })
@@ -82,8 +82,8 @@ pub(super) fn distances(distances: &Distances) -> Result<Markup, DrawingError> {
         let mut chart = ChartBuilder::on(area)
             .margin(6)
             .margin_right(22)
-            .x_label_area_size(40)
-            .y_label_area_size(52)
+            .x_label_area_size(50)
+            .y_label_area_size(58)
             .build_cartesian_2d(0.0..distances.high, 0.0..1.12 * top)?;
         chart
             .configure_mesh()
@@ -131,6 +131,11 @@ fn median_line(
     let foot = vec![(median, 0.0), (median, 0.02 * top)];
     chart.draw_series([PathElement::new(foot, BLACK.mix(0.6))])?;
     Ok(())
+}
+
+/// A percentage on an axis: its ticks are round already.
+fn round(percent: f64) -> String {
+    if percent >= 1.0 { format!("{percent:.0}") } else { number(percent) }
 }
 
 /// The outline of a histogram.

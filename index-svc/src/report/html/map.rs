@@ -29,8 +29,8 @@ pub(super) fn map(projection: &Projection) -> Result<Markup, DrawingError> {
         let [(left, right), (bottom, top)] = projection.frame;
         let mut chart = ChartBuilder::on(area)
             .margin(4)
-            .x_label_area_size(34)
-            .y_label_area_size(40)
+            .x_label_area_size(50)
+            .y_label_area_size(52)
             .build_cartesian_2d(left..right, bottom..top)?;
         chart
             .configure_mesh()

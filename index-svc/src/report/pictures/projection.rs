@@ -52,18 +52,17 @@ pub(crate) struct Group {
 }
 
 impl Projection {
-    /// Fitted to `rows`; every so manieth of them is drawn.
+    /// Fitted to `rows`; at most [`MOST_POINTS`] of them are drawn, spread evenly.
     pub(super) fn of(index: &Index, rows: &[u32], column: Option<&str>) -> Result<Self, Error> {
         let vectors = &index.vectors;
         let components = Components::of(rows.iter().map(|row| vectors.row(*row)), vectors.dims());
         let genres = genres(index, rows, column)?;
         let (groups, other_groups) = largest(&genres);
         let place = |name: &str| groups.iter().position(|group| group.name == name);
-        let step = rows.len().div_ceil(MOST_POINTS).max(1);
-        let points: Vec<Point> = rows
-            .iter()
-            .zip(&genres)
-            .step_by(step)
+        let drawn = rows.len().min(MOST_POINTS);
+        let points: Vec<Point> = (0..drawn)
+            .map(|i| i * rows.len() / drawn)
+            .map(|i| (&rows[i], &genres[i]))
             .map(|(row, genre)| {
                 let [x, y] = components.place(vectors.row(*row));
                 Point { x, y, group: place(genre) }
