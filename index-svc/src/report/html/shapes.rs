@@ -65,10 +65,12 @@ fn cell(shape: &Shape) -> Result<Markup, DrawingError> {
             figcaption {
                 span.name { (shape.name) }
                 @if shape.constant { span.flag { "constant" } }
-                @else if shape.beyond > HEAVY_TAIL { span.tail { (percent(shape.beyond)) " beyond" } }
             }
             (drawn)
-            div.range { span { (number(low)) } span { (number(high)) } }
+            div.range {
+                span { (number(low)) } span { (number(high)) }
+                span.tail { @if shape.beyond > HEAVY_TAIL { (percent(shape.beyond)) " beyond" } }
+            }
         }
     })
 }

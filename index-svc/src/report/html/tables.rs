@@ -87,7 +87,12 @@ fn neighborhoods(found: &Findings) -> Markup {
             ),
             (
                 "largest group",
-                html! { (count(duplicates.largest_group)) ": " code { (track(duplicates.largest_group_row)) } },
+                match duplicates.largest_group {
+                    0 => html! { "none" },
+                    n => {
+                        html! { (count(n)) " rows: " code { (track(duplicates.largest_group_row)) } }
+                    }
+                },
             ),
             (
                 "hubness",
