@@ -34,6 +34,7 @@ pub mod store;
 pub mod table;
 pub mod vectors;
 pub mod verify;
+mod warm;
 
 pub use error::Error;
 pub use index::Index;

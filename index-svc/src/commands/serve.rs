@@ -23,6 +23,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     if args.verify {
         Index::verify_files(&args.index, index.manifest())?;
     }
+    index.warm();
     tracing::info!(
         version = index.version(),
         tracks = index.rows(),

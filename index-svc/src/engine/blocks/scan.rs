@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::RowSet;
 use super::bounds::{
     Decisions, Interval, QueryTerms, ROW_CODE_LIMIT, SCALE_FLOOR, beyond, distance_at_least,
     query_code_limit, query_error,
 };
 use super::candidates::Candidates;
+use super::filter::LeafOrder;
 use super::kernel::{GROUP_ROWS, Groups, Kernel, LANES, QueryCode, Survivors};
 use super::view::{Leaf, View};
 
@@ -57,7 +57,7 @@ impl<'a> Scanner<'a> {
         query: &[f32],
         leaf: usize,
         upcoming: &[u8],
-        allowed: Option<&RowSet>,
+        allowed: Option<&LeafOrder>,
         candidates: &mut Candidates,
     ) -> usize {
         let leaf = self.view.leaf(leaf);
@@ -96,7 +96,7 @@ impl<'a> Scanner<'a> {
         range: Range<usize>,
         terms: &QueryTerms,
         upcoming: &[u8],
-        allowed: Option<&RowSet>,
+        allowed: Option<&LeafOrder>,
         candidates: &mut Candidates,
     ) {
         let Range { start: from, end: to } = range;
@@ -123,7 +123,7 @@ impl<'a> Scanner<'a> {
         for (row, dot) in self.survivors.iter() {
             let row = from * GROUP_ROWS + row as usize;
             let position = leaf.first + row;
-            if allowed.is_some_and(|allowed| !allowed.contains(self.view.row_numbers[position])) {
+            if allowed.is_some_and(|allowed| !allowed.allows(position)) {
                 continue;
             }
             let group = row / GROUP_ROWS;
