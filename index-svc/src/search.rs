@@ -85,6 +85,15 @@ struct Seeds {
     included: bool,
 }
 
+/// A query, ready to be searched.
+#[derive(Debug)]
+struct Asked {
+    scaled: Vec<f64>,
+    seeds: Seeds,
+    k: usize,
+    plan: Plan,
+}
+
 impl Index {
     /// Answers a query.
     ///
@@ -96,6 +105,51 @@ impl Index {
     pub fn search(&self, query: &Query) -> Result<Answer, Error> {
         let answer = self.search_within(query, usize::MAX)?;
         Ok(answer.expect("no index has that many rows"))
+    }
+
+    /// Answers many queries, in their order: those that are planned alike share passes over the
+    /// blocks engine's leaves.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn search_many(&self, queries: &[Query]) -> Result<Vec<Answer>, Error> {
+        let txn = self.store.read()?;
+        let asked: Vec<Asked> =
+            queries.iter().map(|query| self.ask(&txn, query)).collect::<Result<_, Error>>()?;
+        let mut found = self.first_looks(&asked)?;
+        let mut answers = Vec::with_capacity(asked.len());
+        for (asked, first) in asked.into_iter().zip(&mut found) {
+            let ranking = self.rank_from(&txn, &asked, first.take(), usize::MAX)?;
+            answers.push(self.answer(
+                &txn,
+                &asked,
+                ranking.expect("no index has that many rows"),
+            )?);
+        }
+        Ok(answers)
+    }
+
+    /// What the engine finds first for each of many queries; `None` where nothing is gained.
+    fn first_looks(&self, asked: &[Asked]) -> Result<Vec<Option<Candidates>>, Error> {
+        let mut found: Vec<Option<Candidates>> = asked.iter().map(|_| None).collect();
+        let mut rest: Vec<usize> = (0..asked.len()).collect();
+        while let Some(&first) = rest.first() {
+            let Asked { k, plan, .. } = asked[first];
+            let (alike, others) = rest
+                .iter()
+                .partition(|number| (asked[**number].k, asked[**number].plan) == (k, plan));
+            rest = others;
+            let alike: Vec<usize> = alike;
+            let queries: Vec<f32> =
+                alike.iter().flat_map(|number| within_reach(&asked[*number].scaled)).collect();
+            let engines = &self.engines;
+            let batch =
+                engines.nearest_many(plan.engine, &queries, k + FETCH_SLACK, plan.effort)?;
+            for (number, candidates) in alike.into_iter().zip(batch) {
+                found[number] = Some(candidates);
+            }
+        }
+        Ok(found)
     }
 
     /// Answers a query that is a matter of microseconds, for callers who must not compute for long;
@@ -113,29 +167,39 @@ impl Index {
     /// Answers a query unless that takes a look at more than `most` rows.
     fn search_within(&self, query: &Query, most: usize) -> Result<Option<Answer>, Error> {
         let txn = self.store.read()?;
-        let (raw, seed_row) = match &query.seed {
-            Seed::Vector(raw) => (raw.clone(), None),
-            Seed::Row(row) => (self.store.raw(&txn, *row, self.scaler.dims())?, Some(*row)),
-        };
-        let scaled = self.scaler.transform(&raw);
+        let asked = self.ask(&txn, query)?;
+        let ranking = self.rank_from(&txn, &asked, None, most)?;
+        ranking.map(|ranking| self.answer(&txn, &asked, ranking)).transpose()
+    }
+
+    fn ask(&self, txn: &ReadTxn<'_>, query: &Query) -> Result<Asked, Error> {
         let options = query.options;
+        let (scaled, row) = match &query.seed {
+            Seed::Vector(raw) => (self.scaler.transform(raw), None),
+            Seed::Row(row) => {
+                let raw = self.store.raw(txn, *row, self.scaler.dims())?;
+                (self.scaler.transform(&raw), Some(*row))
+            }
+        };
+        let seeds = Seeds { row, included: options.include_seeds };
         let plan = self.plan(options.wanted, options.k);
-        let seeds = Seeds { row: seed_row, included: options.include_seeds };
-        let ranked = self.rank_within(&txn, &scaled, seeds, options.k, plan, most)?;
-        let Some(ranking) = ranked else { return Ok(None) };
-        let neighbors = self.join(&txn, &ranking.rows)?;
-        let seed = match seed_row {
-            Some(row) => Some((row, self.metadata_in(&txn, row)?)),
+        Ok(Asked { scaled, seeds, k: options.k, plan })
+    }
+
+    fn answer(&self, txn: &ReadTxn<'_>, asked: &Asked, ranking: Ranking) -> Result<Answer, Error> {
+        let neighbors = self.join(txn, &ranking.rows)?;
+        let seed = match asked.seeds.row {
+            Some(row) => Some((row, self.metadata_in(txn, row)?)),
             None => None,
         };
-        Ok(Some(Answer {
+        Ok(Answer {
             neighbors,
             seed,
             plan: ranking.plan,
             candidate_count: ranking.candidate_count,
             suppressed_seed_count: ranking.suppressed_seed_count,
-            out_of_range_features: self.out_of_range(&scaled),
-        }))
+            out_of_range_features: self.out_of_range(&asked.scaled),
+        })
     }
 
     /// How `k` results are found.
@@ -173,31 +237,35 @@ impl Index {
         plan: Plan,
     ) -> Result<Ranking, Error> {
         let seeds = Seeds { row: seed_row, included: include_seeds };
-        let ranked = self.rank_within(txn, scaled, seeds, k, plan, usize::MAX)?;
+        let asked = Asked { scaled: scaled.to_vec(), seeds, k, plan };
+        let ranked = self.rank_from(txn, &asked, None, usize::MAX)?;
         Ok(ranked.expect("no index has that many rows"))
     }
 
-    /// As [`Self::rank`]; `None` where it would have to look at more than `most` rows.
-    fn rank_within(
+    /// As [`Self::rank`]; `None` where it would have to look at more than `most` rows. `first` is
+    /// what the engine has found already.
+    fn rank_from(
         &self,
         txn: &ReadTxn<'_>,
-        scaled: &[f64],
-        seeds: Seeds,
-        k: usize,
-        mut plan: Plan,
+        asked: &Asked,
+        mut first: Option<Candidates>,
         most: usize,
     ) -> Result<Option<Ranking>, Error> {
+        let Asked { scaled, seeds, k, mut plan } = asked;
+        let (seeds, k) = (*seeds, *k);
         let query = within_reach(scaled);
         let norm = query.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
         let mut fetch = k + FETCH_SLACK;
         loop {
             let (engine, effort) = (plan.engine, plan.effort);
-            let found = self.engines.nearest_within(engine, &query, fetch, None, effort, most)?;
+            let look = || self.engines.nearest_within(engine, &query, fetch, None, effort, most);
+            let found = first.take().map_or_else(look, |found| Ok(Some(found)))?;
             let Some(found) = found else { return Ok(None) };
             let exhausted = found.hits.len() < fetch;
             // What was looked at and not returned is at least as far as the last that was.
             let rest = found.hits.last().map_or(f64::INFINITY, |last| at_least(last, norm));
-            let (rows, suppressed_seed_count) = self.exactly(txn, scaled, norm, &found, seeds, k)?;
+            let (rows, suppressed_seed_count) =
+                self.exactly(txn, scaled, norm, &found, seeds, k)?;
             let full = rows.len() == k;
             let settled = rows.last().is_some_and(|last| last.distance <= rest);
             if exhausted && !full && !plan.is_exact() {

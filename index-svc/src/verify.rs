@@ -175,8 +175,7 @@ fn forest_failure(
     let mut failure = None;
     let mut next = 0;
     forest.each_vector(|row, vector| {
-        let fits =
-            row == next && row < index.rows() && same_bits(vector, &lift(scaled.row(row)));
+        let fits = row == next && row < index.rows() && same_bits(vector, &lift(scaled.row(row)));
         if failure.is_none() && !fits {
             failure = Some(format!("forest vector {row} is not stored feature {next}"));
         }

@@ -34,7 +34,8 @@ impl Index {
                 let start = Instant::now();
                 let query = self.vectors.row(*row);
                 let effort = Effort::Rows(LAP_ROWS);
-                let found = self.engines.nearest(EngineName::Blocks, query, 10, None, effort).ok()?;
+                let found =
+                    self.engines.nearest(EngineName::Blocks, query, 10, None, effort).ok()?;
                 Some(start.elapsed().as_secs_f64() / found.scored.max(1) as f64)
             })
             .collect();

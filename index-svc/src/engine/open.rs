@@ -120,6 +120,28 @@ impl Engines {
     }
 }
 
+impl Engines {
+    /// As [`Self::nearest`] for `queries` of `[n, dims]`, in their order. The blocks engine takes
+    /// many at once; its exact answers are those of single queries, and so are its limited ones.
+    ///
+    /// # Errors
+    /// As [`Self::nearest`].
+    pub fn nearest_many(
+        &self,
+        name: EngineName,
+        queries: &[f32],
+        k: usize,
+        effort: Effort,
+    ) -> Result<Vec<Candidates>, EngineError> {
+        if let (EngineName::Blocks, Some(blocks)) = (name, &self.blocks) {
+            let found = blocks.nearest_batch(queries, k, None, effort)?;
+            return Ok(found.into_iter().map(Candidates::from).collect());
+        }
+        let queries = queries.chunks_exact(self.scan.dims());
+        queries.map(|query| self.nearest(name, query, k, None, effort)).collect()
+    }
+}
+
 impl From<SearchResult> for Candidates {
     fn from(found: SearchResult) -> Self {
         Self { hits: found.hits, scored: found.scanned }

@@ -247,7 +247,8 @@ impl<'a> Searcher<'a> {
             allowed
         };
         asked.scanned += scanned;
-        asked.taken += allowed;
+        // A leaf that is beyond the limit was not looked at.
+        asked.taken += if scanned == 0 { 0 } else { allowed };
         asked.cost += scanned + LEAF_COST;
     }
 
