@@ -135,11 +135,9 @@ impl Index {
         let mut rest: Vec<usize> = (0..asked.len()).collect();
         while let Some(&first) = rest.first() {
             let Asked { k, plan, .. } = asked[first];
-            let (alike, others) = rest
-                .iter()
-                .partition(|number| (asked[**number].k, asked[**number].plan) == (k, plan));
+            let (alike, others): (Vec<usize>, Vec<usize>) =
+                rest.into_iter().partition(|&at| (asked[at].k, asked[at].plan) == (k, plan));
             rest = others;
-            let alike: Vec<usize> = alike;
             let queries: Vec<f32> =
                 alike.iter().flat_map(|number| within_reach(&asked[*number].scaled)).collect();
             let engines = &self.engines;
@@ -251,8 +249,8 @@ impl Index {
         mut first: Option<Candidates>,
         most: usize,
     ) -> Result<Option<Ranking>, Error> {
-        let Asked { scaled, seeds, k, mut plan } = asked;
-        let (seeds, k) = (*seeds, *k);
+        let Asked { scaled, seeds, k, plan } = asked;
+        let (seeds, k, mut plan) = (*seeds, *k, *plan);
         let query = within_reach(scaled);
         let norm = query.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
         let mut fetch = k + FETCH_SLACK;

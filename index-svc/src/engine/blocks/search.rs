@@ -120,12 +120,15 @@ impl<'a> Searcher<'a> {
         {
             return Ok((few.len() <= most).then(|| self.compute(query, k, few)));
         }
+        self.scanner.coarse = effort == Effort::Exact;
         let mut asked = self.ask(query, k);
         match self.until(effort) {
-            Until::Everything if self.within() > most => return Ok(None),
+            Until::Everything if self.everything_at_most() > most => return Ok(None),
             Until::Everything => self.everything(&mut asked),
             until => {
-                while self.step(&mut asked, until) {
+                let mut goes_on = true;
+                while goes_on {
+                    goes_on = self.step(&mut asked, until);
                     if asked.cost > most {
                         return Ok(None);
                     }
@@ -153,6 +156,11 @@ impl<'a> Searcher<'a> {
     /// Rows a search may return.
     pub(super) fn within(&self) -> usize {
         self.filter.as_ref().map_or(self.scanner.view.counts.rows, |filter| filter.len())
+    }
+
+    /// Rows that an exact search looks at, at most: a leaf is scanned whole for some allowed rows.
+    fn everything_at_most(&self) -> usize {
+        self.within().saturating_mul(SPARSE).min(self.scanner.view.counts.rows)
     }
 
     /// Whether so few rows are allowed that each is computed.
