@@ -210,9 +210,9 @@ impl<'a> Searcher<'a> {
     /// Visits the next leaf of the walk, at least one; whether the walk goes on.
     pub(super) fn step(&mut self, asked: &mut Asked, until: Until) -> bool {
         let Some(reached) = asked.next else { return false };
-        let Scanner { view, kernel, .. } = self.scanner;
+        let Scanner { view, kernel, .. } = &self.scanner;
         // Knowing the next leaf lets the scan of this one fetch it.
-        asked.next = asked.frontier.next(&view, kernel, &asked.query);
+        asked.next = asked.frontier.next(view, *kernel, &asked.query);
         let upcoming = asked.next.map_or(&[][..], |next| self.codes_to_scan(next.leaf));
         self.visit(asked, reached.leaf, upcoming);
         asked.next.is_some_and(|next| !until.ended(asked, next))
@@ -292,7 +292,7 @@ impl<'a> Searcher<'a> {
 
     /// Computes the distances of a few rows.
     fn compute(&self, query: &[f32], k: usize, few: &[u32]) -> SearchResult {
-        let Scanner { view, kernel, .. } = self.scanner;
+        let Scanner { view, kernel, .. } = &self.scanner;
         let mut nearest = Nearest::new(k);
         for (at, &position) in few.iter().enumerate() {
             let position = position as usize;
