@@ -112,6 +112,9 @@ impl Index {
     ///
     /// # Errors
     /// When the index cannot be read.
+    ///
+    /// # Panics
+    /// Never: a query without a limit has an answer.
     pub fn search_many(&self, queries: &[Query]) -> Result<Vec<Answer>, Error> {
         let txn = self.store.read()?;
         let asked: Vec<Asked> =
