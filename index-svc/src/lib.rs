@@ -43,6 +43,7 @@ pub mod validation;
 pub mod vectors;
 pub mod verify;
 pub mod versions;
+mod warm;
 
 pub use error::Error;
 pub use index::Index;

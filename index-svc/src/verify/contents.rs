@@ -26,10 +26,11 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
     let mut metadata = None;
     let mut digests = [Sha256::new(), Sha256::new(), Sha256::new()];
     let mut means = MeanPass::new(index.scaler.dims());
+    let scaled = index.stored_vectors()?;
     let txn = index.store.read()?;
     for row in 0..rows {
         let raw = index.store.raw(&txn, row, index.scaler.dims())?;
-        let stored = index.vectors.row(row);
+        let stored = scaled.row(row);
         if features.is_none() && !same_bits(&to_f32(&index.scaler.transform(&raw)), stored) {
             features = Some(format!("row {row} is not its scaled raw vector"));
         }

@@ -59,9 +59,9 @@ pub(super) fn recall(efforts: &[Effort], curve: &[RecallPoint]) -> Result<Markup
             chart.draw_series([Circle::new(place, 6, SECOND.stroke_width(2))])?;
             // Points lie close together near the top, so their names step down.
             let below =
-                (point.scored_share, point.recall - (0.07 + 0.07 * row as f64) * (1.02 - bottom));
+                (point.scored_share, point.recall - (0.06 + 0.09 * row as f64) * (1.02 - bottom));
             chart.draw_series([PathElement::new(vec![place, below], SECOND.mix(0.6))])?;
-            let text = format!("target {}", point.target);
+            let text = point.target.to_string();
             chart.draw_series([Text::new(text, below, letters(15))])?;
         }
         Ok(())

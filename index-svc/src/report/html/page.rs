@@ -160,7 +160,7 @@ fn drawn(found: &Findings, pictures: &Pictures) -> Result<Markup, DrawingError> 
                     p.lead { "The index was built or opened without the engine that has a curve." }
                 } @else {
                     p.lead { "How many of the ten true neighbours are found, by the share of the catalogue "
-                        "that is looked at. Rings are what was measured at build time, and what the planner chooses from." }
+                        "that is looked at. Rings are the targets as they were met at build time, from which the planner chooses." }
                     div.scroll { (recall) }
                 }
             }
