@@ -7,7 +7,10 @@ use std::{
 };
 
 use index_svc::{Index, planner::Wanted, query::DEFAULT_PAGE_SIZE, service::IndexApi};
-use serving::{Contract, Server, Signals, bind};
+use serving::{
+    Contract, Server, Signals, bind,
+    metrics::{MetricError, Registry},
+};
 use tonic::service::RoutesBuilder;
 
 use crate::cli::ServeArgs;
@@ -35,6 +38,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         let signals = Signals::install()?;
         let server = Server::open(args.serving.to_config(), CONTRACT).await?;
         let pool = server.pool("search")?;
+        show(&index, server.registry())?;
         let mut routes = RoutesBuilder::default();
         routes.add_service(IndexApi::new(Arc::new(index), pool).into_server());
         let readiness = server.register(&mut routes).await?;
@@ -44,4 +48,18 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         server.serve(listener, routes.routes(), readiness, shutdown, signals.nth(2)).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// What is served, in the metrics: replicas that differ are a roll-out, or one that hangs.
+fn show(index: &Index, registry: &Registry) -> Result<(), MetricError> {
+    let labels = &["index_version", "profile_id"];
+    registry
+        .gauge("index_info", "The index that is served; always 1.", labels)?
+        .with_label_values(&[index.version(), &index.manifest().profile_id])
+        .set(1);
+    registry
+        .gauge("index_tracks", "Tracks of the index that is served.", &[])?
+        .with_label_values::<&str>(&[])
+        .set(i64::from(index.rows()));
+    Ok(())
 }
