@@ -1,10 +1,10 @@
 //! Routes from outside: to services that exist, on ports that they have.
 
-use crate::render::{Overlay, list, text};
+use crate::render::{list, overlay, text};
 
 #[test]
 fn routes_lead_to_services_of_the_contract() {
-    let Some(overlay) = Overlay::render("overlays/prod-gateway") else { return };
+    let Some(overlay) = overlay("overlays/prod-gateway") else { return };
     let routes: Vec<_> = overlay.kind("GRPCRoute").collect();
     assert_eq!(routes.len(), 2);
     for route in routes {

@@ -12,7 +12,7 @@ const TO_EXIT: u64 = 5;
 
 /// Memory the extractor needs beside the uploads it holds: two workers with 20 minutes of audio each,
 /// as measured (`deploy/README.md`).
-const EXTRACTOR_WORK_BYTES: u64 = 700 << 20;
+const EXTRACTOR_WORK_BYTES: u64 = 400 << 20;
 
 /// Full names of the services of the contract.
 fn contract() -> Vec<String> {

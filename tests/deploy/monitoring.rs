@@ -16,7 +16,7 @@ use tonic::Code;
 
 use crate::{
     promql::selected,
-    render::{Overlay, list, text},
+    render::{list, overlay, text},
     running::{get, metrics_address},
 };
 
@@ -90,7 +90,7 @@ fn queries(value: &Value, found: &mut Vec<String>) {
 
 #[tokio::test]
 async fn alerts_and_dashboards_ask_for_what_is_exported() {
-    let Some(overlay) = Overlay::render("overlays/prod") else { return };
+    let Some(overlay) = overlay("overlays/prod") else { return };
     let mut exposed = exposed().await;
     let mut asked = Vec::new();
     let rules = overlay.kind("PrometheusRule").flat_map(|rule| list(&rule["spec"]["groups"]));
@@ -127,7 +127,7 @@ async fn alerts_and_dashboards_ask_for_what_is_exported() {
 /// Whoever is woken finds a paragraph, and no paragraph is about an alert that is gone.
 #[test]
 fn every_alert_is_in_the_runbook() {
-    let Some(overlay) = Overlay::render("overlays/prod") else { return };
+    let Some(overlay) = overlay("overlays/prod") else { return };
     let readme = include_str!("../../deploy/README.md");
     let described: BTreeSet<_> =
         readme.lines().filter_map(|line| line.strip_prefix("#### Soundalike")).collect();

@@ -68,7 +68,7 @@ fn known_by_either(index: &Path) -> BTreeSet<String> {
 fn every_variable_is_read_by_the_command_that_gets_it() {
     for overlay in overlays() {
         for workload in overlay.workloads() {
-            check(&overlay, workload.pod());
+            check(overlay, workload.pod());
         }
     }
 }

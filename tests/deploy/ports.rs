@@ -99,7 +99,7 @@ fn policies_deny_everything_but_the_ports_that_are_there() {
             if annotations["linkerd.io/inject"] == "enabled" {
                 all.push(PROXY_PORT);
             }
-            let open: Vec<_> = opened(&overlay, workload).collect();
+            let open: Vec<_> = opened(overlay, workload).collect();
             for port in ["grpc", "metrics"] {
                 assert!(open.contains(&workload.port(port)), "{place}: {port} is closed");
             }

@@ -39,7 +39,7 @@ pub(crate) fn selected(query: &str) -> Vec<Selected> {
             rest = rest[word.len()..].trim_start();
             if LABEL_LISTS.contains(&word) && rest.starts_with('(') {
                 rest = &rest[rest.find(')').expect("closed") + 1..];
-            } else if !WORDS.contains(&word) && !rest.starts_with('(') {
+            } else if !WORDS.contains(&word) && !is_called(rest) {
                 found.push(Selected { metric: word.to_owned(), labels: BTreeSet::new() });
             }
         } else if first == '{' {
@@ -55,6 +55,11 @@ pub(crate) fn selected(query: &str) -> Vec<Selected> {
         }
     }
     found
+}
+
+/// Whether a word before this is a function: `sum (…)`, `sum by (…) (…)`.
+fn is_called(rest: &str) -> bool {
+    rest.starts_with('(') || ["by", "without"].contains(&word(rest))
 }
 
 fn word(text: &str) -> &str {

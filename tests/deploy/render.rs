@@ -3,7 +3,7 @@
 //! Without kubectl a test says so and passes; `SOUNDALIKE_REQUIRE_SHARED=1`, which CI sets, makes
 //! that a failure.
 
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{collections::BTreeMap, process::Command, sync::OnceLock, time::Duration};
 
 use e2e::binaries::project_root;
 use serde_json::{Map, Value};
@@ -19,8 +19,16 @@ pub(crate) struct Overlay {
 }
 
 /// All overlays, or none where kubectl is absent and need not be there.
-pub(crate) fn overlays() -> Vec<Overlay> {
-    OVERLAYS.iter().filter_map(|name| Overlay::render(name)).collect()
+pub(crate) fn overlays() -> &'static [Overlay] {
+    static RENDERED: OnceLock<Vec<Overlay>> = OnceLock::new();
+    RENDERED.get_or_init(|| OVERLAYS.iter().filter_map(|name| Overlay::render(name)).collect())
+}
+
+/// One of them.
+pub(crate) fn overlay(name: &str) -> Option<&'static Overlay> {
+    let found = overlays().iter().find(|overlay| overlay.name == name);
+    assert!(found.is_some() || overlays().is_empty(), "no {name}");
+    found
 }
 
 impl Overlay {
