@@ -156,13 +156,15 @@ def index():
     service = "soundalike.v1.IndexService"
     board = start("soundalike-index", "Soundalike: index", INDEX)
     top = summary(INDEX, service) + [
-        figure("Tracks", "short", "Of the index that is served.", f"max(index_tracks{{{own}}})"),
+        figure("Tracks", "short", "Of the index that is served.", f"max(index_rows{{{own}}})"),
         figure("Versions", "short", "Indexes served side by side: one, but for the minutes of a roll-out.",
-               f"count(count by (index_version) (index_info{{{own}}}))"),
+               f"count(count by (version) (index_version_info{{{own}}} == 1))"),
     ]
     work = [
         graph("Replicas by version", "short", "A roll-out is one line falling while another rises.",
-              (f"count by (index_version, profile_id) (index_info{{{own}}})", "{{index_version}} {{profile_id}}")),
+              (f"count by (version) (index_version_info{{{own}}} == 1)", "{{version}}")),
+        graph("Swaps", "short", "Versions of the last hour that a followed pointer named, by whether they were taken.",
+              (f"sum by (outcome) (increase(index_swaps_total{{{own}}}[1h]))", "{{outcome}}")),
     ]
     return finish(board, top, ("Index", work), ("Calls", calls(INDEX, service)),
                   ("Workers", load(INDEX, "search")), ("Process", process(INDEX)))
