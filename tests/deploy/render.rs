@@ -37,7 +37,8 @@ impl Overlay {
         let folder = project_root().join("deploy").join(name);
         let output = Command::new("kubectl").arg("kustomize").arg(&folder).output();
         let Ok(output) = output else {
-            let required = std::env::var_os("SOUNDALIKE_REQUIRE_SHARED").is_some();
+            let required = std::env::var_os("SOUNDALIKE_REQUIRE_SHARED");
+            let required = required.is_some_and(|value| value == "1");
             assert!(!required, "kubectl is not installed");
             println!("skipped: kubectl is not installed");
             return None;
