@@ -132,7 +132,8 @@ pub(crate) fn get(address: &str, path: &str) -> String {
     response
 }
 
-#[tokio::test]
+// Clients that live on another thread than the one that waits let go of their connections.
+#[tokio::test(flavor = "multi_thread")]
 async fn every_deployment_starts_answers_its_probes_and_ends() {
     for overlay in overlays() {
         let library = Library::shared().expect("the library builds");
