@@ -73,6 +73,12 @@ def neighbors(channel, vector, count=3, **options):
     return [(hit.track.track_id, hit.distance) for hit in answer.neighbors]
 
 
+def lookup(channel, track_id):
+    """The row of a track."""
+    request = index.LookupRequest(track_id=track_id)
+    return index_grpc.IndexServiceStub(channel).Lookup(request, timeout=SECONDS).track.track_index
+
+
 def main():
     parser = argparse.ArgumentParser(description="Both services are SERVING, and FILE's nearest track is FILE.")
     for flag in ("--extractor", "--index", "--audio"):

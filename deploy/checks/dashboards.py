@@ -76,6 +76,8 @@ def traffic(to_extractor, to_index, until):
             for clip in CLIPS:
                 vector = calls.extract(extractor, (AUDIO / clip).read_bytes())
                 calls.neighbors(index, vector)
+                # Short queries need no worker; this one takes one.
+                calls.lookup(index, clip)
             refused(lambda: calls.extract(extractor, b"no audio"))
             refused(lambda: calls.neighbors(index, vector, count=-1))
         rounds += 1
