@@ -142,7 +142,7 @@ impl Shared {
     fn learn(&self, picked: &Picked, status: &Status) -> bool {
         let broken = is_broken(status);
         if broken {
-            picked.state().doubt();
+            picked.state().suspect();
         }
         if broken || status.code() == Code::Unavailable {
             self.endpoints.look_up();

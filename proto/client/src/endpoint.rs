@@ -8,7 +8,7 @@
 use std::{
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -42,6 +42,9 @@ pub(crate) struct State {
     pub(crate) address: String,
     /// The connection, while the endpoint is ready.
     ready: RwLock<Option<Channel>>,
+    /// A call broke here, and the keeper has not looked since. A dead connection fails calls faster
+    /// than a good one answers them, and would attract them all.
+    suspected: AtomicBool,
     in_flight: AtomicUsize,
     /// A call has reason to doubt this endpoint.
     doubted: Notify,
@@ -68,6 +71,7 @@ impl Endpoint {
         let state = Arc::new(State {
             address,
             ready: RwLock::default(),
+            suspected: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             doubted: Notify::new(),
         });
@@ -78,7 +82,8 @@ impl Endpoint {
 
 impl State {
     pub(crate) fn is_ready(&self) -> bool {
-        self.ready.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        !self.suspected.load(Ordering::Relaxed)
+            && self.ready.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -92,13 +97,25 @@ impl State {
         Some(Picked { channel, state: Arc::clone(self) })
     }
 
-    /// Asks for a look at the endpoint's health: a call to it broke, or has no answer.
+    /// No more calls until the endpoint's health has been asked for: one to it broke.
+    pub(crate) fn suspect(&self) {
+        self.suspected.store(true, Ordering::Relaxed);
+        self.doubted.notify_one();
+    }
+
+    /// Asks for a look at the endpoint's health: a call to it has no answer.
     pub(crate) fn doubt(&self) {
         self.doubted.notify_one();
     }
 
-    fn set(&self, channel: Option<Channel>) {
+    fn set(&self, channel: Option<Channel>, changes: &Changes) {
         *self.ready.write().unwrap_or_else(PoisonError::into_inner) = channel;
+        self.clear(changes);
+    }
+
+    fn clear(&self, changes: &Changes) {
+        self.suspected.store(false, Ordering::Relaxed);
+        changes.announce();
     }
 }
 
@@ -120,16 +137,8 @@ async fn keep(state: Arc<State>, keeping: Keeping, changes: Changes) {
     loop {
         // A new connection each time: what made the last one useless may be the connection itself.
         let channel = keeping.transport.connect_lazy();
-        let mut since = None;
-        let why = watch(&keeping, channel, &state.doubted, |channel| {
-            since = Some(Instant::now());
-            state.set(Some(channel));
-            changes.announce();
-            tracing::debug!(endpoint = state.address, "endpoint is ready");
-        })
-        .await;
-        state.set(None);
-        changes.announce();
+        let (why, since) = watch(&keeping, channel, &state, &changes).await;
+        state.set(None, &changes);
         if let Some(since) = since {
             tracing::info!(endpoint = state.address, why, "endpoint is taken out");
             if since.elapsed() >= STEADY {
@@ -144,13 +153,14 @@ async fn keep(state: Arc<State>, keeping: Keeping, changes: Changes) {
     }
 }
 
-/// Watches the health of an endpoint for as long as it serves; says why it does not any more.
+/// Watches the health of an endpoint for as long as it serves. Says why it does not any more, and since
+/// when it did, if it did.
 async fn watch(
     keeping: &Keeping,
     channel: Channel,
-    doubted: &Notify,
-    admit: impl FnOnce(Channel),
-) -> &'static str {
+    state: &State,
+    changes: &Changes,
+) -> (&'static str, Option<Instant>) {
     let Keeping { service, liveness, .. } = keeping;
     let request = || HealthCheckRequest { service: (*service).to_owned() };
     let mut health = HealthClient::new(channel.clone());
@@ -159,34 +169,36 @@ async fn watch(
         let first = statuses.message().await?;
         Ok::<_, Status>((statuses, first))
     };
-    let mut statuses = match timeout(liveness.connect, opening).await {
-        Ok(Ok((statuses, first))) if serves(first.as_ref()) => statuses,
-        Ok(Ok(_)) => return "not serving",
-        Ok(Err(status)) if status.code() == Code::Unimplemented && !is_broken(&status) => {
-            // It lives, and that is all that can be known before a call breaks.
-            admit(channel);
-            doubted.notified().await;
-            return "a call broke";
-        }
+    let statuses = match timeout(liveness.connect, opening).await {
+        Ok(Ok((statuses, first))) if serves(first.as_ref()) => Some(statuses),
+        Ok(Ok(_)) => return ("not serving", None),
+        // It lives, and that is all that can be known before a call breaks.
+        Ok(Err(status)) if status.code() == Code::Unimplemented && !is_broken(&status) => None,
         Ok(Err(status)) => {
             tracing::debug!(%status, "health cannot be watched");
-            return "unreachable";
+            return ("unreachable", None);
         }
-        Err(_) => return "silent",
+        Err(_) => return ("silent", None),
     };
-    admit(channel);
+    state.set(Some(channel), changes);
+    tracing::debug!(endpoint = state.address, "endpoint is ready");
+    let since = Some(Instant::now());
+    let Some(mut statuses) = statuses else {
+        state.doubted.notified().await;
+        return ("a call broke", since);
+    };
     loop {
         tokio::select! {
             message = statuses.message() => match message {
                 Ok(status) if serves(status.as_ref()) => {}
-                Ok(Some(_)) => return "not serving",
-                Ok(None) | Err(_) => return "connection ended",
+                Ok(Some(_)) => return ("not serving", since),
+                Ok(None) | Err(_) => return ("connection ended", since),
             },
-            () = doubted.notified() => {
+            () = state.doubted.notified() => {
                 match timeout(liveness.probe, health.check(request())).await {
-                    Ok(Ok(status)) if serves(Some(status.get_ref())) => {}
-                    Ok(_) => return "probe failed",
-                    Err(_) => return "probe without an answer",
+                    Ok(Ok(status)) if serves(Some(status.get_ref())) => state.clear(changes),
+                    Ok(_) => return ("probe failed", since),
+                    Err(_) => return ("probe without an answer", since),
                 }
             }
         }

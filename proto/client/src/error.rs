@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use thiserror::Error;
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt as _;
 
 /// Options or a target that cannot be right.
@@ -123,6 +123,9 @@ impl CallError {
 
     /// The error for the status of a last attempt.
     pub(crate) fn of(status: Status, attempts: u32) -> Self {
+        if is_expired(&status) {
+            return Self::DeadlineExceeded { attempts, last: None };
+        }
         let broken = is_broken(&status);
         let status = Box::new(status);
         if broken {
@@ -136,5 +139,11 @@ impl CallError {
 /// Whether a status was made here, because a connection could not be made or broke: a server's own
 /// has no cause. Its code is not to be trusted: the transport calls a reset UNKNOWN.
 pub(crate) fn is_broken(status: &Status) -> bool {
-    std::error::Error::source(status).is_some()
+    std::error::Error::source(status).is_some() && !is_expired(status)
+}
+
+/// Whether the transport kept the deadline, which it does a moment earlier than the call itself.
+fn is_expired(status: &Status) -> bool {
+    let first = std::error::Error::source(status);
+    std::iter::successors(first, |error| error.source()).any(|error| error.is::<TimeoutExpired>())
 }

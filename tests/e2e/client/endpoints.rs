@@ -137,7 +137,11 @@ async fn the_least_loaded_endpoint_gets_the_call() {
             tokio::spawn(async move { neighbors(&client, 1, super::soon()).await })
         })
         .collect();
-    until(&client, "a call hangs", |activity| activity.attempts == 2).await;
+    until(&client, "one call hangs, the other is answered", |activity| {
+        let in_flight: usize = activity.endpoints.iter().map(|endpoint| endpoint.in_flight).sum();
+        activity.attempts == 2 && in_flight == 1
+    })
+    .await;
     for _ in 0..20 {
         neighbors(&client, 2, super::soon()).await.expect("the other is free");
     }

@@ -30,6 +30,7 @@ fn brisk() -> Options {
             first_pause: Duration::from_millis(20),
             max_pause: Duration::from_millis(200),
         },
+        max_wait: PATIENCE,
         ..Options::default()
     }
 }

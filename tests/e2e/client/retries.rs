@@ -29,12 +29,15 @@ impl Occupied {
         let release = Arc::new(Notify::new());
         let (other, released) = (client.clone(), Arc::clone(&release));
         tokio::spawn(async move {
-            // Never sends a byte, and fails when released.
-            let upload = Upload::replayable(move || {
-                let released = Arc::clone(&released);
-                async move { Ok(super::uploads::held(&b""[..], released, &b""[..])) }
-            });
-            other.extract(upload, soon()).await
+            // The question whether the server is full may have taken the place for a moment.
+            let mut refused = true;
+            while refused {
+                let empty = || &b""[..];
+                let upload =
+                    Upload::reader(super::uploads::held(empty(), released.clone(), empty()));
+                let outcome = other.extract(upload, soon()).await;
+                refused = outcome.is_err_and(|error| error.is_retryable());
+            }
         });
         // The server has the call when it refuses another.
         let refused = async {
@@ -44,6 +47,19 @@ impl Occupied {
         };
         tokio::time::timeout(PATIENCE, refused).await.expect("the call arrives");
         Self { client, release, _server: server }
+    }
+}
+
+impl Occupied {
+    /// Ends the call and waits until its place is free.
+    pub(super) async fn free(&self) {
+        self.release.notify_one();
+        let ended = async {
+            while self.client.activity().endpoints.iter().any(|endpoint| endpoint.in_flight > 0) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expect("the call ends");
     }
 }
 

@@ -19,7 +19,7 @@ use e2e::{
     process::{Server, Signal},
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf},
     sync::Notify,
 };
 use tonic::Code;
@@ -82,7 +82,10 @@ async fn every_kind_of_source_gives_the_same_vector() {
 
     let (reader, mut writer) = tokio::io::simplex(1000);
     let bytes = audio.clone();
-    tokio::spawn(async move { tokio::io::AsyncWriteExt::write_all(&mut writer, &bytes).await });
+    tokio::spawn(async move {
+        writer.write_all(&bytes).await?;
+        writer.shutdown().await
+    });
     for upload in [
         Upload::bytes(audio),
         Upload::file(clips::audio_folder().join(file)),
@@ -151,7 +154,7 @@ async fn a_refused_upload_is_not_sent_again() {
     let error = error.expect_err("the only place is taken");
     assert_eq!((error.code(), error.reason()), (Code::Unavailable, Some("OVERLOADED".into())));
     assert_eq!(full.client.activity().attempts, before + 1);
-    full.release.notify_one();
+    full.free().await;
 
     let silence = vec![0; 100_000];
     let error = full.client.extract(Upload::bytes(silence), soon()).await.expect_err("no audio");
