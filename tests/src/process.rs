@@ -2,6 +2,7 @@
 //! by a signal, and killed when dropped, so that no test leaves one behind.
 
 use std::{
+    ffi::OsStr,
     io::{BufRead as _, BufReader, Read},
     net::TcpListener,
     path::Path,
@@ -102,7 +103,7 @@ impl Server {
     ///
     /// # Errors
     /// When it does not start, ends before it is ready, or prints something else first.
-    pub fn start<S: AsRef<std::ffi::OsStr>>(binary: &Path, args: &[S]) -> Result<Self> {
+    pub fn start<S: AsRef<OsStr>>(binary: &Path, args: &[S]) -> Result<Self> {
         Self::start_at("127.0.0.1:0", binary, args)
     }
 
@@ -110,14 +111,42 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::start`], and when the address is taken.
-    pub fn start_at<S: AsRef<std::ffi::OsStr>>(
+    pub fn start_at<S: AsRef<OsStr>>(listen: &str, binary: &Path, args: &[S]) -> Result<Self> {
+        Self::spawn(listen, binary, args, std::iter::empty::<(&str, &str)>())
+    }
+
+    /// As [`Server::start`], with these variables in its environment; flags go before them.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_in<S, K, V>(
+        binary: &Path,
+        args: &[S],
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self>
+    where
+        S: AsRef<OsStr>,
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
+        Self::spawn("127.0.0.1:0", binary, args, variables)
+    }
+
+    fn spawn<S, K, V>(
         listen: &str,
         binary: &Path,
         args: &[S],
-    ) -> Result<Self> {
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self>
+    where
+        S: AsRef<OsStr>,
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
         let mut child = Command::new(binary)
             .args(["serve", "--listen", listen])
             .args(args)
+            .envs(variables)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
