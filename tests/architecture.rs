@@ -43,7 +43,7 @@ const ARROWS: &[Arrow] = &[
     Arrow {
         places: &["proto/client/src/"],
         doors: &[],
-        forbidden: &["serving", "extractor_svc", "index_svc"],
+        forbidden: &["serving::", "extractor_svc", "index_svc"],
         why: "a client knows the contract, and no server",
     },
     Arrow {
