@@ -26,6 +26,7 @@ use self::{
 };
 use crate::{
     calibration::{CALIBRATION_K, CALIBRATION_SAMPLE, calibrate},
+    card::Card,
     distances::PairDistances,
     engine::{
         BLOCKS_FILE, EngineError, ForestWriter, LIFT_RADIUS,
@@ -197,6 +198,7 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
         recall_at_10: 0.0,
         recall_sample: 0,
         recall_curve: Vec::new(),
+        card: None,
         sources: sources.facts(&taken.rows_per_table)?,
         contents,
         files: files(directory.path())?,
@@ -347,7 +349,7 @@ fn write_blocks(folder: &Path, vectors: &ScaledVectors, seed: u64) -> Result<Blo
     // The image does not depend on the number of threads.
     let options = BlocksOptions { seed, threads: 0, ..BlocksOptions::default() };
     let image =
-        blocks::build(vectors.values(), vectors.dims(), &options).map_err(EngineError::from)?;
+        blocks::build(&vectors.values(), vectors.dims(), &options).map_err(EngineError::from)?;
     let path = folder.join(BLOCKS_FILE);
     File::create(&path)
         .and_then(|mut file| file.write_all(image.bytes()).and_then(|()| file.sync_all()))
@@ -399,13 +401,19 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
     }
     tracing::info!("measuring recall");
     let probes = recall::sample_rows(index.rows(), CALIBRATION_SAMPLE, seed);
+    let trial = Trial::new(&index, &probes, CALIBRATION_K)?;
     let curve = match index.manifest.blocks {
-        Some(_) => calibrate(&Trial::new(&index, &probes, CALIBRATION_K)?, index.rows() as usize)?,
+        Some(_) => calibrate(&trial, index.rows() as usize)?,
         None => Vec::new(),
     };
+    tracing::info!("measuring the model card");
+    let card = Card::measure(&index, &trial, None)?;
+    // The planner reads the curve, so recall by default is measured once it is in the manifest.
+    let truth = trial.into_truth();
     index.manifest.recall_curve = curve;
     index.manifest.recall_sample = probes.len() as u32;
-    let measured = recall::measure(&index, &probes, &[CALIBRATION_K], Wanted::Default)?;
+    index.manifest.card = Some(card);
+    let measured = Trial::from_truth(&index, truth).measure(&[CALIBRATION_K], Wanted::Default)?;
     index.manifest.recall_at_10 = measured.recall[0];
     Ok(index.manifest)
 }
