@@ -28,7 +28,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use self::source::{EncodedAudio, PcmLayout, PcmSample};
-pub use self::stream::{StreamBounds, StreamReader, StreamWriter, stream};
+pub use self::stream::{Pause, StreamBounds, StreamReader, StreamWriter, stream};
 pub use self::warning::{Warning, WarningCode};
 pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
 

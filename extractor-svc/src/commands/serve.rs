@@ -41,7 +41,8 @@ async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         args.limits.to_limits(),
         args.limits.to_upload_limits(),
         pool,
-    );
+        server.registry(),
+    )?;
     let mut routes = RoutesBuilder::default();
     routes.add_service(
         ExtractorServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use symphonia::core::io::MediaSource;
 
-use super::stream::StreamReader;
+use super::stream::{Forgetting, StreamReader};
 use crate::error::ExtractError;
 
 /// Encoded audio that has not been looked at yet.
@@ -23,6 +23,8 @@ pub struct EncodedAudio {
     /// Length in bytes, if known without waiting.
     pub(super) len: Option<u64>,
     pub(super) cancel: Option<Arc<AtomicBool>>,
+    /// For a stream: how it is told that nobody will go back.
+    pub(super) forgetting: Option<Forgetting>,
 }
 
 impl EncodedAudio {
@@ -40,12 +42,13 @@ impl EncodedAudio {
     /// against the limits before anything is read.
     pub fn from_source(source: Box<dyn MediaSource>) -> Self {
         let len = source.byte_len();
-        Self { source, pcm: None, len, cancel: None }
+        Self { source, pcm: None, len, cancel: None, forgetting: None }
     }
 
     /// Audio from a stream that may still be arriving.
     pub fn from_stream(reader: StreamReader) -> Self {
-        Self { source: Box::new(reader), pcm: None, len: None, cancel: None }
+        let forgetting = Some(reader.forgetting());
+        Self { source: Box::new(reader), pcm: None, len: None, cancel: None, forgetting }
     }
 
     /// Declares the bytes to be headerless interleaved PCM.
@@ -129,6 +132,8 @@ pub(super) struct SourceView {
     seekable: bool,
     max_bytes: u64,
     fault: Fault,
+    /// Told at the first read of a container's reader that may not seek.
+    forgetting: Option<Forgetting>,
 }
 
 impl SourceView {
@@ -148,7 +153,13 @@ impl SourceView {
             seekable: false,
             max_bytes,
             fault: Fault { cancel, ..Fault::default() },
+            forgetting: None,
         }
+    }
+
+    /// The same view, whose stream forgets what was read as soon as that is safe.
+    pub(super) fn forgetting(self, forgetting: Option<Forgetting>) -> Self {
+        Self { forgetting, ..self }
     }
 
     /// Shows `prefix`, then `len` bytes of the source from `start`, and begins there.
@@ -227,6 +238,9 @@ impl SourceView {
 
 impl Read for SourceView {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if let Some(forgetting) = self.forgetting.take_if(|_| !self.seekable) {
+            forgetting.start();
+        }
         let prefix_len = self.prefix.len() as u64;
         let n = if self.pos < prefix_len {
             let shown = &self.prefix[self.pos as usize..];
