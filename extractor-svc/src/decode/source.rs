@@ -132,7 +132,7 @@ pub(super) struct SourceView {
     seekable: bool,
     max_bytes: u64,
     fault: Fault,
-    /// Told at the first read of a container's reader that may not seek.
+    /// Told when a container's reader may seek.
     forgetting: Option<Forgetting>,
 }
 
@@ -157,7 +157,7 @@ impl SourceView {
         }
     }
 
-    /// The same view, whose stream forgets what was read as soon as that is safe.
+    /// The same view, of a stream that may forget what was read.
     pub(super) fn forgetting(self, forgetting: Option<Forgetting>) -> Self {
         Self { forgetting, ..self }
     }
@@ -171,6 +171,9 @@ impl SourceView {
     /// Tells readers that they may seek, and how long the source is.
     pub(super) fn seekable(mut self) -> Self {
         self.seekable = true;
+        if let Some(forgetting) = &self.forgetting {
+            forgetting.never();
+        }
         self
     }
 
@@ -238,9 +241,6 @@ impl SourceView {
 
 impl Read for SourceView {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if let Some(forgetting) = self.forgetting.take_if(|_| !self.seekable) {
-            forgetting.start();
-        }
         let prefix_len = self.prefix.len() as u64;
         let n = if self.pos < prefix_len {
             let shown = &self.prefix[self.pos as usize..];

@@ -64,6 +64,7 @@ pub fn stream(bounds: StreamBounds) -> (StreamWriter, StreamReader) {
         is_wanted: true,
         is_hungry: false,
         forgets: false,
+        is_needed_whole: false,
         writer: None,
     };
     let shared = Arc::new(Shared { bounds, state: Mutex::new(state), changed: Condvar::new() });
@@ -93,6 +94,8 @@ struct State {
     is_hungry: bool,
     /// Chunks behind the reader go.
     forgets: bool,
+    /// They never do.
+    is_needed_whole: bool,
     /// Who is to be told when the writer may go on.
     writer: Option<Waker>,
 }
@@ -277,9 +280,15 @@ pub struct StreamReader {
 pub(super) struct Forgetting(Arc<Shared>);
 
 impl Forgetting {
-    /// From now on chunks go as soon as they are read.
+    /// From now on chunks go as soon as they are read, unless [`never`](Self::never) was said.
     pub(super) fn start(&self) {
-        self.0.state().forgets = true;
+        let mut state = self.0.state();
+        state.forgets = !state.is_needed_whole;
+    }
+
+    /// Somebody may go back at any time.
+    pub(super) fn never(&self) {
+        self.0.state().is_needed_whole = true;
     }
 }
 
