@@ -1,9 +1,14 @@
 //! An opened index: everything a query needs, checked to fit together.
 //!
-//! Opening reads the scaled vectors into memory, maps the blocks engine's image, and checks sizes,
-//! counts, names, the forest's shape and the image's digest; [`Index::verify_files`] and [`crate::verify`] check digests and every row too.
+//! Opening maps the blocks engine's image, or reads the scaled vectors into memory where there is
+//! none, and checks sizes, counts, names, the forest's shape and the image's digest;
+//! [`Index::verify_files`] and [`crate::verify`] check the other digests and every row too.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use proto::features::FeatureSchema;
 
@@ -16,6 +21,7 @@ use crate::{
     scaler::Scaler,
     store::{DATA_FILE, DISTANCE_QUANTILES, ReadTxn, SCALER, Store},
     vectors::ScaledVectors,
+    versions::resolve,
 };
 
 /// Which engines are opened.
@@ -41,6 +47,8 @@ pub struct Index {
     pub(crate) vectors: Arc<ScaledVectors>,
     pub(crate) store: Arc<Store>,
     pub(crate) engines: Engines,
+    /// Rows a query may look at on the thread that asks; see [`Self::warm`].
+    pub(crate) here: OnceLock<usize>,
 }
 
 impl Index {
@@ -52,7 +60,8 @@ impl Index {
         Self::open_with(path, EngineChoice::Auto)
     }
 
-    /// Opens the index at `path` with engines of one's choice.
+    /// Opens the index at `path`, or the wanted version of a folder of versions, with engines of one's
+    /// choice.
     ///
     /// # Errors
     /// When it is not an index, has another format, is cut, or its parts do not fit each other; the
@@ -64,12 +73,13 @@ impl Index {
             let why = if path.exists() { "not a directory" } else { "no such directory" };
             return Err(not_an_index(why));
         }
-        if !path.join(MANIFEST_FILE).is_file() {
-            return Err(not_an_index("it has no manifest.json"));
+        let directory = resolve(path)?;
+        if !directory.join(MANIFEST_FILE).is_file() {
+            return Err(not_an_index("it has neither a manifest.json nor a CURRENT"));
         }
-        let (manifest, version) = Manifest::read(path)?;
-        check_sizes(path, &manifest)?;
-        Self::open_parts(path, manifest, version, choice)
+        let (manifest, version) = Manifest::read(&directory)?;
+        check_sizes(&directory, &manifest)?;
+        Self::open_parts(&directory, manifest, version, choice)
     }
 
     /// Opens a directory whose manifest is still in memory.
@@ -91,20 +101,18 @@ impl Index {
                 path: path.to_owned(),
                 why: "its distance quantiles do not ascend".to_owned(),
             })?;
-        let values = store.scaled(&txn, rows, dims)?;
-        let vectors = ScaledVectors::new(values, dims).ok_or_else(|| Error::NotAnIndex {
-            path: path.to_owned(),
-            why: "its scaled vectors are not whole rows".to_owned(),
-        })?;
-        let vectors = Arc::new(vectors);
+        let blocks = match choice {
+            EngineChoice::Forest => None,
+            _ => blocks(path, &manifest)?.map(Arc::new),
+        };
+        let vectors = Arc::new(match &blocks {
+            Some(blocks) => ScaledVectors::of_image(Arc::clone(blocks)),
+            None => stored_vectors(&store, &txn, rows, dims)?,
+        });
         drop(txn);
         let forest = match choice {
             EngineChoice::Blocks => None,
             _ => forest(&store, &vectors, &manifest)?,
-        };
-        let blocks = match choice {
-            EngineChoice::Forest => None,
-            _ => blocks(path, &manifest)?,
         };
         let missing = match choice {
             EngineChoice::Forest if forest.is_none() => Some(EngineName::Forest),
@@ -116,14 +124,17 @@ impl Index {
         }
         let engines = Engines::new(Arc::clone(&vectors), blocks, forest);
         let schema = manifest.schema();
-        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, engines })
+        let here = OnceLock::new();
+        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, engines, here })
     }
 
-    /// Checks the digest of every file; reads all of them.
+    /// Checks the digest of every file of the index at `path`, or of the wanted version of a folder;
+    /// reads all of them.
     ///
     /// # Errors
     /// When a file is not the one that was built.
     pub fn verify_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
+        let path = resolve(path)?;
         for (name, expected) in &manifest.files {
             let got = file_facts(&path.join(name))?;
             expect(format!("bytes in {name}"), got.bytes, expected.bytes)?;
@@ -184,6 +195,12 @@ impl Index {
         Ok(TrackMetadata::decode(record, &self.manifest.attribute_names)?)
     }
 
+    /// The scaled vectors of the store, which those of the image are a copy of.
+    pub(crate) fn stored_vectors(&self) -> Result<ScaledVectors, Error> {
+        let (rows, dims) = (self.manifest.rows as usize, self.manifest.dims as usize);
+        stored_vectors(&self.store, &self.store.read()?, rows, dims)
+    }
+
     /// The raw vector of the track at `row`, as it was indexed.
     ///
     /// # Errors
@@ -191,6 +208,20 @@ impl Index {
     pub fn raw(&self, row: u32) -> Result<Vec<f64>, Error> {
         Ok(self.store.raw(&self.store.read()?, row, self.manifest.dims as usize)?)
     }
+}
+
+fn stored_vectors(
+    store: &Store,
+    txn: &ReadTxn<'_>,
+    rows: usize,
+    dims: usize,
+) -> Result<ScaledVectors, Error> {
+    let values = store.scaled(txn, rows, dims)?;
+    ScaledVectors::new(values, dims).ok_or_else(|| Error::Mismatch {
+        what: "columns".to_owned(),
+        got: "0".to_owned(),
+        expected: "at least 1".to_owned(),
+    })
 }
 
 fn forest(

@@ -1,6 +1,9 @@
 //! `soundalike.v1.IndexService`: wire request, checked query, worker pool, wire response.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use proto::v1::{
     self, FeatureVector, FeatureView, GetIndexInfoRequest, GetIndexInfoResponse, LookupRequest,
@@ -9,7 +12,7 @@ use proto::v1::{
     get_index_info_response::RecallPoint,
     index_service_server::{IndexService, IndexServiceServer},
 };
-use serving::CpuPool;
+use serving::{CpuPool, PoolError};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -18,23 +21,24 @@ use crate::{
     query::{MAX_PAGE_SIZE, MAX_SEARCH_K, Query, QueryError, row_of},
     search::Answer,
     status,
+    versions::Served,
 };
 
 /// Largest request, in bytes: a vector with its names and provenance is a tenth of it.
 pub const MAX_REQUEST_BYTES: usize = 256 << 10;
 
-/// The service over one index.
+/// The service over the versions of one index; each call is answered by one of them.
 #[derive(Clone, Debug)]
 pub struct IndexApi {
-    index: Arc<Index>,
+    served: Arc<Served>,
     pool: CpuPool,
 }
 
 impl IndexApi {
-    /// Answers from `index`, computing on `pool`.
+    /// Answers from what is `served`, computing on `pool`.
     #[must_use]
-    pub fn new(index: Arc<Index>, pool: CpuPool) -> Self {
-        Self { index, pool }
+    pub fn new(served: Arc<Served>, pool: CpuPool) -> Self {
+        Self { served, pool }
     }
 
     /// The service as a server takes it, with its limits set.
@@ -43,17 +47,43 @@ impl IndexApi {
         IndexServiceServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
     }
 
-    /// Runs `job` on a worker.
+    /// The version that answers a call with these options, for the whole of the call.
+    fn pick(&self, options: Option<&v1::QueryOptions>) -> Arc<Index> {
+        self.served.pick(options.map_or("", |options| &options.expected_index_version))
+    }
+
+    /// Answers where it was asked if that takes microseconds, which a change of threads would
+    /// double; else on a worker.
+    async fn answer(
+        &self,
+        index: &Arc<Index>,
+        query: Result<Query, QueryError>,
+    ) -> Result<Answer, Status> {
+        let query = query.inspect_err(tell)?;
+        let here = catch_unwind(AssertUnwindSafe(|| index.search_here(&query)))
+            .map_err(|_| status::from_pool(PoolError::Panicked))?;
+        match here.map_err(QueryError::from).inspect_err(tell)? {
+            Some(answer) => Ok(answer),
+            None => self.compute(index, move |index| Ok(index.search(&query)?)).await,
+        }
+    }
+
+    /// Runs `job` over `index` on a worker.
     async fn compute<T: Send + 'static>(
         &self,
+        index: &Arc<Index>,
         job: impl FnOnce(&Index) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, Status> {
-        let index = Arc::clone(&self.index);
+        let index = Arc::clone(index);
         let done = self.pool.run(move |_| job(&index)).await.map_err(status::from_pool)?;
-        if let Err(QueryError::Index(error)) = &done {
-            tracing::error!(%error, "the index could not be read");
-        }
-        Ok(done?)
+        Ok(done.inspect_err(tell)?)
+    }
+}
+
+/// Logs what is no answer to a caller.
+fn tell(error: &QueryError) {
+    if let QueryError::Index(error) = error {
+        tracing::error!(%error, "the index could not be read");
     }
 }
 
@@ -64,9 +94,9 @@ impl IndexService for IndexApi {
         request: Request<QueryByFeaturesRequest>,
     ) -> Result<Response<QueryByFeaturesResponse>, Status> {
         let request = request.into_inner();
-        let answer =
-            self.compute(|index| Ok(index.search(&Query::from_features(index, request)?)?)).await?;
-        let stats = Some(stats(&self.index, &answer));
+        let index = self.pick(request.options.as_ref());
+        let answer = self.answer(&index, Query::from_features(&index, request)).await?;
+        let stats = Some(stats(&index, &answer));
         let neighbors = neighbors(answer);
         Ok(Response::new(QueryByFeaturesResponse { neighbors, stats }))
     }
@@ -76,11 +106,10 @@ impl IndexService for IndexApi {
         request: Request<QueryByTrackIndexRequest>,
     ) -> Result<Response<QueryByTrackIndexResponse>, Status> {
         let request = request.into_inner();
-        let mut answer = self
-            .compute(move |index| Ok(index.search(&Query::from_track_index(index, &request)?)?))
-            .await?;
+        let index = self.pick(request.options.as_ref());
+        let mut answer = self.answer(&index, Query::from_track_index(&index, &request)).await?;
         let seed = answer.seed.take().map(|(row, metadata)| track(row, metadata));
-        let stats = Some(stats(&self.index, &answer));
+        let stats = Some(stats(&index, &answer));
         let neighbors = neighbors(answer);
         Ok(Response::new(QueryByTrackIndexResponse { neighbors, stats, seed }))
     }
@@ -90,7 +119,8 @@ impl IndexService for IndexApi {
         request: Request<LookupRequest>,
     ) -> Result<Response<LookupResponse>, Status> {
         let request = request.into_inner();
-        let found = self.compute(move |index| look_up(index, &request)).await?;
+        let index = self.served.current();
+        let found = self.compute(&index, move |index| look_up(index, &request)).await?;
         Ok(Response::new(found))
     }
 
@@ -98,7 +128,7 @@ impl IndexService for IndexApi {
         &self,
         _request: Request<GetIndexInfoRequest>,
     ) -> Result<Response<GetIndexInfoResponse>, Status> {
-        Ok(Response::new(info(&self.index)))
+        Ok(Response::new(info(&self.served.current())))
     }
 }
 
