@@ -83,7 +83,8 @@ async fn an_upload_that_is_no_audio_is_refused_before_its_end() {
     let channel = server.connect().await.expect("it listens");
     let upload = Upload::start(&channel).await;
     upload.send(chunk_message(&vec![b'?'; 1 << 20])).await;
-    upload.send(chunk_message(&vec![b'?'; 1 << 20])).await;
+    // By now the answer may be there, and nobody reads any more.
+    let _ = upload.sender.send(chunk_message(&vec![b'?'; 1 << 20])).await;
     let answer = upload.answer.await.expect("no panic");
     assert_eq!(refused(answer).reason, "UNSUPPORTED_CONTAINER");
 }
