@@ -15,10 +15,7 @@ use proto::{
         extractor_service_server::ExtractorService,
     },
 };
-use serving::{
-    CallContext, CpuPool,
-    metrics::{DURATION_BUCKETS, HistogramVec, MetricError, Registry},
-};
+use serving::{CallContext, CpuPool};
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -29,6 +26,7 @@ use crate::{
     decode::{self, EncodedAudio, StreamBounds, StreamReader},
     error::ExtractError,
     limits::Limits,
+    metrics::ExtractorMetrics,
     pipeline::{self, Extraction},
     profile::Profile,
     status::CallError,
@@ -53,28 +51,20 @@ pub struct Extractor {
     places: Arc<Semaphore>,
     memory: Memory,
     pool: CpuPool,
-    after_upload: HistogramVec,
+    metrics: ExtractorMetrics,
 }
 
 impl Extractor {
     /// A service that computes `profiles`, the first by default.
-    ///
-    /// # Errors
-    /// When `registry` has its metrics already.
+    #[must_use]
     pub fn new(
         profiles: Vec<Profile>,
         limits: Limits,
         uploads: UploadLimits,
         pool: CpuPool,
-        registry: &Registry,
-    ) -> Result<Self, MetricError> {
-        let after_upload = registry.histogram(
-            "extractor_after_upload_seconds",
-            "Time from the last chunk of an upload to its answer.",
-            &[],
-            DURATION_BUCKETS,
-        )?;
-        Ok(Self {
+        metrics: ExtractorMetrics,
+    ) -> Self {
+        Self {
             profiles: profiles.into_iter().map(Arc::new).collect(),
             schema: Arc::new(FeatureSchema::librosa()),
             limits: Arc::new(limits),
@@ -82,8 +72,8 @@ impl Extractor {
             memory: Memory::new(uploads.max_memory),
             uploads,
             pool,
-            after_upload,
-        })
+            metrics,
+        }
     }
 
     async fn extract(
@@ -110,13 +100,14 @@ impl Extractor {
         let first = upload.chunk().await?;
         let job = self.start(request.clone(), reader, Arc::clone(&account));
         let feed = async {
-            let (mut next, mut length) = (first, 0);
+            let (mut next, mut length, mut held) = (first, 0, self.metrics.hold());
             while let Some(chunk) = next {
                 length += chunk.len() as u64;
                 if length > self.limits.max_stream_bytes {
                     let limit = self.limits.max_stream_bytes;
                     return Err(CallError::from(ExtractError::StreamTooLarge { limit }));
                 }
+                held.grow(chunk.len());
                 *last_chunk.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 account.holds(writer.held() + chunk.len() as u64).await?;
                 writer.push(chunk)?;
@@ -124,23 +115,23 @@ impl Extractor {
                 next = upload.chunk().await?;
             }
             writer.finish();
-            Ok(())
+            Ok(held)
         };
         // What the upload did wrong counts before what was made of it; an extraction that failed
         // does not wait for the rest of the upload, one that is done does.
         let (mut job, mut feed) = (pin!(job), pin!(feed));
-        let extraction = tokio::select! {
+        let (extraction, held) = tokio::select! {
             biased;
             fed = &mut feed => {
-                fed?;
-                job.await?
+                let held = fed?;
+                (job.await?, held)
             }
             done = &mut job => {
                 let extraction = done?;
-                feed.await?;
-                extraction
+                (extraction, feed.await?)
             }
         };
+        self.metrics.extracted(&extraction, &held);
         Ok((request, extraction))
     }
 
