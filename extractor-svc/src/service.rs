@@ -195,9 +195,7 @@ impl ExtractorService for Extractor {
         match outcome {
             Ok((request, extraction)) => {
                 let after_upload = last_chunk.unwrap_or(started).elapsed();
-                self.after_upload
-                    .with_label_values::<&str>(&[])
-                    .observe(after_upload.as_secs_f64());
+                self.metrics.answered(after_upload);
                 tracing::info!(
                     ?peer,
                     elapsed_ms,
