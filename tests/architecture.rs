@@ -41,6 +41,18 @@ const ARROWS: &[Arrow] = &[
         why: "the life of a server knows no message",
     },
     Arrow {
+        places: &["proto/client/src/"],
+        doors: &[],
+        forbidden: &["serving::", "extractor_svc", "index_svc"],
+        why: "a client knows the contract, and no server",
+    },
+    Arrow {
+        places: &["extractor-svc/src/", "index-svc/src/", "proto/src/", "proto/serving/src/"],
+        doors: &[],
+        forbidden: &["client::"],
+        why: "no server calls another",
+    },
+    Arrow {
         places: &["extractor-svc/src/"],
         doors: &[],
         forbidden: &["index_svc"],
@@ -79,6 +91,7 @@ const ARROWS: &[Arrow] = &[
             "index-svc/src/config.rs",
             "index-svc/src/commands/",
             "index-svc/src/service.rs",
+            "index-svc/src/info.rs",
             "index-svc/src/status.rs",
             "index-svc/src/query.rs",
         ],
@@ -167,6 +180,12 @@ const ARROWS: &[Arrow] = &[
         why: "the FFT library has one door",
     },
     Arrow {
+        places: &["index-svc/src/"],
+        doors: &["index-svc/src/report/"],
+        forbidden: &["maud", "plotters", "quick_xml"],
+        why: "how a report looks is the report's business",
+    },
+    Arrow {
         places: &["extractor-svc/", "index-svc/", "proto/"],
         doors: &[],
         forbidden: &["e2e::"],
@@ -176,10 +195,14 @@ const ARROWS: &[Arrow] = &[
 
 /// In the manifest, no dependency (of any kind) may have one of these names.
 const MANIFEST_ARROWS: &[(&str, &[&str])] = &[
-    ("proto/Cargo.toml", &["serving", "extractor-svc", "index-svc", "tokio", "tracing-subscriber"]),
-    ("proto/serving/Cargo.toml", &["proto", "extractor-svc", "index-svc", "e2e"]),
-    ("extractor-svc/Cargo.toml", &["index-svc", "e2e"]),
-    ("index-svc/Cargo.toml", &["extractor-svc", "e2e"]),
+    (
+        "proto/Cargo.toml",
+        &["serving", "client", "extractor-svc", "index-svc", "tokio", "tracing-subscriber"],
+    ),
+    ("proto/client/Cargo.toml", &["serving", "extractor-svc", "index-svc", "e2e"]),
+    ("proto/serving/Cargo.toml", &["proto", "client", "extractor-svc", "index-svc", "e2e"]),
+    ("extractor-svc/Cargo.toml", &["index-svc", "client", "e2e"]),
+    ("index-svc/Cargo.toml", &["extractor-svc", "client", "e2e"]),
     ("tests/Cargo.toml", &["extractor-svc", "index-svc", "serving"]),
 ];
 

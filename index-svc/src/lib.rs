@@ -9,23 +9,29 @@
 //! - [`query`]: what may be asked, checked once at the edge
 //! - [`scaler`], [`vectors`], [`engine`], [`metadata`]: the stages
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
+//! - [`card`]: what the neighbourhoods of an index are like, measured when it is built
 //! - [`index`]: an opened index; [`store`], [`manifest`] and [`engine::blocks`] are its files
 //! - [`versions`]: which version is served, and the swap to the next
 //! - [`table`]: feature tables as they are found in the wild
-//! - [`builder`]: tables to a new index directory; [`verify`]: is it what it says it is
+//! - [`builder`]: tables to a new index directory; [`validation`]: the story of
+//!   `validate`; [`verify`]: is it what it says it is; [`gate`]: is it good enough; [`report`]: what was found
 //! - [`service`], [`status`]: the RPCs and the form of their errors
 
 pub mod builder;
 pub mod calibration;
+pub mod card;
 pub mod distances;
 pub mod engine;
 pub mod error;
+pub mod gate;
 pub mod index;
+mod info;
 pub mod manifest;
 pub mod metadata;
 pub mod planner;
 pub mod query;
 pub mod recall;
+pub mod report;
 pub mod scaler;
 pub mod search;
 pub mod service;
@@ -33,6 +39,7 @@ pub mod sources;
 pub mod status;
 pub mod store;
 pub mod table;
+pub mod validation;
 pub mod vectors;
 pub mod verify;
 pub mod versions;

@@ -17,7 +17,7 @@ const FETCH_SLACK: usize = 2;
 /// Most results of [`Index::search_here`]: each is joined with its metadata.
 const MAX_HERE: usize = 64;
 /// A query feature farther than this from the mean, in standard deviations, is reported.
-const OUT_OF_RANGE_DEVIATIONS: f64 = 6.0;
+pub(crate) const OUT_OF_RANGE_DEVIATIONS: f64 = 6.0;
 
 /// Results and how they came about.
 #[derive(Clone, Debug, PartialEq)]

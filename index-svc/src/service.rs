@@ -9,7 +9,6 @@ use proto::v1::{
     self, FeatureVector, FeatureView, GetIndexInfoRequest, GetIndexInfoResponse, LookupRequest,
     LookupResponse, QueryByFeaturesRequest, QueryByFeaturesResponse, QueryByTrackIndexRequest,
     QueryByTrackIndexResponse, QueryStats, Track,
-    get_index_info_response::RecallPoint,
     index_service_server::{IndexService, IndexServiceServer},
 };
 use serving::{CpuPool, PoolError};
@@ -17,8 +16,9 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     index::Index,
+    info::info,
     metadata::TrackMetadata,
-    query::{MAX_PAGE_SIZE, MAX_SEARCH_K, Query, QueryError, row_of},
+    query::{Query, QueryError, row_of},
     search::Answer,
     status,
     versions::Served,
@@ -154,36 +154,6 @@ fn look_up(index: &Index, request: &LookupRequest) -> Result<LookupResponse, Que
         feature_vector,
         index_version: index.version().to_owned(),
     })
-}
-
-fn info(index: &Index) -> GetIndexInfoResponse {
-    let manifest = index.manifest();
-    GetIndexInfoResponse {
-        index_version: index.version().to_owned(),
-        profile_id: manifest.profile_id.clone(),
-        schema_sha256: manifest.schema_sha256.clone(),
-        track_count: i64::from(manifest.rows),
-        tree_count: wire_count(manifest.forest.trees as usize),
-        recall_at_10: manifest.recall_at_10,
-        build_time: Some(prost_types::Timestamp { seconds: manifest.built_at_unix, nanos: 0 }),
-        constant_features: manifest.constant_features.clone(),
-        imputed_value_count: i64::try_from(manifest.missing_values.imputed_values)
-            .unwrap_or(i64::MAX),
-        feature_names: manifest.feature_names.clone(),
-        max_page_size: wire_count(MAX_PAGE_SIZE),
-        max_search_k: wire_count(MAX_SEARCH_K),
-        recall_curve: manifest.recall_curve.iter().map(recall_point).collect(),
-    }
-}
-
-fn recall_point(point: &crate::planner::RecallPoint) -> RecallPoint {
-    RecallPoint {
-        target_recall: point.target,
-        margin: point.margin.map(f64::from),
-        recall: point.recall,
-        scored_share: point.scored_share,
-        p50_microseconds: point.p50_us,
-    }
 }
 
 fn stats(index: &Index, answer: &Answer) -> QueryStats {
