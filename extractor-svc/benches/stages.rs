@@ -1,85 +1,125 @@
-//! Where the time goes, stage by stage: `cargo bench -p extractor-svc [-- FILE.wav]`.
+//! Where the time goes, stage by stage: `cargo bench -p extractor-svc [-- CLIP...]`.
 //!
-//! Without a file the signal is 30 s of synthetic music. Every figure is the median of several
-//! runs on one thread and, in brackets, the least; `x` is times real time.
+//! Without clips it takes those of the shared corpus, and without that 30 s of synthetic music.
+//! Figures are medians on one thread: milliseconds, times real time, and the ratio to symphonia's
+//! decoding of the same clip. Whole steps are in processor time; the stages of the analysis, which
+//! are too short for that, in time of day. After the table comes what an upload waits for: the time
+//! from its last chunk to the vector, with the rest done while it arrived.
 
 #![allow(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
 
 use std::collections::BTreeMap;
+use std::hint::black_box;
 use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
+use anyhow::Context as _;
+use extractor_svc::decode::{EncodedAudio, Pause, StreamBounds, WindowedDecoder, stream};
+use extractor_svc::error::ExtractError;
 use extractor_svc::features::{analyze_timed, analyze_with};
+use extractor_svc::limits::Limits;
+use extractor_svc::pipeline;
 use extractor_svc::profile::Profile;
 use extractor_svc::resample::Resampler;
 use extractor_svc::simd::Level;
+use extractor_svc::window::Window;
 use proto::features::DEFAULT_PROFILE;
 
+mod clip;
 #[path = "../tests/oracle/mod.rs"]
 mod oracle;
 
-const RUNS: u32 = 41;
-const SECONDS: f64 = 30.0;
+const RUNS: usize = 21;
 
-fn main() {
-    let file = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let profile = Profile::parse(DEFAULT_PROFILE).expect("the default profile");
-    let rate = profile.sample_rate();
-    let (y, from_hz) = match file.map(PathBuf::from) {
-        Some(path) => oracle::wav(&path).expect("a linear-PCM WAV file"),
-        None => (music(rate), rate),
-    };
-    let seconds = y.len() as f64 / f64::from(from_hz);
-    println!("{seconds:.1} s at {from_hz} Hz, median of {RUNS} runs");
-    for from_hz in [44100, 48000, 96000, 16000] {
-        let source = music(from_hz);
-        report_whole(&format!("resample {from_hz} Hz"), SECONDS, || {
-            drop(resample(&source, from_hz, rate));
-        });
+/// Bytes of one chunk of an upload.
+const CHUNK_BYTES: usize = 64 << 10;
+
+fn main() -> anyhow::Result<()> {
+    let profile = Profile::parse(DEFAULT_PROFILE)?;
+    let given = env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    let mut clips: Vec<PathBuf> = given.map(PathBuf::from).collect();
+    if clips.is_empty() {
+        let folder = oracle::shared("corpus/bench").map(fs::read_dir).transpose()?;
+        let entries = folder.into_iter().flatten();
+        clips = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        clips.sort();
     }
-    let y = resample(&y, from_hz, rate);
-    for (name, level) in [("baseline", Level::BASELINE), ("detected", Level::detect())] {
+    let synthetic = clips.is_empty().then(|| ("synthetic music".to_owned(), music()));
+    let named = clips.into_iter().map(|path| {
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), bytes))
+    });
+    let all: anyhow::Result<Vec<_>> = named.collect();
+    for (name, bytes) in all?.into_iter().chain(synthetic) {
+        report(&name, &bytes.into(), &profile)?;
+    }
+    Ok(())
+}
+
+/// The table of one clip.
+fn report(name: &str, bytes: &Arc<[u8]>, profile: &Profile) -> anyhow::Result<()> {
+    let (mono, from_hz) = load(bytes)?;
+    let seconds = mono.len() as f64 / f64::from(from_hz);
+    let decode = clip::median_ms(RUNS, || clip::decode_alone(bytes.clone()))?;
+    let line = |what: &str, ms: f64| {
+        println!("{what:34} {ms:9.3} ms {:9.0} x {:8.3}", 1e3 * seconds / ms, ms / decode);
+    };
+    println!("\n{name}: {seconds:.1} s at {from_hz} Hz, median of {RUNS} runs; last: of decoding");
+    line("symphonia's decoding alone", decode);
+    line("decode, mix, check", clip::median_ms(RUNS, || load(bytes).map(drop))?);
+    let rate = profile.sample_rate();
+    let resampled = || resample(&mono, from_hz, rate);
+    let step = || {
+        black_box(resampled());
+        Ok(())
+    };
+    line("resample", clip::median_ms(RUNS, step)?);
+    let y = resampled();
+    for (level_name, level) in [("baseline", Level::BASELINE), ("detected", Level::detect())] {
         let mut stages = BTreeMap::<_, Vec<Duration>>::new();
         let mut order = Vec::new();
         for _ in 0..=RUNS {
-            let laps = analyze_timed(y.clone(), &profile, level).expect("music");
+            let laps = analyze_timed(y.clone(), profile, level)?;
             order = laps.iter().map(|(stage, _)| *stage).collect();
             for (stage, time) in laps {
                 stages.entry(stage).or_default().push(time);
             }
         }
-        println!("-- {name}");
-        for stage in order {
-            report(stage, stages.remove(stage).unwrap_or_default().into_iter(), seconds);
+        if level == Level::detect() {
+            for stage in order {
+                let times = stages.get_mut(stage).context("each stage has times")?;
+                times.sort_unstable();
+                line(&format!("  {stage}"), times[times.len() / 2].as_secs_f64() * 1e3);
+            }
         }
-        let analyze = || analyze_with(y.clone(), &profile, level, &|| false).expect("music");
-        report_whole("analysis as a whole", seconds, || drop(analyze()));
+        let analyze = || {
+            black_box(analyze_with(y.clone(), profile, level, &|| false)?);
+            Ok(())
+        };
+        line(&format!("analysis, {level_name}"), clip::median_ms(RUNS, analyze)?);
     }
+    let whole = || clip::extract(bytes.clone(), profile).map(drop);
+    line("bytes to vector", clip::median_ms(RUNS, whole)?);
+    let mut waits = Vec::new();
+    for _ in 0..RUNS {
+        waits.push(after_upload(bytes, profile)?.as_secs_f64() * 1e3);
+    }
+    waits.sort_by(f64::total_cmp);
+    line("last chunk of an upload to vector", waits[RUNS / 2]);
+    Ok(())
 }
 
-fn report(stage: &str, times: impl Iterator<Item = Duration>, seconds: f64) {
-    let mut times: Vec<f64> = times.map(|time| time.as_secs_f64()).collect();
-    times.sort_unstable_by(f64::total_cmp);
-    let (median, least) = (times[times.len() / 2], times[0]);
-    let speed = seconds / median;
-    println!("{stage:32} {:9.3} ({:7.3}) ms {speed:9.0} x", 1e3 * median, 1e3 * least);
-}
-
-/// The mean time that this thread spends on a processor, where the system tells; else of the day.
-fn report_whole(what: &str, seconds: f64, work: impl Fn()) {
-    let (before, start) = (processor_time(), Instant::now());
-    (0..RUNS).for_each(|_| work());
-    let time = match (before, processor_time()) {
-        (Some(before), Some(after)) => after - before,
-        _ => start.elapsed(),
-    };
-    let time = time.as_secs_f64() / f64::from(RUNS);
-    println!("{what:32} {:9.3}           ms {:9.0} x", 1e3 * time, seconds / time);
-}
-
-fn processor_time() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+/// Mono at the source's rate.
+fn load(bytes: &Arc<[u8]>) -> anyhow::Result<(Vec<f32>, u32)> {
+    let audio = EncodedAudio::from_bytes(bytes.clone());
+    let mut decoder = WindowedDecoder::open(audio, &Window::whole(), &Limits::default())?;
+    let (mut all, mut block) = (Vec::new(), Vec::new());
+    while decoder.next_block(&mut block)? {
+        all.extend_from_slice(&block);
+    }
+    Ok((all, decoder.sample_rate()))
 }
 
 fn resample(x: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
@@ -92,21 +132,70 @@ fn resample(x: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
     out
 }
 
-/// Chords that change every half second, with some noise.
-fn music(rate: u32) -> Vec<f32> {
-    let len = (SECONDS * f64::from(rate)) as usize;
-    let noise = oracle::noise(len);
+/// Tells when the reader has used up what there is.
+struct Hungry(mpsc::Sender<()>);
+
+impl Pause for Hungry {
+    fn begin(&self) {
+        // Nobody listens any more after the last chunk.
+        let _ = self.0.send(());
+    }
+
+    fn end(&self) -> Result<(), ExtractError> {
+        Ok(())
+    }
+}
+
+/// Time from the last chunk of a slow upload to the vector.
+fn after_upload(bytes: &Arc<[u8]>, profile: &Profile) -> anyhow::Result<Duration> {
+    let bounds = StreamBounds {
+        max_bytes: u64::MAX,
+        max_idle: Duration::from_secs(60),
+        deadline: None,
+        max_unread: u64::MAX,
+    };
+    let (writer, reader) = stream(bounds);
+    let (sender, hungry) = mpsc::channel();
+    let audio = EncodedAudio::from_stream(reader.with_pause(Hungry(sender)));
+    thread::scope(|scope| {
+        let job = scope.spawn(|| {
+            pipeline::extract(audio, &Window::whole(), profile, &Limits::default(), &|| false)
+        });
+        for chunk in bytes.chunks(CHUNK_BYTES) {
+            // A reader that wants the end first waits once, for all of it.
+            let _ = hungry.recv_timeout(Duration::from_millis(50));
+            writer.push(chunk.to_vec())?;
+        }
+        let start = Instant::now();
+        writer.finish();
+        job.join().expect("no panic")?;
+        Ok(start.elapsed())
+    })
+}
+
+/// Chords that change every half second, with some noise, as a WAV file.
+fn music() -> Vec<u8> {
+    let (rate, seconds) = (22_050_u32, 30_u32);
+    let noise = oracle::noise((rate * seconds) as usize);
     let voice = |t: f64, semitones: f64| {
         let hz = 110.0 * 2.0_f64.powf((semitones + (2.0 * t).floor() % 12.0) / 12.0);
         (1..6)
             .map(|k| (std::f64::consts::TAU * hz * f64::from(k) * t).sin() / f64::from(k))
             .sum::<f64>()
     };
-    (0..len)
-        .map(|i| {
-            let t = i as f64 / f64::from(rate);
-            let chord = voice(t, 0.0) + voice(t, 4.0) + voice(t, 7.0);
-            (0.1 * chord) as f32 + 0.01 * noise[i]
-        })
-        .collect()
+    let samples = noise.iter().enumerate().flat_map(|(i, noise)| {
+        let t = i as f64 / f64::from(rate);
+        let chord = voice(t, 0.0) + voice(t, 4.0) + voice(t, 7.0);
+        ((0.1 * chord + 0.01 * f64::from(*noise)) as f32).to_le_bytes()
+    });
+    let samples: Vec<u8> = samples.collect();
+    let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x03\0\x01\0".to_vec();
+    wav.extend_from_slice(&rate.to_le_bytes());
+    wav.extend_from_slice(&(4 * rate).to_le_bytes());
+    wav.extend_from_slice(b"\x04\0\x20\0data");
+    wav.extend_from_slice(&(samples.len() as u32).to_le_bytes());
+    wav.extend_from_slice(&samples);
+    let riff_len = wav.len() as u32 - 8;
+    wav[4..8].copy_from_slice(&riff_len.to_le_bytes());
+    wav
 }

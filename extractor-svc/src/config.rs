@@ -149,6 +149,8 @@ pub struct UploadLimits {
     pub max_wall: Duration,
     /// Uploads in flight.
     pub max_uploads: usize,
+    /// Bytes of memory for all of them.
+    pub max_memory: u64,
 }
 
 impl LimitArgs {
@@ -169,6 +171,7 @@ impl LimitArgs {
             max_idle: self.max_idle,
             max_wall: self.max_wall,
             max_uploads: self.max_uploads,
+            max_memory: self.max_memory,
         }
     }
 }

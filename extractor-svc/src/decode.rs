@@ -28,7 +28,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use self::source::{EncodedAudio, PcmLayout, PcmSample};
-pub use self::stream::{StreamBounds, StreamReader, StreamWriter, stream};
+pub use self::stream::{Pause, StreamBounds, StreamReader, StreamWriter, stream};
 pub use self::warning::{Warning, WarningCode};
 pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
 
@@ -72,6 +72,7 @@ impl Decoder {
         if audio.len.is_some_and(|len| len > limits.max_stream_bytes) {
             return Err(ExtractError::StreamTooLarge { limit: limits.max_stream_bytes });
         }
+        let forgetting = audio.forgetting.clone();
         let (container, reader) = guarded(|| sniff::open(audio, limits))?;
         let mut decoder = Self {
             reader,
@@ -101,6 +102,10 @@ impl Decoder {
         (decoder.sample_rate, decoder.channels) = (sample_rate, channels);
         decoder.max_frames = (limits.max_audio.as_secs_f64() * f64::from(sample_rate)) as u64;
         decoder.first = Some(block);
+        // Readers go back while they open, and no more once there is a sample.
+        if let Some(forgetting) = forgetting {
+            forgetting.start();
+        }
         Ok(decoder)
     }
 

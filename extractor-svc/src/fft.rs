@@ -76,6 +76,7 @@ pub(crate) struct PowerOfTwo {
 impl PowerOfTwo {
     /// The scale for signals of the given largest magnitude. Exponents stay within ±126, so that
     /// both factors are normal numbers: denormal peaks rise far, but not to 1.
+    #[inline(always)]
     pub(crate) fn equalising(peak: f32) -> Self {
         let exponent = (peak.to_bits() >> 23 & 0xff).clamp(1, 253);
         Self { down: f32::from_bits((254 - exponent) << 23), up: f32::from_bits(exponent << 23) }

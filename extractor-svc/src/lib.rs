@@ -5,10 +5,13 @@
 //! - [`decode`], [`mono`], [`window`]: encoded bytes to the analysed mono samples
 //! - [`resample`], [`features`], [`stats`]: samples to the vector, as a [`profile`] says
 //! - [`batch`], [`table`]: files and folders to feature tables
-//! - [`service`], [`upload`], [`wire`], [`status`], [`metrics`]: the gRPC edge
+//! - [`service`], [`upload`], [`admission`], [`wire`], [`status`],
+//!   [`metrics`]: the gRPC edge
 //! - [`cli`], [`config`], [`commands`]: what is typed, what is valid, what is wired together
 
+pub mod admission;
 pub mod batch;
+mod caller;
 pub mod cli;
 pub mod commands;
 pub mod config;

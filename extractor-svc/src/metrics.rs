@@ -4,7 +4,11 @@
 //! seconds that a byte turned out to be worth lately. An autoscaler that waits for busy cores sees a
 //! burst of uploads when it is over.
 
-use serving::metrics::{HistogramVec, IntCounterVec, IntGauge, MetricError, Registry};
+use std::time::Duration;
+
+use serving::metrics::{
+    DURATION_BUCKETS, Histogram, HistogramVec, IntCounterVec, IntGauge, MetricError, Registry,
+};
 
 use crate::pipeline::Extraction;
 
@@ -17,6 +21,7 @@ pub struct ExtractorMetrics {
     held: IntGauge,
     audio: HistogramVec,
     encoded: IntCounterVec,
+    after_upload: Histogram,
 }
 
 impl ExtractorMetrics {
@@ -44,6 +49,14 @@ impl ExtractorMetrics {
                 "Encoded bytes of recordings that gave features.",
                 &["source"],
             )?,
+            after_upload: registry
+                .histogram(
+                    "extractor_after_upload_seconds",
+                    "Time from the last chunk of an upload to its answer.",
+                    &[],
+                    DURATION_BUCKETS,
+                )?
+                .with_label_values::<&str>(&[]),
         })
     }
 
@@ -51,6 +64,11 @@ impl ExtractorMetrics {
     #[must_use]
     pub fn hold(&self) -> Held {
         Held { gauge: self.held.clone(), bytes: 0 }
+    }
+
+    /// An upload was answered so long after its last chunk.
+    pub fn answered(&self, after_upload: Duration) {
+        self.after_upload.observe(after_upload.as_secs_f64());
     }
 
     /// A recording gave features.

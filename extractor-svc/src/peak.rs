@@ -14,10 +14,22 @@ pub(crate) struct PeakMap {
 }
 
 impl PeakMap {
+    /// Samples in the whole chunks of a signal of `len` samples.
+    pub(crate) fn complete(len: usize) -> usize {
+        len / CHUNK * CHUNK
+    }
+
     /// Takes the peaks of `y` in place of earlier ones.
     pub(crate) fn fill(&mut self, y: &[f32], level: Level) {
         self.chunks.clear();
-        self.chunks.extend(y.chunks(CHUNK).map(|chunk| level.run(Peak(chunk))));
+        self.extend(y, level);
+    }
+
+    /// Takes the peaks of what `y` has more than when it was last seen, which was then a
+    /// [`complete`](Self::complete) part of it.
+    pub(crate) fn extend(&mut self, y: &[f32], level: Level) {
+        let seen = self.chunks.len() * CHUNK;
+        self.chunks.extend(y[seen..].chunks(CHUNK).map(|chunk| level.run(Peak(chunk))));
     }
 
     /// A bound on the magnitudes in `range` of the `y` that the map is of: their largest, or that

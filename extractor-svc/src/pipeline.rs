@@ -1,16 +1,16 @@
 //! THE STORY: encoded bytes in, librosa's 74 numbers out, one line per stage.
 //!
-//! Decoding, mixing and resampling go block by block, so that the source is never held whole as
-//! samples; the analysis begins when the last block is in, because two of its steps (the 80 dB
-//! floor of the MFCC and the tuning of the chroma) depend on the whole recording.
+//! All of it goes block by block, so that the source is never held whole as samples, and so that a
+//! recording that is still arriving is worked on meanwhile. The end of the analysis waits for the
+//! last block, because two of its steps (the 80 dB floor of the MFCC and the tuning of the chroma)
+//! depend on the whole recording.
 
 use crate::{
     decode::{EncodedAudio, SourceFacts, WindowedDecoder},
     error::ExtractError,
-    features::{self, AnalysisError},
+    features::{Analysis, AnalysisError},
     limits::Limits,
     profile::Profile,
-    resample::Resampler,
     window::Window,
 };
 
@@ -25,8 +25,31 @@ pub struct Extraction {
     pub source: SourceFacts,
 }
 
-/// Extracts the feature vector of one recording. `cancelled` is asked often; once it says yes, the
-/// work stops.
+/// Whom an extraction is for.
+pub trait Host {
+    /// Whether nobody waits for the result any more; asked often, and once it says yes, the work
+    /// stops.
+    fn is_gone(&self) -> bool;
+
+    /// Told, as the recording grows, how many bytes its samples and features take.
+    ///
+    /// # Errors
+    /// When that is too much.
+    fn allow(&self, bytes: usize) -> Result<(), ExtractError>;
+}
+
+/// A flag is a host that allows any memory.
+impl<F: Fn() -> bool + ?Sized> Host for F {
+    fn is_gone(&self) -> bool {
+        self()
+    }
+
+    fn allow(&self, _bytes: usize) -> Result<(), ExtractError> {
+        Ok(())
+    }
+}
+
+/// Extracts the feature vector of one recording.
 ///
 /// # Errors
 /// When the bytes are not audio that can be read, the window holds none, or a limit is gone over.
@@ -35,20 +58,24 @@ pub fn extract(
     window: &Window,
     profile: &Profile,
     limits: &Limits,
-    cancelled: &dyn Fn() -> bool,
+    host: &(impl Host + ?Sized),
 ) -> Result<Extraction, ExtractError> {
+    let is_gone = || host.is_gone();
     let mut decoder = WindowedDecoder::open(audio, window, limits)?;
-    let mut resampler = Resampler::new(decoder.sample_rate(), profile.sample_rate());
-    let (mut block, mut y) = (Vec::new(), Vec::new());
+    let mut resampler = profile.resampler(decoder.sample_rate());
+    let (mut block, mut analysis) = (Vec::new(), Analysis::new(profile));
     while decoder.next_block(&mut block)? {
-        if cancelled() {
+        if is_gone() {
             return Err(ExtractError::Cancelled);
         }
-        resampler.push(&block, &mut y);
+        resampler.push(&block, analysis.signal());
+        host.allow(analysis.bytes())?;
+        analysis.advance(&is_gone)?;
     }
-    resampler.finish(&mut y);
+    resampler.finish(analysis.signal());
     let source = decoder.facts();
-    let features = features::analyze(y, profile, cancelled)?;
+    drop(decoder);
+    let features = analysis.finish(&is_gone)?;
     Ok(Extraction { values: features.values, tuning: features.tuning, source })
 }
 

@@ -10,6 +10,7 @@ use proto::features::{CUSTOM_PROFILE_PREFIX, DEFAULT_PROFILE};
 use thiserror::Error;
 
 use crate::features::Tables;
+use crate::resample::Resampler;
 use crate::spectrum::octaves::{filter_cutoff, longest_frame};
 
 /// Sample rate of the default profile, in Hz.
@@ -132,6 +133,11 @@ impl Profile {
              standard deviation over frames",
             self.sample_rate, self.hop_length
         )
+    }
+
+    /// A new conversion from `from_hz` to this recipe's rate.
+    pub(crate) fn resampler(&self, from_hz: u32) -> Resampler {
+        self.tables().resamplers.start(from_hz, self.sample_rate)
     }
 
     /// Filter banks and transforms of this recipe.

@@ -1,7 +1,9 @@
 //! The RPCs: read the upload under its limits, hand it to the pipeline, answer.
 
 use std::{
-    sync::Arc,
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,13 +15,15 @@ use proto::{
         extractor_service_server::ExtractorService,
     },
 };
-use serving::CpuPool;
+use serving::{CallContext, CpuPool};
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
+    admission::Memory,
+    caller::{Account, CLIP_BYTES, Caller, CallerPause, MAX_UNREAD_BYTES},
     config::UploadLimits,
-    decode::EncodedAudio,
+    decode::{self, EncodedAudio, StreamBounds, StreamReader},
     error::ExtractError,
     limits::Limits,
     metrics::ExtractorMetrics,
@@ -45,6 +49,7 @@ pub struct Extractor {
     limits: Arc<Limits>,
     uploads: UploadLimits,
     places: Arc<Semaphore>,
+    memory: Memory,
     pool: CpuPool,
     metrics: ExtractorMetrics,
 }
@@ -64,6 +69,7 @@ impl Extractor {
             schema: Arc::new(FeatureSchema::librosa()),
             limits: Arc::new(limits),
             places: Arc::new(Semaphore::new(uploads.max_uploads)),
+            memory: Memory::new(uploads.max_memory),
             uploads,
             pool,
             metrics,
@@ -73,39 +79,92 @@ impl Extractor {
     async fn extract(
         &self,
         stream: Streaming<ExtractFeaturesRequest>,
+        last_chunk: &Mutex<Option<Instant>>,
     ) -> Result<(ExtractionRequest, Extraction), CallError> {
         let _place = self
             .places
             .try_acquire()
             .map_err(|_| CallError::Busy { max_uploads: self.uploads.max_uploads })?;
+        let share = self.memory.admit(CLIP_BYTES, self.patience()).await?;
         let (mut upload, config) = Upload::open(stream, &self.uploads).await?;
         let request = ExtractionRequest::parse(&config, &self.profiles)?;
-        let mut bytes = Vec::new();
-        let mut held = self.metrics.hold();
-        while let Some(chunk) = upload.chunk().await? {
-            let length = (bytes.len() + chunk.len()) as u64;
-            if length > self.limits.max_stream_bytes {
-                let limit = self.limits.max_stream_bytes;
-                return Err(ExtractError::StreamTooLarge { limit }.into());
+        let bounds = StreamBounds {
+            max_bytes: self.limits.max_stream_bytes,
+            // The upload itself is held to its limits.
+            max_idle: self.uploads.max_wall,
+            deadline: None,
+            max_unread: MAX_UNREAD_BYTES,
+        };
+        let (writer, reader) = decode::stream(bounds);
+        let account = Arc::new(Account::new(share, self.patience()));
+        let first = upload.chunk().await?;
+        let job = self.start(request.clone(), reader, Arc::clone(&account));
+        let feed = async {
+            let (mut next, mut length, mut held) = (first, 0, self.metrics.hold());
+            while let Some(chunk) = next {
+                length += chunk.len() as u64;
+                if length > self.limits.max_stream_bytes {
+                    let limit = self.limits.max_stream_bytes;
+                    return Err(CallError::from(ExtractError::StreamTooLarge { limit }));
+                }
+                held.grow(chunk.len());
+                *last_chunk.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                account.holds(writer.held() + chunk.len() as u64).await?;
+                writer.push(chunk)?;
+                poll_fn(|context| writer.poll_ready(context)).await;
+                next = upload.chunk().await?;
             }
-            bytes.extend_from_slice(&chunk);
-            held.grow(chunk.len());
-        }
-        let (limits, job) = (Arc::clone(&self.limits), request.clone());
-        let extraction = self
-            .pool
-            .run(move |cancel| {
-                let audio = EncodedAudio::from_bytes(bytes);
-                let audio = match job.pcm {
+            writer.finish();
+            Ok(held)
+        };
+        // What the upload did wrong counts before what was made of it; an extraction that failed
+        // does not wait for the rest of the upload, one that is done does.
+        let (mut job, mut feed) = (pin!(job), pin!(feed));
+        let (extraction, held) = tokio::select! {
+            biased;
+            fed = &mut feed => {
+                let held = fed?;
+                (job.await?, held)
+            }
+            done = &mut job => {
+                let extraction = done?;
+                (extraction, feed.await?)
+            }
+        };
+        self.metrics.extracted(&extraction, &held);
+        Ok((request, extraction))
+    }
+
+    /// Extracts what comes through `reader`, on a thread of its own, in turns with others.
+    async fn start(
+        &self,
+        request: ExtractionRequest,
+        reader: StreamReader,
+        account: Arc<Account>,
+    ) -> Result<Extraction, CallError> {
+        let limits = Arc::clone(&self.limits);
+        self.pool
+            .run_in_turns(move |cancel, turn| {
+                let caller = Arc::new(Caller::new(cancel.clone(), turn, account));
+                let audio =
+                    EncodedAudio::from_stream(reader.with_pause(CallerPause(Arc::clone(&caller))));
+                let audio = match request.pcm {
                     Some(layout) => audio.with_pcm(layout),
                     None => audio,
                 };
-                let stop = || cancel.is_cancelled();
-                pipeline::extract(audio, &job.window, &job.profile, &limits, &stop)
+                let ExtractionRequest { window, profile, .. } = &request;
+                let extraction = pipeline::extract(audio, window, profile, &limits, &*caller);
+                caller.refusal().map_or(extraction.map_err(CallError::from), Err)
             })
-            .await??;
-        self.metrics.extracted(&extraction, &held);
-        Ok((request, extraction))
+            .await?
+    }
+
+    /// How long a call may wait for memory.
+    fn patience(&self) -> Duration {
+        let until_deadline = CallContext::current()
+            .and_then(|call| call.deadline)
+            .map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+        self.pool.max_wait().min(until_deadline)
     }
 
     fn answer(&self, request: &ExtractionRequest, extraction: Extraction) -> FeatureVector {
@@ -125,18 +184,22 @@ impl ExtractorService for Extractor {
         &self,
         request: Request<Streaming<ExtractFeaturesRequest>>,
     ) -> Result<Response<ExtractFeaturesResponse>, Status> {
-        let started = Instant::now();
+        let (started, last_chunk) = (Instant::now(), Mutex::new(None));
         let peer = request.remote_addr();
         let limit = self.uploads.max_wall;
-        let outcome = tokio::time::timeout(limit, self.extract(request.into_inner()))
+        let outcome = tokio::time::timeout(limit, self.extract(request.into_inner(), &last_chunk))
             .await
             .unwrap_or(Err(CallError::Extract(ExtractError::WallTime { limit })));
         let elapsed_ms = millis(started.elapsed());
+        let last_chunk = last_chunk.into_inner().unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok((request, extraction)) => {
+                let after_upload = last_chunk.unwrap_or(started).elapsed();
+                self.metrics.answered(after_upload);
                 tracing::info!(
                     ?peer,
                     elapsed_ms,
+                    after_upload_ms = millis(after_upload),
                     codec = extraction.source.source_codec,
                     audio_seconds = extraction.source.seconds(),
                     "features extracted"

@@ -9,7 +9,7 @@ use serving::{PoolError, Refusal};
 use thiserror::Error;
 use tonic::{Code, Status};
 
-use crate::{error::ExtractError, upload::UploadError};
+use crate::{admission::MemoryError, error::ExtractError, upload::UploadError};
 
 /// How long a caller should wait when every upload place is taken.
 const BUSY_DELAY: Duration = Duration::from_secs(1);
@@ -29,6 +29,9 @@ pub enum CallError {
         /// Number of places.
         max_uploads: usize,
     },
+    /// The memory for recordings in flight.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// The client or the transport ended the stream.
     #[error("the stream broke: {0}")]
     Stream(Status),
@@ -40,7 +43,10 @@ impl CallError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Extract(error) => error.reason(),
-            Self::Pool(_) | Self::Busy { .. } => "OVERLOADED",
+            Self::Pool(_) | Self::Busy { .. } | Self::Memory(MemoryError::Taken { .. }) => {
+                "OVERLOADED"
+            }
+            Self::Memory(MemoryError::TooMuch { .. }) => "MEMORY_EXCEEDED",
             Self::Stream(_) => "STREAM_BROKEN",
         }
     }
@@ -68,6 +74,26 @@ impl From<CallError> for Status {
             )
             .fact("max_uploads", max_uploads)
             .retry_after(BUSY_DELAY)
+            .into_status(),
+            CallError::Memory(error @ MemoryError::Taken { bytes, budget }) => Refusal::new(
+                ERROR_DOMAIN,
+                Code::Unavailable,
+                "OVERLOADED",
+                format!("{error}; try again"),
+            )
+            .fact("bytes", bytes)
+            .fact("max_memory", budget)
+            .retry_after(BUSY_DELAY)
+            .into_status(),
+            CallError::Memory(error @ MemoryError::TooMuch { bytes, budget }) => Refusal::new(
+                ERROR_DOMAIN,
+                Code::ResourceExhausted,
+                "MEMORY_EXCEEDED",
+                error.to_string(),
+            )
+            .quota("max_memory")
+            .fact("bytes", bytes)
+            .fact("max_memory", budget)
             .into_status(),
             // What the transport says is what the peer should read.
             CallError::Stream(status) => status,

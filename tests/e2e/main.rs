@@ -9,6 +9,9 @@ mod demo;
 mod extract;
 mod extract_refusals;
 mod health;
+mod in_flight;
+#[cfg(target_os = "linux")]
+mod memory;
 mod query;
 mod query_refusals;
 mod round_trip;

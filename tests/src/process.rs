@@ -204,6 +204,19 @@ impl Server {
         signal.send(self.child.id())
     }
 
+    /// The most memory that the process had resident so far, in bytes, as Linux tells it.
+    ///
+    /// # Errors
+    /// When the process is gone, or the system is another.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(1024 * kilobytes.context("no VmHWM")?.parse::<u64>()?)
+    }
+
     /// Asks the server to end (SIGTERM) and waits until it has.
     ///
     /// # Errors

@@ -60,7 +60,7 @@ def librosa_child(repeats, clips):
 
 def build_bliss(folder):
     """A program of ten lines around the published crate."""
-    (folder / "src").mkdir()
+    (folder / "src").mkdir(parents=True, exist_ok=True)
     (folder / "src/main.rs").write_text(BLISS_MAIN)
     (folder / "Cargo.toml").write_text(textwrap.dedent("""
         [package]
@@ -78,15 +78,19 @@ def build_bliss(folder):
 
 
 def lines(command):
-    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    # Tuning of OpenBLAS for another machine would handicap numpy.
+    env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("clips", nargs="+")
+    p.add_argument("clips", nargs="*")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--no-bliss", action="store_true", help="leave bliss-audio out (it takes minutes to build)")
+    p.add_argument("--keep", type=pathlib.Path, help="folder where bliss-audio's build is kept for the next run")
+    p.add_argument("--build-only", action="store_true", help="build what is timed, and stop")
     p.add_argument("--librosa-child", type=int, help=argparse.SUPPRESS)
     o = p.parse_args()
     if o.librosa_child:
@@ -102,7 +106,9 @@ def main():
         programs = {"ours": [str(ours), "--repeats", "15"],
                     "librosa": [sys.executable, __file__, "--librosa-child", "5"]}
         if not o.no_bliss:
-            programs["bliss-audio"] = [str(build_bliss(pathlib.Path(temporary))), "9"]
+            programs["bliss-audio"] = [str(build_bliss(o.keep or pathlib.Path(temporary))), "9"]
+        if o.build_only:
+            return
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         figures = {}

@@ -44,7 +44,8 @@ pub(super) fn open(
     audio: EncodedAudio,
     limits: &Limits,
 ) -> Result<(&'static str, Reader), ExtractError> {
-    let mut view = SourceView::new(audio.source, limits.max_stream_bytes, audio.cancel);
+    let mut view = SourceView::new(audio.source, limits.max_stream_bytes, audio.cancel)
+        .forgetting(audio.forgetting);
     if let Some(layout) = audio.pcm {
         return Ok(("raw", headerless(view, layout, limits)?));
     }

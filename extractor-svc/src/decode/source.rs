@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use symphonia::core::io::MediaSource;
 
-use super::stream::StreamReader;
+use super::stream::{Forgetting, StreamReader};
 use crate::error::ExtractError;
 
 /// Encoded audio that has not been looked at yet.
@@ -23,6 +23,8 @@ pub struct EncodedAudio {
     /// Length in bytes, if known without waiting.
     pub(super) len: Option<u64>,
     pub(super) cancel: Option<Arc<AtomicBool>>,
+    /// For a stream: how it is told that nobody will go back.
+    pub(super) forgetting: Option<Forgetting>,
 }
 
 impl EncodedAudio {
@@ -40,12 +42,13 @@ impl EncodedAudio {
     /// against the limits before anything is read.
     pub fn from_source(source: Box<dyn MediaSource>) -> Self {
         let len = source.byte_len();
-        Self { source, pcm: None, len, cancel: None }
+        Self { source, pcm: None, len, cancel: None, forgetting: None }
     }
 
     /// Audio from a stream that may still be arriving.
     pub fn from_stream(reader: StreamReader) -> Self {
-        Self { source: Box::new(reader), pcm: None, len: None, cancel: None }
+        let forgetting = Some(reader.forgetting());
+        Self { source: Box::new(reader), pcm: None, len: None, cancel: None, forgetting }
     }
 
     /// Declares the bytes to be headerless interleaved PCM.
@@ -129,6 +132,8 @@ pub(super) struct SourceView {
     seekable: bool,
     max_bytes: u64,
     fault: Fault,
+    /// Told when a container's reader may seek.
+    forgetting: Option<Forgetting>,
 }
 
 impl SourceView {
@@ -148,7 +153,13 @@ impl SourceView {
             seekable: false,
             max_bytes,
             fault: Fault { cancel, ..Fault::default() },
+            forgetting: None,
         }
+    }
+
+    /// The same view, of a stream that may forget what was read.
+    pub(super) fn forgetting(self, forgetting: Option<Forgetting>) -> Self {
+        Self { forgetting, ..self }
     }
 
     /// Shows `prefix`, then `len` bytes of the source from `start`, and begins there.
@@ -160,6 +171,9 @@ impl SourceView {
     /// Tells readers that they may seek, and how long the source is.
     pub(super) fn seekable(mut self) -> Self {
         self.seekable = true;
+        if let Some(forgetting) = &self.forgetting {
+            forgetting.never();
+        }
         self
     }
 

@@ -3,12 +3,14 @@
 //! A read blocks until it can be answered in full, so a decoder sees the same reads as over
 //! complete bytes, and gives the same samples however the chunks were cut. Containers that need
 //! the end of the file first (an MP4 whose index comes last, CAF) wait for it; all others are
-//! decoded while they arrive. Chunks are kept, not copied, until the reader is dropped; their sum
-//! is bounded.
+//! decoded while they arrive, and their chunks are let go once they are read. Chunks are kept, not
+//! copied; their sum is bounded, and a writer that asks is told to wait while enough lie unread.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use symphonia::core::io::MediaSource;
@@ -24,19 +26,50 @@ pub struct StreamBounds {
     pub max_idle: Duration,
     /// When a blocked read gives up, whatever arrives.
     pub deadline: Option<Instant>,
+    /// Unread bytes from which on [`StreamWriter::poll_ready`] asks to wait.
+    pub max_unread: u64,
+}
+
+/// What the reading thread does around a wait for bytes, such as giving its place to others.
+pub trait Pause: Send + Sync {
+    /// Called before a wait.
+    fn begin(&self);
+
+    /// Called after it.
+    ///
+    /// # Errors
+    /// When the reader must not go on.
+    fn end(&self) -> Result<(), ExtractError>;
+}
+
+/// Does nothing around waits.
+struct KeepPlace;
+
+impl Pause for KeepPlace {
+    fn begin(&self) {}
+
+    fn end(&self) -> Result<(), ExtractError> {
+        Ok(())
+    }
 }
 
 /// Makes the two ends of a stream.
 pub fn stream(bounds: StreamBounds) -> (StreamWriter, StreamReader) {
     let state = State {
-        chunks: Vec::new(),
+        chunks: VecDeque::new(),
         len: 0,
+        read: 0,
         end: None,
         last_arrival: Instant::now(),
         is_wanted: true,
+        is_hungry: false,
+        forgets: false,
+        is_needed_whole: false,
+        writer: None,
     };
     let shared = Arc::new(Shared { bounds, state: Mutex::new(state), changed: Condvar::new() });
-    (StreamWriter { shared: Arc::clone(&shared) }, StreamReader { shared, pos: 0 })
+    let pause = Box::new(KeepPlace);
+    (StreamWriter { shared: Arc::clone(&shared) }, StreamReader { shared, pos: 0, pause })
 }
 
 type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
@@ -49,12 +82,42 @@ struct Shared {
 
 struct State {
     /// Chunks with the position of their first byte.
-    chunks: Vec<(u64, Bytes)>,
+    chunks: VecDeque<(u64, Bytes)>,
     len: u64,
+    /// One past the last byte that was read.
+    read: u64,
     /// How the stream ended.
     end: Option<Result<(), ExtractError>>,
     last_arrival: Instant,
     is_wanted: bool,
+    /// The reader waits for bytes that are not there.
+    is_hungry: bool,
+    /// Chunks behind the reader go.
+    forgets: bool,
+    /// They never do.
+    is_needed_whole: bool,
+    /// Who is to be told when the writer may go on.
+    writer: Option<Waker>,
+}
+
+impl State {
+    fn wake_writer(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
+    }
+
+    /// The reader has come to `pos`.
+    fn advance(&mut self, pos: u64) {
+        self.read = self.read.max(pos.min(self.len));
+        while self.forgets
+            && let Some((start, chunk)) = self.chunks.front()
+            && start + (**chunk).as_ref().len() as u64 <= pos
+        {
+            self.chunks.pop_front();
+        }
+        self.wake_writer();
+    }
 }
 
 impl Shared {
@@ -64,7 +127,10 @@ impl Shared {
     }
 
     fn end(&self, end: Result<(), ExtractError>) {
-        self.state().end.get_or_insert(end);
+        let mut state = self.state();
+        state.end.get_or_insert(end);
+        state.wake_writer();
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -72,15 +138,30 @@ impl Shared {
     fn wait(
         &self,
         is_enough: impl Fn(&State) -> bool,
+        pause: &dyn Pause,
     ) -> Result<MutexGuard<'_, State>, ExtractError> {
+        let is_over = |state: &State| state.end.is_some() || is_enough(state);
         let mut state = self.state();
-        loop {
-            if let Some(Err(error)) = &state.end {
-                return Err(error.clone());
-            }
-            if state.end.is_some() || is_enough(&state) {
-                return Ok(state);
-            }
+        if !is_over(&state) {
+            state.is_hungry = true;
+            state.wake_writer();
+            drop(state);
+            // Not under the lock, for which the writer must never wait.
+            pause.begin();
+            self.wait_until(is_over);
+            pause.end()?;
+            state = self.state();
+            state.is_hungry = false;
+        }
+        match &state.end {
+            Some(Err(error)) => Err(error.clone()),
+            _ => Ok(state),
+        }
+    }
+
+    fn wait_until(&self, is_over: impl Fn(&State) -> bool) {
+        let mut state = self.state();
+        while !is_over(&state) {
             let now = Instant::now();
             let idle_left = self.bounds.max_idle.checked_sub(now - state.last_arrival);
             let left = self.bounds.deadline.map(|deadline| deadline.saturating_duration_since(now));
@@ -96,7 +177,10 @@ impl Shared {
                     let woken = self.changed.wait_timeout(state, wait);
                     state = woken.unwrap_or_else(PoisonError::into_inner).0;
                 }
-                Err(error) => state.end = Some(Err(error)),
+                Err(error) => {
+                    state.end = Some(Err(error));
+                    state.wake_writer();
+                }
             }
         }
     }
@@ -125,7 +209,7 @@ impl StreamWriter {
                 state.end = Some(Err(ExtractError::StreamTooLarge { limit }));
             } else {
                 let start = state.len;
-                state.chunks.push((start, Arc::new(chunk)));
+                state.chunks.push_back((start, Arc::new(chunk)));
                 state.len += len;
             }
         }
@@ -136,6 +220,24 @@ impl StreamWriter {
         drop(state);
         self.shared.changed.notify_all();
         result
+    }
+
+    /// Ready when another chunk should be pushed: few enough bytes lie unread, the reader waits for
+    /// more, or nobody wants them.
+    pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.shared.state();
+        let is_full = state.len - state.read >= self.shared.bounds.max_unread;
+        if is_full && !state.is_hungry && state.end.is_none() && state.is_wanted {
+            state.writer = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// Bytes in the chunks that are kept.
+    pub fn held(&self) -> u64 {
+        let state = self.shared.state();
+        state.chunks.front().map_or(0, |(start, _)| state.len - start)
     }
 
     /// Says that all bytes are there.
@@ -170,22 +272,53 @@ impl fmt::Debug for StreamWriter {
 pub struct StreamReader {
     shared: Arc<Shared>,
     pos: u64,
+    pause: Box<dyn Pause>,
+}
+
+/// Lets a stream drop what was read, once nobody will go back.
+#[derive(Clone)]
+pub(super) struct Forgetting(Arc<Shared>);
+
+impl Forgetting {
+    /// From now on chunks go as soon as they are read, unless [`never`](Self::never) was said.
+    pub(super) fn start(&self) {
+        let mut state = self.0.state();
+        state.forgets = !state.is_needed_whole;
+    }
+
+    /// Somebody may go back at any time.
+    pub(super) fn never(&self) {
+        self.0.state().is_needed_whole = true;
+    }
 }
 
 impl StreamReader {
+    /// The same reader, with something to do around its waits.
+    pub fn with_pause(mut self, pause: impl Pause + 'static) -> Self {
+        self.pause = Box::new(pause);
+        self
+    }
+
+    pub(super) fn forgetting(&self) -> Forgetting {
+        Forgetting(Arc::clone(&self.shared))
+    }
+
     /// Length of the whole stream; waits for its end.
     fn wait_for_len(&self) -> Result<u64, ExtractError> {
-        self.shared.wait(|_| false).map(|state| state.len)
+        self.shared.wait(|_| false, &*self.pause).map(|state| state.len)
     }
 }
 
 impl Read for StreamReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let wanted = self.pos.saturating_add(buf.len() as u64);
-        let state = self.shared.wait(|state| state.len >= wanted).map_err(io::Error::other)?;
+        let mut state = self
+            .shared
+            .wait(|state| state.len >= wanted, &*self.pause)
+            .map_err(io::Error::other)?;
         let mut filled = 0;
         let first = state.chunks.partition_point(|(start, _)| *start <= self.pos).saturating_sub(1);
-        for (start, chunk) in &state.chunks[first..] {
+        for (start, chunk) in state.chunks.range(first..) {
             let chunk = (**chunk).as_ref();
             let skip = (self.pos + filled as u64).saturating_sub(*start);
             let Some(rest) = usize::try_from(skip).ok().and_then(|skip| chunk.get(skip..)) else {
@@ -199,6 +332,7 @@ impl Read for StreamReader {
             }
         }
         self.pos += filled as u64;
+        state.advance(self.pos);
         Ok(filled)
     }
 }
@@ -232,7 +366,8 @@ impl Drop for StreamReader {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         state.is_wanted = false;
-        state.chunks = Vec::new();
+        state.chunks = VecDeque::new();
+        state.wake_writer();
     }
 }
 
@@ -245,16 +380,18 @@ impl fmt::Debug for StreamReader {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Seek, SeekFrom};
+    use std::task::{Context, Waker};
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::{StreamBounds, stream};
+    use super::{Pause, StreamBounds, stream};
     use crate::decode::{Decoder, EncodedAudio, PcmLayout, PcmSample};
     use crate::error::ExtractError;
     use crate::limits::Limits;
 
     fn bounds() -> StreamBounds {
-        StreamBounds { max_bytes: 1 << 20, max_idle: Duration::from_secs(10), deadline: None }
+        let max_idle = Duration::from_secs(10);
+        StreamBounds { max_bytes: 1 << 20, max_idle, deadline: None, max_unread: 100 }
     }
 
     #[test]
@@ -291,6 +428,64 @@ mod tests {
         drop(decoder);
         assert!(!writer.is_wanted());
         writer.push("ignored").unwrap();
+    }
+
+    #[test]
+    fn a_writer_waits_while_enough_lies_unread() {
+        let (writer, mut reader) = stream(bounds());
+        let ready = || writer.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready();
+        writer.push(vec![1; 60]).unwrap();
+        assert!(ready());
+        writer.push(vec![2; 60]).unwrap();
+        assert!(!ready());
+        let mut buf = [0; 30];
+        reader.read_exact(&mut buf).unwrap();
+        assert!(ready());
+        assert_eq!(writer.held(), 120);
+        reader.forgetting().start();
+        reader.read_exact(&mut [0; 31]).unwrap();
+        assert_eq!(writer.held(), 60);
+        reader.read_exact(&mut buf).unwrap();
+        assert_eq!(buf, [2; 30]);
+        writer.push(vec![3; 200]).unwrap();
+        assert!(!ready());
+        drop(reader);
+        assert!(ready());
+    }
+
+    /// Counts pauses; the first word comes in one.
+    struct Counting(std::sync::mpsc::SyncSender<&'static str>);
+
+    impl Pause for Counting {
+        fn begin(&self) {
+            self.0.send("begin").unwrap();
+        }
+
+        fn end(&self) -> Result<(), ExtractError> {
+            self.0.send("end").unwrap();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_pauses_only_while_it_waits_and_is_fed_meanwhile() {
+        let (writer, reader) = stream(bounds());
+        let (sender, pauses) = std::sync::mpsc::sync_channel(9);
+        let mut reader = reader.with_pause(Counting(sender));
+        // More than may lie unread, but not what the reader wants.
+        writer.push(vec![1; 150]).unwrap();
+        let thread = thread::spawn(move || {
+            let mut buf = [0; 200];
+            reader.read_exact(&mut buf[..150]).unwrap();
+            reader.seek(SeekFrom::Start(0)).unwrap();
+            reader.read_exact(&mut buf).unwrap();
+        });
+        assert_eq!(pauses.recv(), Ok("begin"));
+        let ready = writer.poll_ready(&mut Context::from_waker(Waker::noop()));
+        assert!(ready.is_ready());
+        writer.push(vec![1; 50]).unwrap();
+        thread.join().unwrap();
+        assert_eq!(pauses.iter().collect::<Vec<_>>(), ["end"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use super::inspection::Inspection;
 use crate::resample::{Halving, Stopped};
 use crate::simd::{LANES, Lanes, Level, ZERO};
-use crate::spectrum::cqt::{OctaveGroup, OctaveSink, cqt, cqt_frames};
+use crate::spectrum::cqt::{OctaveGroup, OctaveSink, Signal, cqt, cqt_frames};
 use crate::spectrum::octaves::{BINS_PER_OCTAVE, OctavePlan};
 use crate::stopwatch::Laps;
 
@@ -21,19 +21,19 @@ fn pitch_class(bin: usize) -> usize {
     (bin + MERGE / 2) / MERGE % N_CHROMA
 }
 
-/// The chromagram, `[12, t]`; `y` is used up.
+/// The chromagram, `[12, t]`; the signal is used up.
 pub(crate) fn chroma_cqt(
-    y: Vec<f32>,
+    signal: Signal,
     plan: &OctavePlan,
     halving: &Halving,
     level: Level,
     proceed: &dyn Fn() -> bool,
     inspection: &mut impl Inspection,
 ) -> Result<Array2<f32>, Stopped> {
-    let frames = cqt_frames(plan, y.len());
+    let frames = cqt_frames(plan, signal.y.len());
     let groups = vec![[ZERO; N_CHROMA]; frames.div_ceil(LANES)];
     let mut fold = Fold { groups, frames, inspection };
-    cqt(y, plan, halving, level, proceed, &mut fold)?;
+    cqt(signal, plan, halving, level, proceed, &mut fold)?;
     let Fold { mut groups, inspection, .. } = fold;
     let mut chroma = Array2::zeros((N_CHROMA, frames));
     for (index, classes) in groups.iter_mut().enumerate() {

@@ -15,15 +15,16 @@ use crate::spectrum::mel::MelFilters;
 const TOP_DB: f32 = 80.0;
 
 /// The mel spectrogram in decibels, not clipped yet: the clip depends on all of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LogMel {
     /// `[group][band][lane]`.
     groups: Vec<[Lanes; N_MELS]>,
 }
 
 impl LogMel {
-    pub(crate) fn with_capacity(frames: usize) -> Self {
-        Self { groups: Vec::with_capacity(frames.div_ceil(LANES)) }
+    /// Bytes that are held.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.groups.as_slice())
     }
 
     /// Adds a group of frames from power spectra whose true value is `power * scale²`.

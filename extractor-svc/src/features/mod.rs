@@ -24,10 +24,12 @@ use thiserror::Error;
 use crate::profile::Profile;
 use crate::resample::Stopped;
 use crate::simd::Level;
+use crate::spectrum::cqt::Signal;
 use crate::spectrum::frame::frame_count;
 use crate::stats::RowStatistics;
 use crate::stopwatch::{Laps, Stopwatch};
 use inspection::{Inspection, Recorder, Unobserved};
+use sweep::Sweep;
 pub(crate) use tables::Tables;
 
 /// What a signal's analysis yields.
@@ -130,6 +132,100 @@ impl From<Stopped> for AnalysisError {
     }
 }
 
+/// The analysis of a signal that grows: what can be computed before its end is.
+#[derive(Debug)]
+pub struct Analysis<'p> {
+    y: Vec<f32>,
+    sweep: Sweep<'p>,
+    tables: &'p Tables,
+    level: Level,
+}
+
+impl<'p> Analysis<'p> {
+    /// The analysis of a signal at the profile's rate that has no sample yet.
+    #[must_use]
+    pub fn new(profile: &'p Profile) -> Self {
+        Self::of(Vec::new(), profile, Level::detect())
+    }
+
+    fn of(y: Vec<f32>, profile: &'p Profile, level: Level) -> Self {
+        let tables = profile.tables();
+        Self { y, sweep: Sweep::new(tables, level), tables, level }
+    }
+
+    /// The signal: mono, all finite. Samples may be added; those that are there must stay.
+    pub fn signal(&mut self) -> &mut Vec<f32> {
+        &mut self.y
+    }
+
+    /// Bytes that grow with the signal.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.y.as_slice()) + self.sweep.bytes()
+    }
+
+    /// Computes what the signal so far is enough for. `cancel` is asked every few milliseconds.
+    ///
+    /// # Errors
+    /// [`AnalysisError::Cancelled`] on cancellation.
+    pub fn advance(&mut self, cancel: &dyn Fn() -> bool) -> Result<(), AnalysisError> {
+        self.sweep.advance(&self.y, cancel, &mut Unobserved)
+    }
+
+    /// Computes the rest, now that the signal is whole.
+    ///
+    /// # Errors
+    /// [`AnalysisError`] if the signal is too short, if its values overflow, or on cancellation.
+    pub fn finish(self, cancel: &dyn Fn() -> bool) -> Result<FeatureSet, AnalysisError> {
+        let frames = frame_count(self.y.len(), self.tables.hop_length);
+        let (matrices, tuning) = self.matrices(cancel, &mut Unobserved)?;
+        let values = matrices.statistics();
+        debug_assert_eq!(values.len(), DIMS, "one value per column");
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            let column = FeatureSchema::librosa().names()[index].clone();
+            return Err(AnalysisError::NotFinite { column, value: values[index] });
+        }
+        Ok(FeatureSet { values, tuning, frames })
+    }
+
+    /// The order of work: one sweep over the spectra, then what needs the whole of it.
+    fn matrices(
+        self,
+        cancel: &dyn Fn() -> bool,
+        inspection: &mut impl Inspection,
+    ) -> Result<(Matrices, f64), AnalysisError> {
+        let Self { y, sweep, tables, level } = self;
+        if y.is_empty() {
+            return Err(AnalysisError::Empty);
+        }
+        let (swept, peaks) = sweep.finish(&y, cancel, inspection)?;
+        let tuning = swept.pitches.tuning();
+        inspection.lap("tuning");
+        let mfcc = swept.log_mel.mfcc(&tables.dct, swept.frames, level, inspection);
+        inspection.lap("mfcc");
+        let plan = tables.octaves(tuning);
+        inspection.lap("cqt: basis (once per tuning)");
+        let min = 1 << plan.early_halvings;
+        if y.len() < min {
+            return Err(AnalysisError::TooShort { len: y.len(), min });
+        }
+        let signal = Signal { y, peaks };
+        let proceed = || !cancel();
+        let chroma_cqt =
+            chroma::chroma_cqt(signal, plan, &tables.halving, level, &proceed, inspection)?;
+        let matrices = Matrices {
+            mfcc,
+            chroma_cqt,
+            spectral_centroid: row(swept.spectral_centroid),
+            spectral_bandwidth: row(swept.spectral_bandwidth),
+            spectral_rolloff: row(swept.spectral_rolloff),
+            rmse: row(swept.rmse),
+            zcr: row(swept.zcr),
+        };
+        Ok((matrices, tuning.value()))
+    }
+}
+
 /// Analyses `y`, mono at the profile's rate, all finite; `y` is taken because its storage serves
 /// as work space. `cancel` is asked every few milliseconds.
 ///
@@ -153,15 +249,7 @@ pub fn analyze_with(
     level: Level,
     cancel: &dyn Fn() -> bool,
 ) -> Result<FeatureSet, AnalysisError> {
-    let frames = frame_count(y.len(), profile.hop_length());
-    let (matrices, tuning) = matrices(y, profile, level, cancel, &mut Unobserved)?;
-    let values = matrices.statistics();
-    debug_assert_eq!(values.len(), DIMS, "one value per column");
-    if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-        let column = FeatureSchema::librosa().names()[index].clone();
-        return Err(AnalysisError::NotFinite { column, value: values[index] });
-    }
-    Ok(FeatureSet { values, tuning, frames })
+    Analysis::of(y, profile, level).finish(cancel)
 }
 
 /// Analyses `y` as [`analyze`] does, by the same code, and keeps every matrix on the way.
@@ -174,7 +262,8 @@ pub fn analyze_stages(
     level: Level,
 ) -> Result<Stages, AnalysisError> {
     let mut recorder = Recorder::new(frame_count(y.len(), profile.hop_length()));
-    let (matrices, tuning) = matrices(y, profile, level, &|| false, &mut recorder)?;
+    let analysis = Analysis::of(y, profile, level);
+    let (matrices, tuning) = analysis.matrices(&|| false, &mut recorder)?;
     Ok(recorder.into_stages(matrices, tuning))
 }
 
@@ -188,47 +277,10 @@ pub fn analyze_timed(
     level: Level,
 ) -> Result<Vec<(&'static str, Duration)>, AnalysisError> {
     let mut stopwatch = Stopwatch::start();
-    let (matrices, _) = matrices(y, profile, level, &|| false, &mut stopwatch)?;
+    let (matrices, _) = Analysis::of(y, profile, level).matrices(&|| false, &mut stopwatch)?;
     let _ = std::hint::black_box(matrices.statistics());
     stopwatch.lap("statistics");
     Ok(stopwatch.into_stages())
-}
-
-/// The order of work: one sweep over the spectra, then what needs the whole of it.
-fn matrices(
-    y: Vec<f32>,
-    profile: &Profile,
-    level: Level,
-    cancel: &dyn Fn() -> bool,
-    inspection: &mut impl Inspection,
-) -> Result<(Matrices, f64), AnalysisError> {
-    if y.is_empty() {
-        return Err(AnalysisError::Empty);
-    }
-    let tables = profile.tables();
-    let swept = sweep::sweep(&y, tables, level, cancel, inspection)?;
-    let tuning = swept.pitches.tuning();
-    inspection.lap("tuning");
-    let mfcc = swept.log_mel.mfcc(&tables.dct, swept.frames, level, inspection);
-    inspection.lap("mfcc");
-    let plan = tables.octaves(tuning);
-    inspection.lap("cqt: basis (once per tuning)");
-    let min = 1 << plan.early_halvings;
-    if y.len() < min {
-        return Err(AnalysisError::TooShort { len: y.len(), min });
-    }
-    let chroma_cqt =
-        chroma::chroma_cqt(y, plan, &tables.halving, level, &|| !cancel(), inspection)?;
-    let matrices = Matrices {
-        mfcc,
-        chroma_cqt,
-        spectral_centroid: row(swept.spectral_centroid),
-        spectral_bandwidth: row(swept.spectral_bandwidth),
-        spectral_rolloff: row(swept.spectral_rolloff),
-        rmse: row(swept.rmse),
-        zcr: row(swept.zcr),
-    };
-    Ok((matrices, tuning.value()))
 }
 
 /// A feature of one value per frame as a matrix of one row.

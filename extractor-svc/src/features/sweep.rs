@@ -11,10 +11,27 @@ use super::tables::{N_FFT, Tables};
 use super::tuning::{PITCH_HOP_LENGTH, Pitches};
 use super::zero_crossing_rate::ZeroCrossings;
 use crate::peak::PeakMap;
-use crate::simd::{LANES, Level};
+use crate::simd::{LANES, Lanes, Level};
 use crate::spectrum::frame::{frame, frame_count};
 use crate::spectrum::moments::Moments;
 use crate::spectrum::stft::{Group, Stft};
+
+/// A pass over the frames of a signal that may still be growing.
+///
+/// Groups of frames begin at multiples of [`LANES`], and one is treated only once all samples it
+/// reads are there, so the result does not depend on how the signal came.
+#[derive(Debug)]
+pub(crate) struct Sweep<'t> {
+    tables: &'t Tables,
+    level: Level,
+    stft: Stft,
+    peaks: PeakMap,
+    crossings: ZeroCrossings,
+    power: Vec<Lanes>,
+    moments: Moments,
+    edge: Vec<f32>,
+    swept: Swept,
+}
 
 /// What the pass yields, one value per frame.
 #[derive(Clone, Debug)]
@@ -29,53 +46,101 @@ pub(crate) struct Swept {
     pub(crate) zcr: Vec<f64>,
 }
 
-/// Sweeps over the frames of `y`, a group at a time.
-pub(crate) fn sweep(
-    y: &[f32],
-    tables: &Tables,
-    level: Level,
-    cancel: &dyn Fn() -> bool,
-    inspection: &mut impl Inspection,
-) -> Result<Swept, AnalysisError> {
-    let (hop_length, bin_hz) = (tables.hop_length, tables.bin_hz());
-    let frames = frame_count(y.len(), hop_length);
-    let mut stft =
-        Stft::new(tables.transform.clone(), Some(tables.window.clone()), 0..N_FFT / 2 + 1, level);
-    let mut crossings = ZeroCrossings::new(y, N_FFT, level);
-    let (mut power, mut moments, mut edge) = (Vec::new(), Moments::default(), Vec::new());
-    let mut peaks = PeakMap::default();
-    peaks.fill(y, level);
-    let mut swept = Swept {
-        frames,
-        log_mel: LogMel::with_capacity(frames),
-        pitches: Pitches::new(bin_hz, N_FFT / 2 + 1),
-        spectral_centroid: Vec::with_capacity(frames),
-        spectral_bandwidth: Vec::with_capacity(frames),
-        spectral_rolloff: Vec::with_capacity(frames),
-        rmse: Vec::with_capacity(frames),
-        zcr: Vec::with_capacity(frames),
-    };
-    for first in (0..frames).step_by(LANES) {
-        if cancel() {
-            return Err(AnalysisError::Cancelled);
+impl<'t> Sweep<'t> {
+    pub(crate) fn new(tables: &'t Tables, level: Level) -> Self {
+        let window = Some(tables.window.clone());
+        Self {
+            tables,
+            level,
+            stft: Stft::new(tables.transform.clone(), window, 0..N_FFT / 2 + 1, level),
+            peaks: PeakMap::default(),
+            crossings: ZeroCrossings::new(N_FFT, level),
+            power: Vec::new(),
+            moments: Moments::default(),
+            edge: Vec::new(),
+            swept: Swept {
+                frames: 0,
+                log_mel: LogMel::default(),
+                pitches: Pitches::new(tables.bin_hz(), N_FFT / 2 + 1),
+                spectral_centroid: Vec::new(),
+                spectral_bandwidth: Vec::new(),
+                spectral_rolloff: Vec::new(),
+                rmse: Vec::new(),
+                zcr: Vec::new(),
+            },
         }
-        let count = LANES.min(frames - first);
-        let scale = stft.power(Group { y, peaks: &peaks, hop_length, first, count }, &mut power);
+    }
+
+    /// Treats the groups of frames for which `y`, so far, is long enough.
+    pub(crate) fn advance(
+        &mut self,
+        y: &[f32],
+        cancel: &dyn Fn() -> bool,
+        inspection: &mut impl Inspection,
+    ) -> Result<(), AnalysisError> {
+        let complete = PeakMap::complete(y.len());
+        let hop_length = self.tables.hop_length;
+        loop {
+            let last = self.swept.frames + LANES - 1;
+            if last * hop_length + N_FFT / 2 > complete {
+                return Ok(());
+            }
+            if cancel() {
+                return Err(AnalysisError::Cancelled);
+            }
+            self.peaks.extend(&y[..complete], self.level);
+            self.group(y, LANES, inspection);
+        }
+    }
+
+    /// Treats the frames that are left, now that `y` is whole.
+    pub(crate) fn finish(
+        mut self,
+        y: &[f32],
+        cancel: &dyn Fn() -> bool,
+        inspection: &mut impl Inspection,
+    ) -> Result<(Swept, PeakMap), AnalysisError> {
+        self.peaks.extend(y, self.level);
+        let frames = frame_count(y.len(), self.tables.hop_length);
+        while self.swept.frames < frames {
+            if cancel() {
+                return Err(AnalysisError::Cancelled);
+            }
+            self.group(y, LANES.min(frames - self.swept.frames), inspection);
+        }
+        if self.tables.hop_length != PITCH_HOP_LENGTH {
+            self.sweep_pitches(y, cancel)?;
+        }
+        Ok((self.swept, self.peaks))
+    }
+
+    /// Bytes that grow with the signal.
+    pub(crate) fn bytes(&self) -> usize {
+        let per_frame = 4 * size_of::<f64>() + size_of::<f32>();
+        self.swept.log_mel.bytes() + self.swept.pitches.bytes() + self.swept.frames * per_frame
+    }
+
+    /// The next `count` frames.
+    fn group(&mut self, y: &[f32], count: usize, inspection: &mut impl Inspection) {
+        let Self { tables, level, stft, peaks, power, moments, swept, .. } = self;
+        let (level, hop_length, bin_hz) = (*level, tables.hop_length, tables.bin_hz());
+        let first = swept.frames;
+        let scale = stft.power(Group { y, peaks, hop_length, first, count }, power);
         inspection.lap("stft");
-        moments.sweep(&power, level);
+        moments.sweep(power, level);
         inspection.lap("moments");
         inspection.magnitudes(first, count, &moments.magnitudes, &scale);
-        swept.log_mel.add(&tables.mel, &power, &scale, level, |mel| {
+        swept.log_mel.add(&tables.mel, power, &scale, level, |mel| {
             inspection.mel(first, count, mel);
         });
         inspection.lap("mel, decibel");
         if hop_length == PITCH_HOP_LENGTH {
-            swept.pitches.add(&moments, &scale, count, level);
+            swept.pitches.add(moments, &scale, count, level);
         }
         inspection.lap("pitches");
-        let rolloff = spectral_rolloff(&moments, level);
-        let centroid = spectral_centroid(&moments, &scale, level);
-        let bandwidth = spectral_bandwidth(&moments, &scale, &centroid, level);
+        let rolloff = spectral_rolloff(moments, level);
+        let centroid = spectral_centroid(moments, &scale, level);
+        let bandwidth = spectral_bandwidth(moments, &scale, &centroid, level);
         for lane in 0..count {
             swept.spectral_centroid.push(centroid[lane] * bin_hz);
             swept.spectral_bandwidth.push(bandwidth[lane] * bin_hz);
@@ -83,36 +148,26 @@ pub(crate) fn sweep(
         }
         inspection.lap("centroid, bandwidth, rolloff");
         for t in first..first + count {
-            swept.rmse.push(rms(frame(y, t, hop_length, N_FFT, &mut edge), level));
-            swept.zcr.push(crossings.rate(t * hop_length));
+            swept.rmse.push(rms(frame(y, t, hop_length, N_FFT, &mut self.edge), level));
+            swept.zcr.push(self.crossings.rate(y, t * hop_length));
         }
+        swept.frames += count;
         inspection.lap("rms, zcr");
     }
-    if hop_length != PITCH_HOP_LENGTH {
-        sweep_pitches(y, &peaks, &mut stft, &mut swept.pitches, level, cancel)?;
-    }
-    Ok(swept)
-}
 
-/// The pass for pitches alone, where the profile's hop is not theirs.
-fn sweep_pitches(
-    y: &[f32],
-    peaks: &PeakMap,
-    stft: &mut Stft,
-    pitches: &mut Pitches,
-    level: Level,
-    cancel: &dyn Fn() -> bool,
-) -> Result<(), AnalysisError> {
-    let (mut power, mut moments) = (Vec::new(), Moments::default());
-    let (hop_length, frames) = (PITCH_HOP_LENGTH, frame_count(y.len(), PITCH_HOP_LENGTH));
-    for first in (0..frames).step_by(LANES) {
-        if cancel() {
-            return Err(AnalysisError::Cancelled);
+    /// The pass for pitches alone, where the profile's hop is not theirs.
+    fn sweep_pitches(&mut self, y: &[f32], cancel: &dyn Fn() -> bool) -> Result<(), AnalysisError> {
+        let (hop_length, frames) = (PITCH_HOP_LENGTH, frame_count(y.len(), PITCH_HOP_LENGTH));
+        for first in (0..frames).step_by(LANES) {
+            if cancel() {
+                return Err(AnalysisError::Cancelled);
+            }
+            let count = LANES.min(frames - first);
+            let group = Group { y, peaks: &self.peaks, hop_length, first, count };
+            let scale = self.stft.power(group, &mut self.power);
+            self.moments.sweep(&self.power, self.level);
+            self.swept.pitches.add(&self.moments, &scale, count, self.level);
         }
-        let count = LANES.min(frames - first);
-        let scale = stft.power(Group { y, peaks, hop_length, first, count }, &mut power);
-        moments.sweep(&power, level);
-        pitches.add(&moments, &scale, count, level);
+        Ok(())
     }
-    Ok(())
 }

@@ -4,10 +4,10 @@ use std::sync::OnceLock;
 
 use super::tuning::{TUNINGS, Tuning};
 use crate::fft::Transform;
-use crate::resample::Halving;
+use crate::resample::{Halving, Resamplers};
 use crate::spectrum::dct::Dct;
 use crate::spectrum::mel::MelFilters;
-use crate::spectrum::octaves::OctavePlan;
+use crate::spectrum::octaves::{OctavePlan, SegmentTables};
 use crate::spectrum::window::hann;
 
 /// Length of the frames of the spectral features, in samples.
@@ -34,10 +34,13 @@ pub(crate) struct Tables {
     pub(crate) mel: MelFilters,
     /// Cosine transform of the MFCCs.
     pub(crate) dct: Dct,
+    /// Conversions to the recipe's rate.
+    pub(crate) resamplers: Resamplers,
     /// Filter between the octaves of the constant-Q transform.
     pub(crate) halving: Halving,
     /// Walks of the constant-Q transform, by tuning.
     octaves: Vec<OnceLock<OctavePlan>>,
+    segments: SegmentTables,
 }
 
 impl Tables {
@@ -47,18 +50,22 @@ impl Tables {
             sample_rate,
             hop_length,
             transform: Transform::forward(N_FFT),
+            resamplers: Resamplers::default(),
             halving: Halving::new(),
             window: hann(N_FFT).map(|value| value as f32).collect(),
             mel: MelFilters::new(sample_rate, N_FFT, N_MELS),
             dct: Dct::new(N_MFCC, N_MELS),
             octaves: (0..TUNINGS).map(|_| OnceLock::new()).collect(),
+            segments: SegmentTables::default(),
         }
     }
 
     /// The constant-Q transform's walk at a tuning.
     pub(crate) fn octaves(&self, tuning: Tuning) -> &OctavePlan {
-        self.octaves[tuning.index()]
-            .get_or_init(|| OctavePlan::new(self.sample_rate, self.hop_length, tuning.value()))
+        self.octaves[tuning.index()].get_or_init(|| {
+            let Self { sample_rate, hop_length, .. } = *self;
+            OctavePlan::new(sample_rate, hop_length, tuning.value(), &self.segments)
+        })
     }
 
     /// Width of a bin of the spectral features, in Hz.

@@ -53,8 +53,8 @@ pub(crate) struct Pitches {
     bins: [usize; 2],
     /// Interpolated magnitude of every peak.
     magnitudes: Vec<f32>,
-    /// Histogram bin of every peak.
-    residuals: Vec<u8>,
+    /// Frequency of every peak, in Hz.
+    hertz: Vec<f32>,
     /// Bins at which a frame of the group may have a peak.
     candidates: Vec<usize>,
 }
@@ -73,9 +73,14 @@ impl Pitches {
             bin_hz,
             bins: [first, end],
             magnitudes: Vec::new(),
-            residuals: Vec::new(),
+            hertz: Vec::new(),
             candidates: Vec::new(),
         }
+    }
+
+    /// Bytes that are held.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.magnitudes.as_slice()) + size_of_val(self.hertz.as_slice())
     }
 
     /// Adds the peaks of `count` frames. True magnitudes are those of `moments` times `scale`.
@@ -94,21 +99,21 @@ impl Pitches {
                 let skew = 0.5 * ((right - left) / 2.0) * shift;
                 self.magnitudes.push((here + skew) * scale[lane]);
                 let hz = (((first + bin) as f64 + f64::from(shift)) * self.bin_hz) as f32;
-                self.residuals.push(residual_bin(hz));
+                self.hertz.push(hz);
             }
         }
         self.candidates = candidates;
     }
 
     /// The estimate: 0 without any peak.
-    pub(crate) fn tuning(mut self) -> Tuning {
+    pub(crate) fn tuning(self) -> Tuning {
         let Some(median) = median(&mut self.magnitudes.clone()) else {
             return Tuning(TUNINGS as u8 / 2);
         };
         let mut histogram = [0_u32; TUNINGS];
-        for (magnitude, residual) in self.magnitudes.drain(..).zip(self.residuals.drain(..)) {
+        for (magnitude, hz) in self.magnitudes.into_iter().zip(self.hertz) {
             if magnitude >= median {
-                histogram[usize::from(residual)] += 1;
+                histogram[usize::from(residual_bin(hz))] += 1;
             }
         }
         let fullest = histogram.iter().copied().max().unwrap_or(0);
@@ -138,9 +143,11 @@ impl Kernel for FindPeaks<'_> {
     fn run<const FMA: bool>(self) {
         for (bin, around) in self.magnitudes.windows(3).enumerate() {
             let (left, here, right) = (&around[0], &around[1], &around[2]);
-            let found: [u32; LANES] =
-                std::array::from_fn(|lane| u32::from(is_peak(left, here, right, self.least, lane)));
-            if found.iter().sum::<u32>() > 0 {
+            let mut found = 0;
+            for lane in 0..LANES {
+                found |= u32::from(is_peak(left, here, right, self.least, lane));
+            }
+            if found != 0 {
                 self.candidates.push(bin);
             }
         }

@@ -10,8 +10,7 @@ const THRESHOLD: f32 = 1e-10;
 
 /// Counts crossings in frames that move forward through a signal.
 #[derive(Clone, Debug)]
-pub(crate) struct ZeroCrossings<'a> {
-    y: &'a [f32],
+pub(crate) struct ZeroCrossings {
     frame_length: usize,
     /// Crossings counted: into samples `from..to`.
     from: usize,
@@ -20,29 +19,30 @@ pub(crate) struct ZeroCrossings<'a> {
     level: Level,
 }
 
-impl<'a> ZeroCrossings<'a> {
-    pub(crate) fn new(y: &'a [f32], frame_length: usize, level: Level) -> Self {
-        Self { y, frame_length, from: 1, to: 1, count: 0, level }
+impl ZeroCrossings {
+    pub(crate) fn new(frame_length: usize, level: Level) -> Self {
+        Self { frame_length, from: 1, to: 1, count: 0, level }
     }
 
-    /// The rate in the frame with its middle at `centre`; centres must not fall.
-    pub(crate) fn rate(&mut self, centre: usize) -> f64 {
+    /// The rate in the frame of `y` with its middle at `centre`; centres must not fall. `y` may
+    /// have grown since the last frame, if that one did not reach past its end.
+    pub(crate) fn rate(&mut self, y: &[f32], centre: usize) -> f64 {
         let half = self.frame_length / 2;
-        let from = (centre + 1).saturating_sub(half).clamp(1, self.y.len());
-        let to = (centre + self.frame_length - half).clamp(from, self.y.len());
+        let from = (centre + 1).saturating_sub(half).clamp(1, y.len());
+        let to = (centre + self.frame_length - half).clamp(from, y.len());
         if from < self.to {
-            self.count += self.crossings(self.to, to);
-            self.count -= self.crossings(self.from, from);
+            self.count += self.crossings(y, self.to, to);
+            self.count -= self.crossings(y, self.from, from);
         } else {
-            self.count = self.crossings(from, to);
+            self.count = self.crossings(y, from, to);
         }
         (self.from, self.to) = (from, to);
         self.count as f64 / self.frame_length as f64
     }
 
     /// Crossings into the samples `from..to`; `from` is at least 1.
-    fn crossings(&self, from: usize, to: usize) -> usize {
-        if from < to { self.level.run(Count(&self.y[from - 1..to])) as usize } else { 0 }
+    fn crossings(&self, y: &[f32], from: usize, to: usize) -> usize {
+        if from < to { self.level.run(Count(&y[from - 1..to])) as usize } else { 0 }
     }
 }
 
@@ -68,12 +68,12 @@ mod tests {
     fn windows_slide_to_the_same_counts() {
         let y: Vec<f32> = (0..500).map(|i| ((i * i) as f32 * 0.37).sin()).collect();
         for hop_length in [1, 7, 16, 40, 200] {
-            let mut crossings = ZeroCrossings::new(&y, 32, Level::detect());
+            let mut crossings = ZeroCrossings::new(32, Level::detect());
             for centre in (0..y.len()).step_by(hop_length) {
                 let sample = |i: usize| y[(centre + i).saturating_sub(16).min(y.len() - 1)];
                 let expected = (1..32).filter(|&i| (sample(i - 1) < 0.0) != (sample(i) < 0.0));
                 let expected = expected.count() as f64 / 32.0;
-                assert!((crossings.rate(centre) - expected).abs() < 1e-15, "{centre}");
+                assert!((crossings.rate(&y, centre) - expected).abs() < 1e-15, "{centre}");
             }
         }
     }
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn tiny_values_are_positive() {
         let y = [1.0, -1e-11, 1.0, -0.0, 1.0, -1.0, 1.0, 1.0];
-        let mut crossings = ZeroCrossings::new(&y, 16, Level::BASELINE);
-        assert!((crossings.rate(4) - 2.0 / 16.0).abs() < 1e-15);
+        let mut crossings = ZeroCrossings::new(16, Level::BASELINE);
+        assert!((crossings.rate(&y, 4) - 2.0 / 16.0).abs() < 1e-15);
     }
 }

@@ -13,6 +13,7 @@ mod plan;
 mod polyphase;
 
 use std::mem;
+use std::sync::{Mutex, PoisonError};
 
 use fir::Fir;
 pub(crate) use fir::{Halver, Halving, Stopped};
@@ -23,6 +24,38 @@ use crate::simd::Level;
 
 /// Samples taken through all stages at once, which bounds the memory between them.
 const CHUNK: usize = 1 << 15;
+
+/// Most conversions whose filters are kept.
+const MAX_PLANNED: usize = 8;
+
+/// Conversions to one rate, whose filters are designed once: strangers choose the rates, so only
+/// the ones used last are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Resamplers {
+    planned: Mutex<Vec<Resampler>>,
+}
+
+impl Resamplers {
+    /// A new conversion from `from_hz` to `to_hz`.
+    pub(crate) fn start(&self, from_hz: u32, to_hz: u32) -> Resampler {
+        let known = {
+            let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+            let same = |known: &Resampler| known.from_hz == from_hz && known.to_hz == to_hz;
+            let found = planned.iter().position(same);
+            found.map(|at| {
+                planned[..=at].rotate_right(1);
+                planned[0].clone()
+            })
+        };
+        known.unwrap_or_else(|| {
+            let new = Resampler::new(from_hz, to_hz);
+            let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+            planned.insert(0, new.clone());
+            planned.truncate(MAX_PLANNED);
+            new
+        })
+    }
+}
 
 /// A running conversion from one rate to another.
 #[derive(Clone, Debug)]
@@ -150,4 +183,30 @@ impl Resampler {
 /// Length that soxr gives: the quotient rounded half up, in double precision and in this order.
 fn soxr_len(from_hz: u32, to_hz: u32, len: usize) -> usize {
     (len as f64 / (f64::from(from_hz) / f64::from(to_hz)) + 0.5).floor() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planned_conversion_is_a_new_one() {
+        let source: Vec<f32> = (0..9000).map(|i| ((i * i) as f32 * 0.37).sin()).collect();
+        let run = |mut resampler: Resampler| {
+            let mut out = Vec::new();
+            resampler.push(&source, &mut out);
+            resampler.finish(&mut out);
+            out
+        };
+        let resamplers = Resamplers::default();
+        // More rates than are kept, twice.
+        let rates = (0..=MAX_PLANNED as u32).map(|i| 16_000 + 1000 * i);
+        for from_hz in rates.clone().chain(rates) {
+            let expected = run(Resampler::new(from_hz, 22_050));
+            for _ in 0..2 {
+                assert_eq!(run(resamplers.start(from_hz, 22_050)), expected, "{from_hz} Hz");
+            }
+        }
+        assert_eq!(resamplers.planned.lock().unwrap().len(), MAX_PLANNED);
+    }
 }

@@ -5,6 +5,7 @@
 //! transform has the input's length and the inverse transform the output's.
 
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::fft::{Complex32, PowerOfTwo, Transform, forward_f64};
@@ -38,8 +39,10 @@ pub(crate) struct OverlapSave {
 /// Buffers of [`OverlapSave`].
 #[derive(Clone, Debug)]
 pub(crate) struct Workspace {
-    /// Two neighbouring blocks of input, one after the other.
+    /// Two neighbouring blocks, one after the other, where the input does not fill them.
     blocks: Vec<f32>,
+    /// Runs of zeros in each block.
+    silences: [Vec<Range<usize>>; 2],
     spectrum: Vec<Complex32>,
     folded: Vec<Complex32>,
     scratch: Vec<Complex32>,
@@ -84,7 +87,8 @@ impl OverlapSave {
         let zero = Complex32::default();
         let scratch = self.forward.scratch_len().max(self.inverse.scratch_len());
         Workspace {
-            blocks: vec![0.0; 2 * self.forward.len()],
+            blocks: Vec::new(),
+            silences: Default::default(),
             spectrum: vec![zero; self.forward.len()],
             folded: vec![zero; self.inverse.len()],
             scratch: vec![zero; scratch],
@@ -121,10 +125,19 @@ impl OverlapSave {
     /// up to [`OverlapSave::pair_input`] samples; what is missing is zero.
     pub(crate) fn filter_pair(&self, input: &[f32], workspace: &mut Workspace) {
         let len = self.forward.len();
-        let (first, second) = workspace.blocks.split_at_mut(len);
-        copy_zero_padded(input, first);
-        copy_zero_padded(input.get(self.step..).unwrap_or_default(), second);
-        let peaks = [&*first, &*second].map(|block| self.level.run(Peak(block)));
+        let (first, second) = if input.len() == self.pair_input() {
+            (&input[..len], &input[self.step..])
+        } else {
+            workspace.blocks.resize(2 * len, 0.0);
+            let (first, second) = workspace.blocks.split_at_mut(len);
+            copy_zero_padded(input, first);
+            copy_zero_padded(input.get(self.step..).unwrap_or_default(), second);
+            (&*first, &*second)
+        };
+        for (silences, block) in workspace.silences.iter_mut().zip([first, second]) {
+            find_silence(block, silences);
+        }
+        let peaks = [first, second].map(|block| self.level.run(Peak(block)));
         workspace.scales = peaks.map(|peak| (peak > 0.0).then(|| PowerOfTwo::equalising(peak)));
         if workspace.scales == [None; 2] {
             return;
@@ -142,37 +155,22 @@ impl OverlapSave {
     pub(crate) fn write_pair(&self, workspace: &Workspace, out: &mut [f32]) {
         let per_block = self.pair_output() / 2;
         let first = self.margin * self.up / self.down;
-        for (index, out) in out.chunks_mut(per_block).enumerate().take(2) {
-            let Some(scale) = workspace.scales[index] else {
+        let (even, odd) = out.split_at_mut(per_block.min(out.len()));
+        let gains = workspace.scales.map(|scale| scale.map_or(0.0, |scale| scale.up));
+        if workspace.scales != [None; 2] {
+            let folded = &workspace.folded[first..first + even.len()];
+            self.level.run(Separate { folded, gains, even, odd });
+        }
+        for (index, out) in [even, odd].into_iter().enumerate() {
+            if workspace.scales[index].is_none() {
                 out.fill(0.0);
                 continue;
-            };
-            let folded = &workspace.folded[first..first + out.len()];
-            let gain = scale.up;
-            if index == 0 {
-                out.iter_mut().zip(folded).for_each(|(out, value)| *out = value.re * gain);
-            } else {
-                out.iter_mut().zip(folded).for_each(|(out, value)| *out = value.im * gain);
             }
-            let block = &workspace.blocks[index * self.forward.len()..][..self.forward.len()];
-            self.blank_silence(block, out);
-        }
-    }
-
-    /// Zeroes outputs whose filter saw nothing but zeros: the transform leaves its rounding there,
-    /// and features without a scale of their own would take that for sound.
-    fn blank_silence(&self, block: &[f32], out: &mut [f32]) {
-        if !block.chunks(CHUNK).any(|chunk| chunk.iter().all(is_zero)) {
-            return;
-        }
-        let mut start = 0;
-        while start < block.len() {
-            let run = block[start..].iter().take_while(|x| is_zero(x)).count();
-            if run > 0 {
-                self.blank_run(start, start + run, block.len(), out);
+            // The transform leaves its rounding where the filter saw nothing but zeros, and
+            // features without a scale of their own would take that for sound.
+            for silence in &workspace.silences[index] {
+                self.blank_run(silence.start, silence.end, self.forward.len(), out);
             }
-            start += run;
-            start += block[start..].iter().take_while(|x| !is_zero(x)).count();
         }
     }
 
@@ -215,6 +213,24 @@ fn is_zero(sample: &f32) -> bool {
     sample.to_bits() << 1 == 0
 }
 
+/// The runs of zeros in a block, if one of them fills an aligned chunk.
+fn find_silence(block: &[f32], runs: &mut Vec<Range<usize>>) {
+    runs.clear();
+    let is_silent = |chunk: &[f32; CHUNK]| is_zero(&chunk[0]) && chunk.iter().all(is_zero);
+    if !block.as_chunks().0.iter().any(is_silent) {
+        return;
+    }
+    let mut start = 0;
+    while start < block.len() {
+        let run = block[start..].iter().take_while(|x| is_zero(x)).count();
+        if run > 0 {
+            runs.push(start..start + run);
+        }
+        start += run;
+        start += block[start..].iter().take_while(|x| !is_zero(x)).count();
+    }
+}
+
 fn copy_zero_padded(from: &[f32], into: &mut [f32]) {
     let len = from.len().min(into.len());
     into[..len].copy_from_slice(&from[..len]);
@@ -237,6 +253,31 @@ impl Kernel for Interleave<'_> {
         let blocks = self.blocks[0].iter().zip(self.blocks[1]);
         for (into, (&x, &y)) in self.into.iter_mut().zip(blocks) {
             *into = Complex32::new(x * a, y * b);
+        }
+    }
+}
+
+/// Real and imaginary parts, each with its gain; `odd` may be shorter than `even`.
+struct Separate<'a> {
+    folded: &'a [Complex32],
+    gains: [f32; 2],
+    even: &'a mut [f32],
+    odd: &'a mut [f32],
+}
+
+impl Kernel for Separate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let [a, b] = self.gains;
+        let (both, rest) = self.even.split_at_mut(self.odd.len());
+        let (folded, alone) = self.folded.split_at(both.len());
+        for ((even, odd), value) in both.iter_mut().zip(self.odd).zip(folded) {
+            (*even, *odd) = (value.re * a, value.im * b);
+        }
+        for (even, value) in rest.iter_mut().zip(alone) {
+            *even = value.re * a;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The polyphase stage: a short continuous kernel, read at the exact time of every output.
 
+use std::sync::Arc;
+
 use super::kaiser::polyphase_kernel;
 use super::plan::PolyphasePlan;
 use crate::simd::{Kernel, Level, mul_add};
@@ -21,7 +23,7 @@ const MAX_PENDING: usize = 1 << 15;
 pub(super) struct Polyphase {
     plan: PolyphasePlan,
     /// Taps of every phase, and their difference to the next phase where those are interpolated.
-    table: Vec<(Taps, Taps)>,
+    table: Arc<[(Taps, Taps)]>,
     exact: bool,
     /// Input not used up yet; its first sample is the first tap of the output at `position`.
     pending: Vec<f32>,

@@ -4,9 +4,11 @@
 
 use super::frame::frame_count;
 use super::octaves::{BINS_PER_OCTAVE, OctavePlan};
+use super::segments::{SegmentSpectra, SegmentTable, TILE};
 use super::stft::{Group, Stft};
-use super::wavelet::Tap;
-use crate::peak::PeakMap;
+use super::wavelet::{Tap, WaveletBasis};
+use crate::fft::PowerOfTwo;
+use crate::peak::{PeakMap, larger};
 use crate::resample::{Halver, Halving, Resampler, Stopped};
 use crate::simd::{Kernel, LANES, Lanes, Level, ZERO, each_lane, scale_add};
 use crate::stopwatch::Laps;
@@ -46,9 +48,17 @@ pub(crate) fn cqt_frames(plan: &OctavePlan, len: usize) -> usize {
     frames.min().unwrap_or(0)
 }
 
-/// Computes the magnitudes of all octaves and hands them to `sink`, group by group; `y` is used up.
+/// A signal and its peaks.
+#[derive(Clone, Debug)]
+pub(crate) struct Signal {
+    pub(crate) y: Vec<f32>,
+    pub(crate) peaks: PeakMap,
+}
+
+/// Computes the magnitudes of all octaves and hands them to `sink`, group by group; the signal is
+/// used up.
 pub(crate) fn cqt(
-    mut y: Vec<f32>,
+    Signal { mut y, mut peaks }: Signal,
     plan: &OctavePlan,
     halving: &Halving,
     level: Level,
@@ -57,41 +67,130 @@ pub(crate) fn cqt(
 ) -> Result<(), Stopped> {
     let frames = cqt_frames(plan, y.len());
     let mut halver = Halver::new(halving, level);
+    let mut has_peaks = plan.early_halvings == 0;
     match plan.early_halvings {
         0 => {}
         1 => halver.halve(&mut y, proceed)?,
         halvings => y = decimate(y, halvings, level, proceed)?,
     }
-    let mut stfts: Vec<Stft> = plan
-        .bases
-        .iter()
-        .map(|basis| Stft::new(basis.transform.clone(), None, basis.bins.clone(), level))
-        .collect();
     sink.lap("cqt: halving");
-    let (mut re, mut im, mut peaks) = (Vec::new(), Vec::new(), PeakMap::default());
-    let mut magnitudes = [ZERO; BINS_PER_OCTAVE];
+    let mut buffers = Buffers::new(plan, level);
     for (index, octave) in plan.octaves.iter().enumerate() {
-        let (stft, basis) = (&mut stfts[octave.basis], &plan.bases[octave.basis]);
-        peaks.fill(&y, level);
+        let basis = &plan.bases[octave.basis];
+        let octave_of = Octave { index, hop_length: octave.hop_length, basis, y: &y, frames };
+        match &plan.segments[index] {
+            Some(table) => buffers.by_segments(table, octave_of, level, proceed, sink)?,
+            None => {
+                if !has_peaks {
+                    peaks.fill(&y, level);
+                    has_peaks = true;
+                }
+                buffers.by_transforms(octave.basis, &peaks, octave_of, level, proceed, sink)?;
+            }
+        }
+        if octave.halve {
+            halver.halve(&mut y, proceed)?;
+            has_peaks = false;
+            sink.lap("cqt: halving");
+        }
+    }
+    Ok(())
+}
+
+/// One octave's work.
+#[derive(Clone, Copy)]
+struct Octave<'a> {
+    index: usize,
+    hop_length: usize,
+    basis: &'a WaveletBasis,
+    y: &'a [f32],
+    frames: usize,
+}
+
+/// What octaves use one after the other.
+struct Buffers {
+    /// By basis.
+    stfts: Vec<Stft>,
+    re: Vec<Lanes>,
+    im: Vec<Lanes>,
+    spectra: SegmentSpectra,
+    magnitudes: [Lanes; BINS_PER_OCTAVE],
+}
+
+impl Buffers {
+    fn new(plan: &OctavePlan, level: Level) -> Self {
+        let stft = |basis: &WaveletBasis| {
+            Stft::new(basis.transform.clone(), None, basis.bins.clone(), level)
+        };
+        Self {
+            stfts: plan.bases.iter().map(stft).collect(),
+            re: Vec::new(),
+            im: Vec::new(),
+            spectra: SegmentSpectra::default(),
+            magnitudes: [ZERO; BINS_PER_OCTAVE],
+        }
+    }
+
+    /// An octave by a Fourier transform for every two frames.
+    fn by_transforms(
+        &mut self,
+        stft: usize,
+        peaks: &PeakMap,
+        octave: Octave<'_>,
+        level: Level,
+        proceed: &dyn Fn() -> bool,
+        sink: &mut impl OctaveSink,
+    ) -> Result<(), Stopped> {
+        let Octave { index, hop_length, basis, y, frames } = octave;
+        let stft = &mut self.stfts[stft];
         for first in (0..frames).step_by(LANES) {
             if !proceed() {
                 return Err(Stopped);
             }
             let count = LANES.min(frames - first);
-            let group = Group { y: &y, peaks: &peaks, hop_length: octave.hop_length, first, count };
-            let scale = stft.complex(group, &mut re, &mut im);
+            let group = Group { y, peaks, hop_length, first, count };
+            let scale = stft.complex(group, &mut self.re, &mut self.im);
             sink.lap("cqt: stft");
-            let filters = &basis.filters;
-            level.run(Respond { filters, re: &re, im: &im, scale, into: &mut magnitudes });
-            sink.octave(OctaveGroup { octave: index, first, count, magnitudes: &magnitudes });
+            let spectra = Rows { re: &self.re, im: &self.im, stride: 1 };
+            let into = &mut self.magnitudes;
+            level.run(Respond { filters: &basis.filters, spectra, scale: Some(scale), into });
+            sink.octave(OctaveGroup { octave: index, first, count, magnitudes: &self.magnitudes });
             sink.lap("cqt: filters");
         }
-        if octave.halve {
-            halver.halve(&mut y, proceed)?;
-            sink.lap("cqt: halving");
-        }
+        Ok(())
     }
-    Ok(())
+
+    /// An octave whose frames overlap enough to be put together from segments.
+    fn by_segments(
+        &mut self,
+        table: &SegmentTable,
+        octave: Octave<'_>,
+        level: Level,
+        proceed: &dyn Fn() -> bool,
+        sink: &mut impl OctaveSink,
+    ) -> Result<(), Stopped> {
+        let Octave { index, basis, y, frames, .. } = octave;
+        let skipped = basis.bins.start - table.bins().start;
+        for tile in (0..frames).step_by(TILE) {
+            if !proceed() {
+                return Err(Stopped);
+            }
+            let end = frames.min(tile + TILE);
+            self.spectra.fill(table, y, tile, end - tile, level);
+            sink.lap("cqt: segments");
+            let SegmentSpectra { re, im, stride, .. } = &self.spectra;
+            for first in (tile..end).step_by(LANES) {
+                let at = skipped * stride + (first - tile) / LANES;
+                let spectra = Rows { re: &re[at..], im: &im[at..], stride: *stride };
+                let into = &mut self.magnitudes;
+                level.run(Respond { filters: &basis.filters, spectra, scale: None, into });
+                let (count, magnitudes) = (LANES.min(end - first), &self.magnitudes);
+                sink.octave(OctaveGroup { octave: index, first, count, magnitudes });
+            }
+            sink.lap("cqt: filters");
+        }
+        Ok(())
+    }
 }
 
 /// Early downsampling by more than 2: `librosa.resample(y, orig_sr=2**halvings, target_sr=1,
@@ -117,13 +216,21 @@ fn decimate(
     Ok(out)
 }
 
+/// Spectra of a group of frames: bin `k` is at `k * stride`.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    re: &'a [Lanes],
+    im: &'a [Lanes],
+    stride: usize,
+}
+
 /// Magnitudes of the filters' responses for a group of spectra.
 struct Respond<'a> {
     filters: &'a [Vec<Tap>],
-    re: &'a [Lanes],
-    im: &'a [Lanes],
-    scale: Lanes,
-    into: &'a mut [Lanes],
+    spectra: Rows<'a>,
+    /// What the spectra are to be multiplied by, if they were equalised.
+    scale: Option<Lanes>,
+    into: &'a mut [Lanes; BINS_PER_OCTAVE],
 }
 
 impl Kernel for Respond<'_> {
@@ -131,16 +238,40 @@ impl Kernel for Respond<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let scale = self.scale;
-        for (filter, into) in self.filters.iter().zip(self.into) {
-            let (mut re, mut im) = (ZERO, ZERO);
+        let Rows { re: spectra_re, im: spectra_im, stride } = self.spectra;
+        let mut imaginary = [ZERO; BINS_PER_OCTAVE];
+        let mut largest = ZERO;
+        for ((filter, real), imaginary) in
+            self.filters.iter().zip(self.into.iter_mut()).zip(&mut imaginary)
+        {
+            // Four sums, because one that is added to twice a tap is waited for.
+            let (mut re_re, mut im_im, mut re_im, mut im_re) = (ZERO, ZERO, ZERO, ZERO);
             for tap in filter {
-                let (x, y) = (&self.re[tap.bin], &self.im[tap.bin]);
-                re = scale_add::<FMA>(-tap.im, y, &scale_add::<FMA>(tap.re, x, &re));
-                im = scale_add::<FMA>(tap.im, x, &scale_add::<FMA>(tap.re, y, &im));
+                let at = tap.bin * stride;
+                let (x, y) = (&spectra_re[at], &spectra_im[at]);
+                re_re = scale_add::<FMA>(tap.re, x, &re_re);
+                im_im = scale_add::<FMA>(tap.im, y, &im_im);
+                re_im = scale_add::<FMA>(tap.re, y, &re_im);
+                im_re = scale_add::<FMA>(tap.im, x, &im_re);
             }
-            *into =
-                each_lane(|lane| (re[lane] * re[lane] + im[lane] * im[lane]).sqrt() * scale[lane]);
+            let re = each_lane(|lane| re_re[lane] - im_im[lane]);
+            let im = each_lane(|lane| re_im[lane] + im_re[lane]);
+            largest =
+                each_lane(|lane| larger(largest[lane], larger(re[lane].abs(), im[lane].abs())));
+            (*real, *imaginary) = (re, im);
+        }
+        // Squares must neither over- nor underflow where the values themselves do not.
+        let (down, up) = match self.scale {
+            Some(scale) => ([1.0; LANES], scale),
+            None => {
+                let scale = |lane: usize| PowerOfTwo::equalising(largest[lane]);
+                (each_lane(|lane| scale(lane).down), each_lane(|lane| scale(lane).up))
+            }
+        };
+        for (into, imaginary) in self.into.iter_mut().zip(&imaginary) {
+            let re = each_lane(|lane| into[lane] * down[lane]);
+            let im = each_lane(|lane| imaginary[lane] * down[lane]);
+            *into = each_lane(|lane| (re[lane] * re[lane] + im[lane] * im[lane]).sqrt() * up[lane]);
         }
     }
 }

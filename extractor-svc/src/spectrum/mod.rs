@@ -15,6 +15,7 @@ pub(crate) mod frame;
 pub(crate) mod mel;
 pub(crate) mod moments;
 pub(crate) mod octaves;
+pub(crate) mod segments;
 pub(crate) mod stft;
 pub(crate) mod wavelet;
 pub(crate) mod window;

@@ -1,5 +1,8 @@
 //! How `librosa.cqt` walks down the octaves: which signal, hop and filters serve each of them.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::segments::SegmentTable;
 use super::wavelet::{WaveletBasis, frame_length};
 
 /// Bins per octave of `librosa.feature.chroma_cqt`.
@@ -37,6 +40,9 @@ pub(crate) struct OctavePlan {
     pub(crate) octaves: Vec<Octave>,
     /// Filters that octaves share.
     pub(crate) bases: Vec<WaveletBasis>,
+    /// How each octave's spectra are computed: by segments where its frames overlap enough, else
+    /// by Fourier transforms.
+    pub(crate) segments: Vec<Option<Arc<SegmentTable>>>,
 }
 
 /// One octave.
@@ -51,8 +57,14 @@ pub(crate) struct Octave {
 }
 
 impl OctavePlan {
-    /// The walk at `sample_rate` Hz; `tuning` in fractions of a bin.
-    pub(crate) fn new(sample_rate: f64, hop_length: usize, tuning: f64) -> Self {
+    /// The walk at `sample_rate` Hz; `tuning` in fractions of a bin. Plans that are given the same
+    /// `shared` tables share those.
+    pub(crate) fn new(
+        sample_rate: f64,
+        hop_length: usize,
+        tuning: f64,
+        shared: &SegmentTables,
+    ) -> Self {
         let early_halvings = early_halvings(sample_rate, hop_length, tuning);
         let sample_rate = sample_rate / 2.0_f64.powi(early_halvings.cast_signed());
         let octaves = octaves(hop_length >> early_halvings);
@@ -72,7 +84,35 @@ impl OctavePlan {
             let gain = |bin: usize| (frequencies[bin] / quality).sqrt();
             WaveletBasis::new(&frequencies, quality, gain)
         });
-        Self { early_halvings, octaves, bases: bases.collect() }
+        let bases: Vec<WaveletBasis> = bases.collect();
+        let segments = octaves.iter().map(|octave| shared.of(octave, &bases[octave.basis]));
+        let segments = segments.collect();
+        Self { early_halvings, octaves, bases, segments }
+    }
+}
+
+/// Tables that walks at different tunings share: the bins they need are nearly the same.
+#[derive(Debug, Default)]
+pub(crate) struct SegmentTables(Mutex<Vec<Arc<SegmentTable>>>);
+
+impl SegmentTables {
+    fn of(&self, octave: &Octave, basis: &WaveletBasis) -> Option<Arc<SegmentTable>> {
+        let (n_fft, hop_length) = (basis.transform.len(), octave.hop_length);
+        if !SegmentTable::suits(n_fft, hop_length) {
+            return None;
+        }
+        let bins = SegmentTable::covering(&basis.bins);
+        // A table is whole once it is in the list.
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |table: &&Arc<SegmentTable>| {
+            table.n_fft() == n_fft && table.hop_length() == hop_length && *table.bins() == bins
+        };
+        if let Some(table) = tables.iter().find(same) {
+            return Some(Arc::clone(table));
+        }
+        let table = Arc::new(SegmentTable::new(n_fft, hop_length, &bins));
+        tables.push(Arc::clone(&table));
+        Some(table)
     }
 }
 
@@ -114,7 +154,7 @@ mod tests {
 
     #[test]
     fn standard_walk_shares_one_basis() {
-        let plan = OctavePlan::new(22050.0, 512, 0.0);
+        let plan = OctavePlan::new(22050.0, 512, 0.0, &SegmentTables::default());
         assert_eq!(plan.early_halvings, 0);
         assert_eq!(plan.bases.len(), 1);
         assert_eq!(plan.bases[0].transform.len(), 1024);
@@ -122,6 +162,8 @@ mod tests {
         assert_eq!(plan.bases[0].filters.iter().map(Vec::len).sum::<usize>(), 596);
         let hops: Vec<usize> = plan.octaves.iter().map(|octave| octave.hop_length).collect();
         assert_eq!(hops, [512, 256, 128, 64, 32, 16, 8]);
+        let by_segments: Vec<bool> = plan.segments.iter().map(Option::is_some).collect();
+        assert_eq!(by_segments, [false, true, true, true, true, true, true]);
     }
 
     #[test]
@@ -135,7 +177,7 @@ mod tests {
 
     #[test]
     fn odd_hop_lengthens_the_filters() {
-        let plan = OctavePlan::new(22050.0, 441, 0.0);
+        let plan = OctavePlan::new(22050.0, 441, 0.0, &SegmentTables::default());
         let lengths: Vec<usize> = plan.bases.iter().map(|basis| basis.transform.len()).collect();
         assert_eq!(lengths, [1024, 2048, 4096, 8192, 16384, 32768, 65536]);
         assert_eq!(longest_frame(22050.0, 441, 0.0), 65536);

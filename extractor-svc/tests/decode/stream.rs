@@ -127,7 +127,8 @@ fn load_in_chunks(
 }
 
 fn bounds(max_idle: Duration) -> StreamBounds {
-    StreamBounds { max_bytes: Limits::default().max_stream_bytes, max_idle, deadline: None }
+    let max_bytes = Limits::default().max_stream_bytes;
+    StreamBounds { max_bytes, max_idle, deadline: None, max_unread: u64::MAX }
 }
 
 fn with_bits(loaded: Result<(Vec<f32>, SourceFacts), ExtractError>) -> Loaded {

@@ -100,7 +100,7 @@ pub use call::CallContext;
 pub use config::ServingConfig;
 pub use health::{Readiness, register_reflection};
 pub use peer::Peer;
-pub use pool::{Cancel, CpuPool, PoolError};
+pub use pool::{Cancel, CpuPool, PoolError, Turn};
 pub use reload::ReloadError;
 pub use server::{Contract, ServeError, Server, bind, serve};
 pub use shutdown::Signals;

@@ -6,6 +6,7 @@
 //! that would wait past its deadline is refused at once instead.
 
 mod queue;
+mod turn;
 
 use std::{
     any::Any,
@@ -22,6 +23,7 @@ use thiserror::Error;
 use tokio::{sync::oneshot, time};
 
 use self::queue::{Queue, Ticket};
+pub use self::turn::Turn;
 use crate::{
     call::CallContext,
     metrics::{MetricError, Registry, WorkerMetrics},
@@ -125,6 +127,12 @@ impl CpuPool {
         let Line { workers, max_queue, .. } = *self.line;
         self.line = Arc::new(Line { queue: Mutex::new(Queue::new()), workers, max_queue, metrics });
         Ok(self)
+    }
+
+    /// Longest wait of a job for a worker.
+    #[must_use]
+    pub fn max_wait(&self) -> Duration {
+        self.max_wait
     }
 
     /// Number of worker threads.

@@ -188,3 +188,67 @@ async fn length_and_times_are_shown() {
         assert!(text.contains(line), "{line} in {text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_pauses_lets_others_use_its_worker() {
+    let pool = CpuPool::new("test", 1, 8).expect("one thread");
+    let (paused, mut is_paused) = tokio::sync::mpsc::unbounded_channel();
+    let (go_on, wait) = mpsc::channel::<()>();
+    let pausing = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            pool.run_in_turns(move |_, turn| {
+                turn.give_back();
+                paused.send(()).expect("the test listens");
+                wait.recv().expect("the test speaks");
+                turn.take_again()
+            })
+            .await
+        }
+    });
+    is_paused.recv().await.expect("the job runs");
+    // The only worker is free.
+    assert_eq!(pool.run(|_| 7).await, Ok(7));
+    let (busy, release) = {
+        let (release, wait) = mpsc::channel::<()>();
+        let pool = pool.clone();
+        (tokio::spawn(async move { pool.run(move |_| wait.recv().is_ok()).await }), release)
+    };
+    while pool.line.lock().running() == 0 {
+        tokio::task::yield_now().await;
+    }
+    go_on.send(()).expect("the job waits");
+    until_queued(&pool, 1).await;
+    assert!(!pausing.is_finished(), "it went on without a worker");
+    release.send(()).expect("the job waits");
+    assert_eq!(busy.await.expect("no panic"), Ok(true));
+    assert_eq!(pausing.await.expect("no panic"), Ok(Ok(())));
+    // Its end gave the worker back.
+    assert_eq!(pool.run(|_| 8).await, Ok(8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pausing_job_whose_caller_left_is_cancelled() {
+    let pool = CpuPool::new("test", 1, 8).expect("one thread");
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let call = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            pool.run_in_turns(move |cancel, _| {
+                let _ = sender.send("started");
+                while !cancel.is_cancelled() {
+                    std::thread::yield_now();
+                }
+                let _ = sender.send("stopped");
+            })
+            .await
+        }
+    });
+    assert_eq!(receiver.recv().await, Some("started"));
+    call.abort();
+    assert_eq!(receiver.recv().await, Some("stopped"));
+    assert_eq!(pool.run(|_| 7).await, Ok(7));
+    let panicked = pool.run_in_turns(|_, _| panic!("odd")).await;
+    assert_eq!(panicked, Err::<(), _>(PoolError::Panicked));
+    assert_eq!(pool.run(|_| 7).await, Ok(7));
+}

@@ -1,0 +1,119 @@
+//! The caller as an extraction sees it: who may leave, pauses between chunks, and has a share of
+//! the memory.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serving::{Cancel, Turn};
+use tokio::runtime::Handle;
+
+use crate::{
+    admission::{MemoryError, Share},
+    decode::Pause,
+    error::ExtractError,
+    pipeline::Host,
+    status::CallError,
+};
+
+/// Unread bytes of an upload from which on it is no longer read.
+pub(crate) const MAX_UNREAD_BYTES: u64 = 1 << 20;
+
+/// Memory of an extraction beside its samples and features: unread and half-read chunks, decoder,
+/// filters, thread.
+const FIXED_BYTES: u64 = 4 << 20;
+
+/// Memory that an upload is admitted with: enough for 30 s.
+pub(crate) const CLIP_BYTES: u64 = 8 << 20;
+
+/// What an upload and its extraction take of the memory.
+#[derive(Debug)]
+pub(crate) struct Account {
+    share: Share,
+    patience: Duration,
+    /// Bytes of samples and features.
+    analysis: AtomicU64,
+    /// Bytes of chunks that are kept.
+    chunks: AtomicU64,
+}
+
+impl Account {
+    pub(crate) fn new(share: Share, patience: Duration) -> Self {
+        Self { share, patience, analysis: AtomicU64::new(0), chunks: AtomicU64::new(0) }
+    }
+
+    /// The upload is about to keep `bytes` of chunks.
+    pub(crate) async fn holds(&self, bytes: u64) -> Result<(), MemoryError> {
+        self.chunks.store(bytes, Ordering::Relaxed);
+        self.share.grow_to(self.total(), self.patience).await
+    }
+
+    fn total(&self) -> u64 {
+        let chunks = self.chunks.load(Ordering::Relaxed).saturating_sub(2 * MAX_UNREAD_BYTES);
+        FIXED_BYTES + chunks + self.analysis.load(Ordering::Relaxed)
+    }
+}
+
+/// The caller of one extraction.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    cancel: Cancel,
+    turn: Turn,
+    account: Arc<Account>,
+    runtime: Handle,
+    /// Why the extraction cannot go on, where that is nothing the pipeline knows of.
+    refusal: Mutex<Option<CallError>>,
+}
+
+impl Caller {
+    /// To be called on a thread of the runtime.
+    pub(crate) fn new(cancel: Cancel, turn: Turn, account: Arc<Account>) -> Self {
+        Self { cancel, turn, account, runtime: Handle::current(), refusal: Mutex::new(None) }
+    }
+
+    /// Why the extraction was stopped from outside, if it was.
+    pub(crate) fn refusal(&self) -> Option<CallError> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn refuse(&self, why: impl Into<CallError>) -> ExtractError {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why.into());
+        ExtractError::Cancelled
+    }
+}
+
+impl Host for Caller {
+    fn is_gone(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    fn allow(&self, bytes: usize) -> Result<(), ExtractError> {
+        self.account.analysis.store(bytes as u64, Ordering::Relaxed);
+        let total = self.account.total();
+        if self.account.share.try_grow_to(total) {
+            return Ok(());
+        }
+        self.turn.give_back();
+        let grown = self.runtime.block_on(self.account.share.grow_to(total, self.account.patience));
+        grown.map_err(|error| self.refuse(error))?;
+        self.turn.take_again().map_err(|error| self.refuse(error))
+    }
+}
+
+/// Between chunks the worker is others'.
+#[derive(Debug)]
+pub(crate) struct CallerPause(pub(crate) Arc<Caller>);
+
+impl Pause for CallerPause {
+    fn begin(&self) {
+        self.0.turn.give_back();
+    }
+
+    fn end(&self) -> Result<(), ExtractError> {
+        self.0.turn.take_again().map_err(|error| self.0.refuse(error))
+    }
+}
