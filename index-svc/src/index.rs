@@ -11,8 +11,9 @@ use crate::{
     distances::PairDistances,
     engine::{BLOCKS_FILE, EngineError, EngineName, Engines, Forest, blocks::Blocks, open_blocks},
     error::Error,
+    filter::Filters,
     manifest::{BlocksFacts, MANIFEST_FILE, Manifest, file_facts},
-    metadata::{TrackMetadata, id_key},
+    metadata::{self, TrackMetadata, id_key},
     scaler::Scaler,
     store::{DATA_FILE, DISTANCE_QUANTILES, ReadTxn, SCALER, Store},
     vectors::ScaledVectors,
@@ -41,6 +42,7 @@ pub struct Index {
     pub(crate) vectors: Arc<ScaledVectors>,
     pub(crate) store: Arc<Store>,
     pub(crate) engines: Engines,
+    pub(crate) filters: Filters,
 }
 
 impl Index {
@@ -116,7 +118,8 @@ impl Index {
         }
         let engines = Engines::new(Arc::clone(&vectors), blocks, forest);
         let schema = manifest.schema();
-        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, engines })
+        let filters = Filters::default();
+        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, engines, filters })
     }
 
     /// Checks the digest of every file; reads all of them.
@@ -182,6 +185,16 @@ impl Index {
     pub(crate) fn metadata_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<TrackMetadata, Error> {
         let record = self.store.track(txn, row)?;
         Ok(TrackMetadata::decode(record, &self.manifest.attribute_names)?)
+    }
+
+    /// The artist of the track at `row`.
+    pub(crate) fn artist_in<'t>(&self, txn: &'t ReadTxn<'_>, row: u32) -> Result<&'t str, Error> {
+        Ok(metadata::field(self.store.track(txn, row)?, metadata::ARTIST_FIELD)?)
+    }
+
+    /// The scaled vector of the track at `row`, from its raw one.
+    pub(crate) fn scaled_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<Vec<f64>, Error> {
+        Ok(self.scaler.transform(&self.store.raw(txn, row, self.scaler.dims())?))
     }
 
     /// The raw vector of the track at `row`, as it was indexed.

@@ -1,36 +1,49 @@
-//! The story of a query: scale, find candidates, rank them exactly, leave out the seeds, join the
-//! metadata. One read transaction, so that all parts come from one state.
+//! The story of a query: examples into a target, a filter into rows, rows into a list, a page of it,
+//! metadata and explanations. One read transaction, so that all parts come from one state.
+
+use std::sync::Arc;
 
 use crate::{
-    engine::{Candidates, blocks::MAX_MAGNITUDE},
+    diversity,
+    engine::RowSet,
     error::Error,
+    explain::{Explanation, explain, out_of_range},
+    groups::FeatureGroups,
     index::Index,
+    list::{Chosen, List, Rules, Wish},
     metadata::TrackMetadata,
+    pages::{self, MAX_LISTED, Place},
     planner::{Plan, Planner, Wanted},
-    query::{Query, Seed},
+    query::{Comparison, Query, Seed},
+    recommend::{self, Weighted},
+    stop::Stop,
     store::ReadTxn,
-    vectors::{distance, to_f32},
+    target::Target,
+    vectors::distance,
 };
 
-/// Candidates ranked in `f64` beyond the results asked for.
-const RERANK_SLACK: usize = 32;
-/// A query feature farther than this from the mean, in standard deviations, is reported.
-const OUT_OF_RANGE_DEVIATIONS: f64 = 6.0;
+pub use crate::list::LeftOut;
 
 /// Results and how they came about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// Nearest first, ties by row.
+    /// Best first, ties by row.
     pub neighbors: Vec<Neighbor>,
-    /// The seed's row and metadata, for a query by row.
+    /// The seed's row and metadata, for a query by one row.
     pub seed: Option<(u32, TrackMetadata)>,
+    /// Leads to the next page; empty on the last one.
+    pub next_page_token: String,
     /// How it was answered in the end.
     pub plan: Plan,
     /// Distinct vectors whose distance was computed or bounded.
     pub candidate_count: usize,
-    /// Results left out because they are the seed or exactly equal to it.
-    pub suppressed_seed_count: usize,
-    /// Query features more than six standard deviations from the mean.
+    /// What was left out between the results of this page.
+    pub left_out: LeftOut,
+    /// Rows that the filter allows.
+    pub matched_count: usize,
+    /// Rows that the filter allows and that are too far; known where the list ends.
+    pub too_far_count: usize,
+    /// Features of examples more than six standard deviations from the mean.
     pub out_of_range_features: Vec<String>,
 }
 
@@ -41,10 +54,14 @@ pub struct Neighbor {
     pub row: u32,
     /// What is known about it.
     pub metadata: TrackMetadata,
-    /// Euclidean distance in scaled space.
+    /// Euclidean distance in scaled space, without weights.
     pub distance: f64,
+    /// What the list is ordered by, where that is not the distance.
+    pub score: Option<f64>,
     /// Share of random pairs of tracks that are farther apart.
     pub similarity_percentile: f64,
+    /// Where it was asked for.
+    pub explanation: Option<Explanation>,
 }
 
 /// A row and its exact distance.
@@ -69,33 +86,82 @@ pub struct Ranking {
     pub suppressed_seed_count: usize,
 }
 
+/// An explained distance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compared {
+    /// The right side, where it is a row.
+    pub track: Option<(u32, TrackMetadata)>,
+    /// Euclidean distance in scaled space.
+    pub distance: f64,
+    /// Share of random pairs of tracks that are farther apart.
+    pub similarity_percentile: f64,
+    /// Differences are right minus left.
+    pub explanation: Explanation,
+    /// Features of either side more than six standard deviations from the mean.
+    pub out_of_range_features: Vec<String>,
+}
+
 impl Index {
     /// Answers a query.
     ///
     /// # Errors
     /// When the index cannot be read.
     pub fn search(&self, query: &Query) -> Result<Answer, Error> {
+        self.search_until(query, Stop::never())
+    }
+
+    /// Answers a query, unless nobody waits any more.
+    ///
+    /// # Errors
+    /// When the index cannot be read, or on [`Error::Stopped`].
+    pub fn search_until(&self, query: &Query, stop: Stop<'_>) -> Result<Answer, Error> {
         let txn = self.store.read()?;
-        let (raw, seed_row) = match &query.seed {
-            Seed::Vector(raw) => (raw.clone(), None),
-            Seed::Row(row) => (self.store.raw(&txn, *row, self.scaler.dims())?, Some(*row)),
+        let seeds = self.seeds(&txn, query)?;
+        let target = self.target(query, &seeds);
+        let allowed = self.allowed(&txn, query, stop)?;
+        let matched_count = allowed.as_ref().map_or(self.rows() as usize, |set| set.len());
+        let span = Span::of(query);
+        let list = {
+            let rules = rules(query, &seeds);
+            let plan = self.plan_for(query, &target, matched_count);
+            let (target, rules, allowed) = (&target, &rules, allowed.as_deref());
+            self.list(&txn, Wish { target, rules, allowed, need: span.need() }, plan, stop)?
         };
-        let scaled = self.scaler.transform(&raw);
-        let options = query.options;
-        let plan = self.plan(options.wanted, options.k);
-        let ranking = self.rank(&txn, &scaled, seed_row, options.k, options.include_seeds, plan)?;
-        let neighbors = self.join(&txn, &ranking.rows)?;
-        let seed = match seed_row {
-            Some(row) => Some((row, self.metadata_in(&txn, row)?)),
-            None => None,
-        };
+        let chosen = self.page(&txn, query, &span, &list, stop)?;
+        let next = span.next(query, &list, &chosen);
+        let far = list.ended && next.is_none() && query.options.max_distance.is_some();
+        let names = self.schema.names();
         Ok(Answer {
-            neighbors,
-            seed,
-            plan: ranking.plan,
-            candidate_count: ranking.candidate_count,
-            suppressed_seed_count: ranking.suppressed_seed_count,
-            out_of_range_features: self.out_of_range(&scaled),
+            neighbors: self.join(&txn, &target, &chosen, query.options.explained)?,
+            seed: self.named(&txn, query)?,
+            next_page_token: next.as_ref().map_or_else(String::new, |place| {
+                pages::encode(&self.version, query.digest(), place)
+            }),
+            plan: list.plan,
+            candidate_count: list.scored,
+            left_out: span.left_out(&list),
+            matched_count,
+            too_far_count: if far { matched_count - list.within } else { 0 },
+            out_of_range_features: out_of_range(names, seeds.vectors.iter().map(Vec::as_slice)),
+        })
+    }
+
+    /// Explains the distance of two vectors.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn compare(&self, comparison: &Comparison) -> Result<Compared, Error> {
+        let txn = self.store.read()?;
+        let left = self.scaled_seed(&txn, &comparison.left)?;
+        let right = self.scaled_seed(&txn, &comparison.right)?;
+        let distance = distance(&left, &right);
+        let names = self.schema.names();
+        Ok(Compared {
+            track: self.track_of(&txn, &comparison.right)?,
+            distance,
+            similarity_percentile: self.pairs.share_farther(distance),
+            explanation: explain(names, &left, &right),
+            out_of_range_features: out_of_range(names, [&*left, &*right].into_iter()),
         })
     }
 
@@ -111,16 +177,14 @@ impl Index {
         self.planner().exact()
     }
 
-    fn planner(&self) -> Planner<'_> {
-        Planner {
-            curve: &self.manifest.recall_curve,
-            blocks: self.engines.blocks.is_some(),
-            trees: self.engines.forest.as_ref().map(|forest| forest.trees()),
-        }
+    /// The feature groups of its schema.
+    #[must_use]
+    pub fn groups(&self) -> FeatureGroups {
+        FeatureGroups::of(self.schema.names())
     }
 
     /// Ranks the `k` nearest rows to a scaled vector, without metadata. Unless seeds are included,
-    /// `seed_row` is left out with the rows exactly equal to the vector.
+    /// `seed_row` is left out with the rows exactly equal to the vector. Duplicates are kept.
     ///
     /// # Errors
     /// When the index cannot be read.
@@ -131,91 +195,238 @@ impl Index {
         seed_row: Option<u32>,
         k: usize,
         include_seeds: bool,
-        mut plan: Plan,
+        plan: Plan,
     ) -> Result<Ranking, Error> {
-        let query = within_reach(scaled);
-        let mut fetch = k + RERANK_SLACK;
-        loop {
-            let found = self.engines.nearest(plan.engine, &query, fetch, None, plan.effort)?;
-            let exhausted = found.hits.len() < fetch;
-            let rest = unseen_from(&found, &query);
-            let mut rows = self.exact_distances(txn, scaled, &found)?;
-            let before = rows.len();
-            if !include_seeds {
-                // A distance of zero is equality in every feature: the same recording, indexed twice.
-                rows.retain(|ranked| ranked.distance > 0.0 && Some(ranked.row) != seed_row);
-            }
-            let suppressed_seed_count = before - rows.len();
-            rows.truncate(k);
-            let full = rows.len() == k;
-            let settled = rows.last().is_some_and(|last| last.distance <= rest);
-            if exhausted && !full && !plan.is_exact() {
-                // The trees led to too few rows; all of them will do.
-                plan = self.exact_plan();
-            } else if exhausted || (full && settled) {
-                let candidate_count = found.scored;
-                return Ok(Ranking { rows, plan, candidate_count, suppressed_seed_count });
-            } else {
-                fetch = fetch.saturating_mul(4);
-            }
+        let target = Target::point(scaled.to_vec());
+        let (rows, vectors) = (Vec::from_iter(seed_row), vec![scaled.to_vec()]);
+        let mut rules = Rules { include_duplicates: true, ..Rules::default() };
+        if !include_seeds {
+            (rules.seed_rows, rules.seed_vectors) = (&rows, &vectors);
+        }
+        let wish = Wish { target: &target, rules: &rules, allowed: None, need: k };
+        let list = self.list(txn, wish, plan, Stop::never())?;
+        let ranked = |chosen: &Chosen| Ranked { row: chosen.row, distance: chosen.distance };
+        Ok(Ranking {
+            rows: list.chosen.iter().map(ranked).collect(),
+            plan: list.plan,
+            candidate_count: list.scored,
+            suppressed_seed_count: list.left_out.seeds,
+        })
+    }
+
+    fn planner(&self) -> Planner<'_> {
+        Planner {
+            curve: &self.manifest.recall_curve,
+            blocks: self.engines.blocks.is_some(),
+            trees: self.engines.forest.as_ref().map(|forest| forest.trees()),
         }
     }
 
-    fn exact_distances(
+    /// Weights scan everything; another order than nearest first, and later pages, are exact.
+    fn plan_for(&self, query: &Query, target: &Target, rows: usize) -> Plan {
+        if target.weights.is_some() {
+            self.weighted_plan()
+        } else if query.options.diversity > 0.0 || !query.place.is_first() {
+            self.exact_plan()
+        } else {
+            self.planner().plan(query.options.wanted, query.options.k, rows)
+        }
+    }
+
+    fn seeds(&self, txn: &ReadTxn<'_>, query: &Query) -> Result<Seeds, Error> {
+        let mut seeds = Seeds::default();
+        for example in &query.examples {
+            if let Seed::Row(row) = example.seed {
+                seeds.rows.push(row);
+            }
+            seeds.vectors.push(self.scaled_seed(txn, &example.seed)?);
+        }
+        Ok(seeds)
+    }
+
+    fn scaled_seed(&self, txn: &ReadTxn<'_>, seed: &Seed) -> Result<Vec<f64>, Error> {
+        match seed {
+            Seed::Vector(raw) => Ok(self.scaler.transform(raw)),
+            Seed::Row(row) => self.scaled_in(txn, *row),
+        }
+    }
+
+    fn target(&self, query: &Query, seeds: &Seeds) -> Target {
+        let weigh =
+            |(scaled, weight): (&Vec<f64>, f64)| Weighted { scaled: scaled.clone(), weight };
+        let weights = query.examples.iter().map(|example| example.weight);
+        let examples = seeds.vectors.iter().zip(weights).map(weigh).collect();
+        let of_groups = query.options.group_weights.as_ref();
+        let weights = of_groups.map(|weights| self.groups().spread(weights));
+        recommend::target(examples, query.strategy, weights)
+    }
+
+    fn allowed(
         &self,
         txn: &ReadTxn<'_>,
-        scaled: &[f64],
-        found: &Candidates,
-    ) -> Result<Vec<Ranked>, Error> {
-        let mut rows = Vec::with_capacity(found.hits.len());
-        for hit in &found.hits {
-            let raw = self.store.raw(txn, hit.row, self.scaler.dims())?;
-            let distance = distance(scaled, &self.scaler.transform(&raw));
-            rows.push(Ranked { row: hit.row, distance });
-        }
-        rows.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.row.cmp(&b.row)));
-        Ok(rows)
+        query: &Query,
+        stop: Stop<'_>,
+    ) -> Result<Option<Arc<RowSet>>, Error> {
+        let filter = query.options.filter.as_ref();
+        let rows = |filter| self.filters.allowed(&self.store, txn, self.rows(), filter, stop);
+        filter.map(rows).transpose()
     }
 
-    fn join(&self, txn: &ReadTxn<'_>, rows: &[Ranked]) -> Result<Vec<Neighbor>, Error> {
-        rows.iter()
-            .map(|ranked| {
+    /// The rows of the page that was asked for, in their order.
+    fn page(
+        &self,
+        txn: &ReadTxn<'_>,
+        query: &Query,
+        span: &Span,
+        list: &List,
+        stop: Stop<'_>,
+    ) -> Result<Vec<Chosen>, Error> {
+        let diversity = query.options.diversity;
+        if span.block == 1 {
+            let page = list.chosen.iter().skip(span.begin).take(span.size);
+            return Ok(page.copied().collect());
+        }
+        let mut page = Vec::with_capacity(span.size);
+        for (block, rows) in list.chosen.chunks(span.block).enumerate() {
+            let start = block * span.block;
+            let (from, to) = (span.begin.max(start), span.end().min(start + rows.len()));
+            if from >= to {
+                continue;
+            }
+            let scores: Vec<f64> = rows.iter().map(|chosen| chosen.score).collect();
+            let vectors = rows.iter().map(|chosen| self.scaled_in(txn, chosen.row));
+            let vectors: Vec<_> = vectors.collect::<Result<_, _>>()?;
+            let order = diversity::order(&scores, &vectors, diversity, to - start, stop)?;
+            page.extend(order[from - start..].iter().map(|place| rows[*place]));
+        }
+        Ok(page)
+    }
+
+    fn join(
+        &self,
+        txn: &ReadTxn<'_>,
+        target: &Target,
+        page: &[Chosen],
+        explained: bool,
+    ) -> Result<Vec<Neighbor>, Error> {
+        let plain = target.is_plain();
+        let explain_row = |row| -> Result<Explanation, Error> {
+            let scaled = self.scaled_in(txn, row)?;
+            Ok(explain(self.schema.names(), target.nearest(&scaled), &scaled))
+        };
+        page.iter()
+            .map(|chosen| {
                 Ok(Neighbor {
-                    row: ranked.row,
-                    metadata: self.metadata_in(txn, ranked.row)?,
-                    distance: ranked.distance,
-                    similarity_percentile: self.pairs.share_farther(ranked.distance),
+                    row: chosen.row,
+                    metadata: self.metadata_in(txn, chosen.row)?,
+                    distance: chosen.distance,
+                    score: (!plain).then_some(chosen.score),
+                    similarity_percentile: self.pairs.share_farther(chosen.distance),
+                    explanation: explained.then(|| explain_row(chosen.row)).transpose()?,
                 })
             })
             .collect()
     }
 
-    fn out_of_range(&self, scaled: &[f64]) -> Vec<String> {
-        let names = self.schema.names().iter().zip(scaled);
-        names
-            .filter(|(_, value)| value.abs() > OUT_OF_RANGE_DEVIATIONS)
-            .map(|(name, _)| name.clone())
-            .collect()
+    /// The track that a query by one row starts from.
+    fn named(
+        &self,
+        txn: &ReadTxn<'_>,
+        query: &Query,
+    ) -> Result<Option<(u32, TrackMetadata)>, Error> {
+        match &query.examples[..] {
+            [only] => self.track_of(txn, &only.seed),
+            _ => Ok(None),
+        }
+    }
+
+    fn track_of(
+        &self,
+        txn: &ReadTxn<'_>,
+        seed: &Seed,
+    ) -> Result<Option<(u32, TrackMetadata)>, Error> {
+        match seed {
+            Seed::Row(row) => Ok(Some((*row, self.metadata_in(txn, *row)?))),
+            Seed::Vector(_) => Ok(None),
+        }
     }
 }
 
-/// A scaled query as engines take it. What lies beyond the largest value they take is put there:
-/// farther from every row than any row is from another, so that no bound below is too large.
-fn within_reach(scaled: &[f64]) -> Vec<f32> {
-    let mut query = to_f32(scaled);
-    query.iter_mut().for_each(|value| *value = value.clamp(-MAX_MAGNITUDE, MAX_MAGNITUDE));
-    query
+/// The examples of a query: rows where they are rows, and all scaled vectors.
+#[derive(Debug, Default)]
+struct Seeds {
+    rows: Vec<u32>,
+    vectors: Vec<Vec<f64>>,
 }
 
-/// A distance that every candidate the engine looked at and did not return is at least away.
-///
-/// Engines rank `f32` rows, the roughest of them in `f32`. A coordinate is rounded by at most 2⁻²⁴ of its size and the sum of 74
-/// squares by far less than 1e-5 of itself, so the distance is off by at most
-/// `1e-5 d + 2e-7 |query|`; the factors are several times what the bound needs.
-fn unseen_from(found: &Candidates, query: &[f32]) -> f64 {
-    let norm = query.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
-    found.hits.last().map_or(f64::INFINITY, |last| {
-        let distance = last.squared_distance.sqrt();
-        distance * (1.0 - 1e-5) - 2e-7 * norm
-    })
+fn rules<'a>(query: &'a Query, seeds: &'a Seeds) -> Rules<'a> {
+    let options = &query.options;
+    let (seed_rows, seed_vectors): (&[_], &[_]) = match options.include_seeds {
+        true => (&[], &[]),
+        false => (&seeds.rows, &seeds.vectors),
+    };
+    Rules {
+        seed_rows,
+        seed_vectors,
+        include_duplicates: options.include_duplicates,
+        max_per_artist: options.max_per_artist,
+        max_distance: options.max_distance,
+        taken: &query.place.first,
+    }
+}
+
+/// Which results of a list a page has.
+#[derive(Debug)]
+struct Span {
+    begin: usize,
+    size: usize,
+    /// Results that are ordered together.
+    block: usize,
+}
+
+impl Span {
+    fn of(query: &Query) -> Self {
+        let size = query.options.k.min(MAX_LISTED - query.place.passed());
+        let block = if query.options.diversity > 0.0 { diversity::BLOCK } else { 1 };
+        Self { begin: query.place.offset, size, block }
+    }
+
+    fn end(&self) -> usize {
+        self.begin + self.size
+    }
+
+    /// One more than the page, to know whether another one follows.
+    fn need(&self) -> usize {
+        (self.end() + 1).next_multiple_of(self.block)
+    }
+
+    /// Where the list goes on after this page.
+    fn next(&self, query: &Query, list: &List, page: &[Chosen]) -> Option<Place> {
+        if list.chosen.len() <= self.end() {
+            return None;
+        }
+        if list.plan.is_exact() {
+            let first = query.place.first.clone();
+            return Some(Place { first, offset: self.end() });
+        }
+        let mut first: Vec<u32> = page.iter().map(|chosen| chosen.row).collect();
+        first.sort_unstable();
+        Some(Place { first, offset: 0 })
+    }
+
+    /// What was left out between the results of this page, and before the first of all.
+    fn left_out(&self, list: &List) -> LeftOut {
+        // Another order than the list's has no between.
+        if self.block > 1 {
+            return list.left_out;
+        }
+        let before = |place: usize| list.chosen.get(place).map(|chosen| chosen.before);
+        let begin = match self.begin.checked_sub(1).and_then(before) {
+            Some(earlier) => earlier,
+            None => LeftOut::default(),
+        };
+        let last = list.chosen.len() > self.end();
+        let end = last.then(|| before(self.end() - 1)).flatten().unwrap_or(list.left_out);
+        end.since(begin)
+    }
 }

@@ -3,25 +3,26 @@
 use std::sync::Arc;
 
 use proto::v1::{
-    self, FeatureVector, FeatureView, GetIndexInfoRequest, GetIndexInfoResponse, LookupRequest,
-    LookupResponse, QueryByFeaturesRequest, QueryByFeaturesResponse, QueryByTrackIndexRequest,
-    QueryByTrackIndexResponse, QueryStats, Track,
-    get_index_info_response::RecallPoint,
+    BatchLookupRequest, BatchLookupResponse, BatchRecommendRequest, BatchRecommendResponse,
+    ExplainDistanceRequest, ExplainDistanceResponse, GetIndexInfoRequest, GetIndexInfoResponse,
+    LookupRequest, LookupResponse, QueryByFeaturesRequest, QueryByFeaturesResponse,
+    QueryByTrackIndexRequest, QueryByTrackIndexResponse, RecommendRequest, RecommendResponse,
+    batch_lookup_response, batch_recommend_response,
     index_service_server::{IndexService, IndexServiceServer},
 };
 use serving::CpuPool;
 use tonic::{Request, Response, Status};
 
 use crate::{
+    error::Error,
     index::Index,
-    metadata::TrackMetadata,
-    query::{MAX_PAGE_SIZE, MAX_SEARCH_K, Query, QueryError, row_of},
-    search::Answer,
-    status,
+    query::{Comparison, Query, QueryError, check_batch, check_lookups, feature_view},
+    reply, status,
+    stop::Stop,
 };
 
-/// Largest request, in bytes: a vector with its names and provenance is a tenth of it.
-pub const MAX_REQUEST_BYTES: usize = 256 << 10;
+/// Largest request, in bytes: a hundred recommendations by several examples each.
+pub const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 /// The service over one index.
 #[derive(Clone, Debug)]
@@ -43,15 +44,19 @@ impl IndexApi {
         IndexServiceServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
     }
 
-    /// Runs `job` on a worker.
+    /// Runs `job` on a worker, until nobody waits for it any more.
     async fn compute<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Index) -> Result<T, QueryError> + Send + 'static,
+        job: impl FnOnce(&Index, Stop<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, Status> {
         let index = Arc::clone(&self.index);
-        let done = self.pool.run(move |_| job(&index)).await.map_err(status::from_pool)?;
-        if let Err(QueryError::Index(error)) = &done {
-            tracing::error!(%error, "the index could not be read");
+        let done = self
+            .pool
+            .run(move |cancel| job(&index, Stop::when(&|| cancel.is_cancelled())))
+            .await
+            .map_err(status::from_pool)?;
+        if let Err(error) = &done {
+            note(error);
         }
         Ok(done?)
     }
@@ -64,11 +69,14 @@ impl IndexService for IndexApi {
         request: Request<QueryByFeaturesRequest>,
     ) -> Result<Response<QueryByFeaturesResponse>, Status> {
         let request = request.into_inner();
-        let answer =
-            self.compute(|index| Ok(index.search(&Query::from_features(index, request)?)?)).await?;
-        let stats = Some(stats(&self.index, &answer));
-        let neighbors = neighbors(answer);
-        Ok(Response::new(QueryByFeaturesResponse { neighbors, stats }))
+        self.compute(|index, stop| {
+            let answer = index.search_until(&Query::from_features(index, request)?, stop)?;
+            let stats = Some(reply::stats(index, &answer));
+            let (neighbors, next_page_token) =
+                (reply::neighbors(answer.neighbors), answer.next_page_token);
+            Ok(Response::new(QueryByFeaturesResponse { neighbors, next_page_token, stats }))
+        })
+        .await
     }
 
     async fn query_by_track_index(
@@ -76,13 +84,15 @@ impl IndexService for IndexApi {
         request: Request<QueryByTrackIndexRequest>,
     ) -> Result<Response<QueryByTrackIndexResponse>, Status> {
         let request = request.into_inner();
-        let mut answer = self
-            .compute(move |index| Ok(index.search(&Query::from_track_index(index, &request)?)?))
-            .await?;
-        let seed = answer.seed.take().map(|(row, metadata)| track(row, metadata));
-        let stats = Some(stats(&self.index, &answer));
-        let neighbors = neighbors(answer);
-        Ok(Response::new(QueryByTrackIndexResponse { neighbors, stats, seed }))
+        self.compute(move |index, stop| {
+            let answer = index.search_until(&Query::from_track_index(index, &request)?, stop)?;
+            let stats = Some(reply::stats(index, &answer));
+            let (neighbors, next_page_token) =
+                (reply::neighbors(answer.neighbors), answer.next_page_token);
+            let seed = answer.seed.map(|(row, metadata)| reply::track(row, metadata));
+            Ok(Response::new(QueryByTrackIndexResponse { neighbors, next_page_token, stats, seed }))
+        })
+        .await
     }
 
     async fn lookup(
@@ -90,105 +100,123 @@ impl IndexService for IndexApi {
         request: Request<LookupRequest>,
     ) -> Result<Response<LookupResponse>, Status> {
         let request = request.into_inner();
-        let found = self.compute(move |index| look_up(index, &request)).await?;
-        Ok(Response::new(found))
+        let found = self.compute(move |index, _| {
+            reply::lookup(index, &request.track_id, feature_view(request.feature_view)?)
+        });
+        Ok(Response::new(found.await?))
+    }
+
+    async fn batch_lookup(
+        &self,
+        request: Request<BatchLookupRequest>,
+    ) -> Result<Response<BatchLookupResponse>, Status> {
+        use batch_lookup_response::{Result as Item, result::Result as Outcome};
+        let request = request.into_inner();
+        let results = self.compute(move |index, stop| {
+            check_lookups(&request.track_ids)?;
+            let view = feature_view(request.feature_view)?;
+            each(
+                &request.track_ids,
+                stop,
+                |id| reply::lookup(index, id, view),
+                |outcome| {
+                    let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
+                    Item { result: Some(outcome) }
+                },
+            )
+        });
+        Ok(Response::new(BatchLookupResponse { results: results.await? }))
+    }
+
+    async fn recommend(
+        &self,
+        request: Request<RecommendRequest>,
+    ) -> Result<Response<RecommendResponse>, Status> {
+        let request = request.into_inner();
+        let found = self.compute(move |index, stop| recommend(index, request, stop));
+        Ok(Response::new(found.await?))
+    }
+
+    async fn batch_recommend(
+        &self,
+        request: Request<BatchRecommendRequest>,
+    ) -> Result<Response<BatchRecommendResponse>, Status> {
+        use batch_recommend_response::{Result as Item, result::Result as Outcome};
+        let requests = request.into_inner().requests;
+        let results = self.compute(move |index, stop| {
+            check_batch(&requests)?;
+            each(
+                requests,
+                stop,
+                |request| recommend(index, request, stop),
+                |outcome| {
+                    let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
+                    Item { result: Some(outcome) }
+                },
+            )
+        });
+        Ok(Response::new(BatchRecommendResponse { results: results.await? }))
+    }
+
+    async fn explain_distance(
+        &self,
+        request: Request<ExplainDistanceRequest>,
+    ) -> Result<Response<ExplainDistanceResponse>, Status> {
+        let request = request.into_inner();
+        let explained = self.compute(move |index, _| {
+            let compared = index.compare(&Comparison::from_wire(index, request)?)?;
+            Ok(reply::compared(index, compared))
+        });
+        Ok(Response::new(explained.await?))
     }
 
     async fn get_index_info(
         &self,
         _request: Request<GetIndexInfoRequest>,
     ) -> Result<Response<GetIndexInfoResponse>, Status> {
-        Ok(Response::new(info(&self.index)))
+        Ok(Response::new(reply::info(&self.index)))
     }
 }
 
-fn look_up(index: &Index, request: &LookupRequest) -> Result<LookupResponse, QueryError> {
-    let view = FeatureView::try_from(request.feature_view)
-        .map_err(|_| QueryError::FeatureView { got: request.feature_view })?;
-    let row = row_of(index, &request.track_id)?;
-    let feature_vector = match view {
-        FeatureView::Unspecified => None,
-        FeatureView::Basic | FeatureView::Full => {
-            let names = (view == FeatureView::Full).then(|| index.schema().names().to_vec());
-            Some(FeatureVector {
-                values: index.raw(row)?,
-                profile_id: index.manifest().profile_id.clone(),
-                schema_sha256: index.manifest().schema_sha256.clone(),
-                names: names.unwrap_or_default(),
-                provenance: None,
-            })
-        }
-    };
-    Ok(LookupResponse {
-        track: Some(track(row, index.metadata(row)?)),
-        feature_vector,
-        index_version: index.version().to_owned(),
-    })
+fn recommend(
+    index: &Index,
+    request: RecommendRequest,
+    stop: Stop<'_>,
+) -> Result<RecommendResponse, QueryError> {
+    let answer = index.search_until(&Query::from_recommend(index, request)?, stop)?;
+    let stats = Some(reply::stats(index, &answer));
+    let (neighbors, next_page_token) = (reply::neighbors(answer.neighbors), answer.next_page_token);
+    Ok(RecommendResponse { neighbors, next_page_token, stats })
 }
 
-fn info(index: &Index) -> GetIndexInfoResponse {
-    let manifest = index.manifest();
-    GetIndexInfoResponse {
-        index_version: index.version().to_owned(),
-        profile_id: manifest.profile_id.clone(),
-        schema_sha256: manifest.schema_sha256.clone(),
-        track_count: i64::from(manifest.rows),
-        tree_count: wire_count(manifest.forest.trees as usize),
-        recall_at_10: manifest.recall_at_10,
-        build_time: Some(prost_types::Timestamp { seconds: manifest.built_at_unix, nanos: 0 }),
-        constant_features: manifest.constant_features.clone(),
-        imputed_value_count: i64::try_from(manifest.missing_values.imputed_values)
-            .unwrap_or(i64::MAX),
-        feature_names: manifest.feature_names.clone(),
-        max_page_size: wire_count(MAX_PAGE_SIZE),
-        max_search_k: wire_count(MAX_SEARCH_K),
-        recall_curve: manifest.recall_curve.iter().map(recall_point).collect(),
+/// Answers each item of a batch; one that is refused has a status of its own and stops no other.
+fn each<I, T, R>(
+    items: impl IntoIterator<Item = I>,
+    stop: Stop<'_>,
+    mut answer: impl FnMut(I) -> Result<T, QueryError>,
+    wire: impl Fn(Result<T, Vec<u8>>) -> R,
+) -> Result<Vec<R>, QueryError> {
+    let mut results = Vec::new();
+    for item in items {
+        stop.check()?;
+        results.push(wire(match answer(item) {
+            Ok(found) => Ok(found),
+            Err(QueryError::Index(Error::Stopped)) => return Err(Error::Stopped.into()),
+            Err(error) => {
+                note(&error);
+                Err(status::encoded(error))
+            }
+        }));
     }
+    Ok(results)
 }
 
-fn recall_point(point: &crate::planner::RecallPoint) -> RecallPoint {
-    RecallPoint {
-        target_recall: point.target,
-        margin: point.margin.map(f64::from),
-        recall: point.recall,
-        scored_share: point.scored_share,
-        p50_microseconds: point.p50_us,
+/// Logs what the caller is not told.
+fn note(error: &QueryError) {
+    match error {
+        QueryError::In { source, .. } => note(source),
+        QueryError::Index(Error::Stopped) => {}
+        QueryError::Index(error) => tracing::error!(%error, "the index could not be read"),
+        _ => {}
     }
-}
-
-fn stats(index: &Index, answer: &Answer) -> QueryStats {
-    QueryStats {
-        index_version: index.version().to_owned(),
-        exact: answer.plan.is_exact(),
-        candidate_count: i64::try_from(answer.candidate_count).unwrap_or(i64::MAX),
-        suppressed_seed_count: wire_count(answer.suppressed_seed_count),
-        out_of_range_features: answer.out_of_range_features.clone(),
-        engine: answer.plan.engine.to_string(),
-        effort: answer.plan.effort.to_string(),
-    }
-}
-
-fn neighbors(answer: Answer) -> Vec<v1::Neighbor> {
-    let wire = |neighbor: crate::search::Neighbor| v1::Neighbor {
-        track: Some(track(neighbor.row, neighbor.metadata)),
-        distance: neighbor.distance,
-        similarity_percentile: neighbor.similarity_percentile,
-    };
-    answer.neighbors.into_iter().map(wire).collect()
-}
-
-fn track(row: u32, metadata: TrackMetadata) -> Track {
-    Track {
-        track_id: metadata.track_id,
-        track_title: metadata.track_title,
-        artist_name: metadata.artist_name,
-        album_title: metadata.album_title,
-        track_index: i64::from(row),
-        attributes: metadata.attributes.into_iter().collect(),
-    }
-}
-
-/// A count in the wire's 32 bits; the largest there is where it does not fit.
-fn wire_count(count: usize) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }
