@@ -1,7 +1,7 @@
 //! The command line, as typed: raw values, environment names, defaults, units. Checked in
 //! `config.rs`; the environment is read nowhere else.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use serving::{LogArgs, ServingArgs};
@@ -56,8 +56,14 @@ pub(crate) enum Command {
     ///
     /// Opens the index read-only (a read-only file system will do) and prints `listening on ADDRESS`
     /// on standard output when it is ready. The first SIGTERM or SIGINT drains and ends with exit
-    /// code 0; a second one ends at once. Serve a new index by starting a new server: rows belong to
-    /// one index version.
+    /// code 0; a second one ends at once.
+    ///
+    /// The index may be a folder of versions: index directories side by side, and a file CURRENT with
+    /// the name of the one to serve. When that file is replaced (write beside it, rename), the
+    /// version it names is opened, verified, warmed and then swapped in between two calls; calls that
+    /// run finish on the version they began with, and the version before stays open for callers that
+    /// expect it. A version that cannot be opened or verified is refused, logged and counted, and the
+    /// one before goes on answering. A link to an index directory is followed in the same way.
     #[command(after_long_help = SERVE_HELP)]
     Serve(Box<ServeArgs>),
 }
@@ -102,6 +108,7 @@ Examples:
   index-svc serve --index library
   index-svc serve --index library --listen 0.0.0.0:7072 --workers 8 --log-format json
   index-svc serve --index library --engine forest
+  mv library/CURRENT.new library/CURRENT      # swaps the version that a running server answers from
 
 Exit codes:
   0  ended by a signal, calls in flight finished
@@ -324,9 +331,12 @@ pub(crate) enum StrategyArg {
 /// Flags of `serve`.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
-    /// Index directory.
+    /// Index directory, or a folder of versions.
     #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
     pub(crate) index: PathBuf,
+    /// Time between two looks at which version is wanted.
+    #[arg(long, env = "SOUNDALIKE_WATCH_INTERVAL", default_value = "1s", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) watch_interval: Duration,
     /// Address to listen on; port 0 takes a free one.
     #[arg(
         long,
@@ -338,7 +348,8 @@ pub(crate) struct ServeArgs {
     /// Engines to open; `forest` is for hosts with little memory.
     #[arg(long, env = "SOUNDALIKE_ENGINE", default_value = "auto", value_name = "WHICH")]
     pub(crate) engine: EngineArg,
-    /// Check the digest of every file before serving; reads the whole index.
+    /// Check the digest of every file before serving; reads the whole index. Versions that are
+    /// swapped in are always checked.
     #[arg(long, env = "SOUNDALIKE_VERIFY")]
     pub(crate) verify: bool,
     #[command(flatten)]

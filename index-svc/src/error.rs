@@ -6,7 +6,7 @@ use thiserror::Error as ThisError;
 
 use crate::{
     engine::EngineError, manifest::ManifestError, metadata::RecordError, store::StoreError,
-    table::TableError,
+    table::TableError, versions::PointerError,
 };
 
 /// Why an index could not be opened, built, read or checked.
@@ -31,6 +31,9 @@ pub enum Error {
     /// Nobody waits for the answer any more.
     #[error("stopped: nobody waits for the answer any more")]
     Stopped,
+    /// The pointer of a folder of versions was refused.
+    #[error(transparent)]
+    Pointer(#[from] PointerError),
     /// The operating system refused.
     #[error("{}: {source}", path.display())]
     Io {
@@ -85,7 +88,7 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A freshly built index did not pass its own checks.
-    #[error("the built index failed its checks: {0}")]
+    /// An index did not pass its checks: one just built, or one about to be served.
+    #[error("the index failed its checks: {0}")]
     Unsound(String),
 }

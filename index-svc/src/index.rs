@@ -17,6 +17,7 @@ use crate::{
     scaler::Scaler,
     store::{DATA_FILE, DISTANCE_QUANTILES, ReadTxn, SCALER, Store},
     vectors::ScaledVectors,
+    versions::resolve,
 };
 
 /// Which engines are opened.
@@ -54,7 +55,8 @@ impl Index {
         Self::open_with(path, EngineChoice::Auto)
     }
 
-    /// Opens the index at `path` with engines of one's choice.
+    /// Opens the index at `path`, or the wanted version of a folder of versions, with engines of one's
+    /// choice.
     ///
     /// # Errors
     /// When it is not an index, has another format, is cut, or its parts do not fit each other; the
@@ -66,12 +68,13 @@ impl Index {
             let why = if path.exists() { "not a directory" } else { "no such directory" };
             return Err(not_an_index(why));
         }
-        if !path.join(MANIFEST_FILE).is_file() {
-            return Err(not_an_index("it has no manifest.json"));
+        let directory = resolve(path)?;
+        if !directory.join(MANIFEST_FILE).is_file() {
+            return Err(not_an_index("it has neither a manifest.json nor a CURRENT"));
         }
-        let (manifest, version) = Manifest::read(path)?;
-        check_sizes(path, &manifest)?;
-        Self::open_parts(path, manifest, version, choice)
+        let (manifest, version) = Manifest::read(&directory)?;
+        check_sizes(&directory, &manifest)?;
+        Self::open_parts(&directory, manifest, version, choice)
     }
 
     /// Opens a directory whose manifest is still in memory.
@@ -122,11 +125,13 @@ impl Index {
         Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, engines, filters })
     }
 
-    /// Checks the digest of every file; reads all of them.
+    /// Checks the digest of every file of the index at `path`, or of the wanted version of a folder;
+    /// reads all of them.
     ///
     /// # Errors
     /// When a file is not the one that was built.
     pub fn verify_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
+        let path = resolve(path)?;
         for (name, expected) in &manifest.files {
             let got = file_facts(&path.join(name))?;
             expect(format!("bytes in {name}"), got.bytes, expected.bytes)?;

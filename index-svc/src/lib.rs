@@ -13,6 +13,7 @@
 //! - [`scaler`], [`vectors`], [`engine`], [`metadata`]: the stages
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
 //! - [`index`]: an opened index; [`store`], [`manifest`] and [`engine::blocks`] are its files
+//! - [`versions`]: which version is served, and the swap to the next
 //! - [`table`]: feature tables as they are found in the wild
 //! - [`builder`]: tables to a new index directory; [`verify`]: is it what it says it is
 //! - [`service`], [`status`]: the RPCs and the form of their errors
@@ -47,6 +48,7 @@ pub mod table;
 mod target;
 pub mod vectors;
 pub mod verify;
+pub mod versions;
 
 pub use error::Error;
 pub use index::Index;

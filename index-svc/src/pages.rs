@@ -73,6 +73,15 @@ pub enum PageTokenError {
     TooDeep,
 }
 
+/// The index version that a text says it is a token of; whether it is one is for [`decode`] to find out.
+pub(crate) fn version_of(token: &str) -> Option<String> {
+    // As many letters as make up the form and the version, and one more: 4 letters are 3 bytes.
+    let head = token.get(..(1 + VERSION_BYTES).div_ceil(3) * 4)?;
+    let bytes = URL_SAFE_NO_PAD.decode(head).ok()?;
+    let version = bytes.get(1..=VERSION_BYTES)?;
+    String::from_utf8(version.to_vec()).ok()
+}
+
 /// The token of a place in the list of a query.
 pub(crate) fn encode(version: &str, digest: u128, place: &Place) -> String {
     let mut bytes = Vec::with_capacity(HEAD_BYTES + 4 * place.first.len() + CHECK_BYTES);
@@ -186,6 +195,8 @@ mod tests {
         assert_eq!(decode(&sound, VERSION, 2, 7), Err(PageTokenError::Malformed), "row 2 of 2");
         let unsorted = token(&[2, 2], 3);
         assert_eq!(decode(&unsorted, VERSION, 9, 7), Err(PageTokenError::Malformed));
+        assert_eq!(version_of(&sound).as_deref(), Some(VERSION));
+        assert_eq!((version_of("AAAA"), version_of("ä".repeat(40).as_str())), (None, None));
         let deep = token(&[], MAX_LISTED);
         assert_eq!(decode(&deep, VERSION, 9, 7), Err(PageTokenError::TooDeep));
         let longest: Vec<u32> = (0..MAX_PAGE_SIZE as u32).collect();

@@ -165,6 +165,20 @@ impl Index {
         })
     }
 
+    /// The distance of the row nearest to `row`, which is that of itself if all is well.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub(crate) fn nearest_distance(&self, row: u32, wanted: Wanted) -> Result<Option<f64>, Error> {
+        let txn = self.store.read()?;
+        let raw = self.store.raw(&txn, row, self.scaler.dims())?;
+        let scaled = self.scaler.transform(&raw);
+        let ranking = self.rank(&txn, &scaled, None, 1, true, self.plan(wanted, 1))?;
+        let Some(nearest) = ranking.rows.first() else { return Ok(None) };
+        self.metadata_in(&txn, nearest.row)?;
+        Ok(Some(nearest.distance))
+    }
+
     /// How `k` results are found.
     #[must_use]
     pub fn plan(&self, wanted: Wanted, k: usize) -> Plan {

@@ -6,8 +6,8 @@ use proto::v1::{
     BatchLookupRequest, BatchLookupResponse, BatchRecommendRequest, BatchRecommendResponse,
     ExplainDistanceRequest, ExplainDistanceResponse, GetIndexInfoRequest, GetIndexInfoResponse,
     LookupRequest, LookupResponse, QueryByFeaturesRequest, QueryByFeaturesResponse,
-    QueryByTrackIndexRequest, QueryByTrackIndexResponse, RecommendRequest, RecommendResponse,
-    batch_lookup_response, batch_recommend_response,
+    QueryByTrackIndexRequest, QueryByTrackIndexResponse, QueryOptions, RecommendRequest,
+    RecommendResponse, batch_lookup_response, batch_recommend_response,
     index_service_server::{IndexService, IndexServiceServer},
 };
 use serving::CpuPool;
@@ -16,26 +16,28 @@ use tonic::{Request, Response, Status};
 use crate::{
     error::Error,
     index::Index,
+    pages::version_of,
     query::{Comparison, Query, QueryError, check_batch, check_lookups, feature_view},
     reply, status,
     stop::Stop,
+    versions::Served,
 };
 
 /// Largest request, in bytes: a hundred recommendations by several examples each.
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;
 
-/// The service over one index.
+/// The service over the versions of one index; each call is answered by one of them.
 #[derive(Clone, Debug)]
 pub struct IndexApi {
-    index: Arc<Index>,
+    served: Arc<Served>,
     pool: CpuPool,
 }
 
 impl IndexApi {
-    /// Answers from `index`, computing on `pool`.
+    /// Answers from what is `served`, computing on `pool`.
     #[must_use]
-    pub fn new(index: Arc<Index>, pool: CpuPool) -> Self {
-        Self { index, pool }
+    pub fn new(served: Arc<Served>, pool: CpuPool) -> Self {
+        Self { served, pool }
     }
 
     /// The service as a server takes it, with its limits set.
@@ -44,12 +46,19 @@ impl IndexApi {
         IndexServiceServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
     }
 
-    /// Runs `job` on a worker, until nobody waits for it any more.
+    /// The version that answers a call with these options, for the whole of the call: the one that
+    /// it expects or that its page token is of.
+    fn pick(&self, options: Option<&QueryOptions>) -> Arc<Index> {
+        named_version(options)
+            .map_or_else(|| self.served.current(), |version| self.served.pick(&version))
+    }
+
+    /// Runs `job` over `index` on a worker, until nobody waits for it any more.
     async fn compute<T: Send + 'static>(
         &self,
+        index: Arc<Index>,
         job: impl FnOnce(&Index, Stop<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, Status> {
-        let index = Arc::clone(&self.index);
         let done = self
             .pool
             .run(move |cancel| job(&index, Stop::when(&|| cancel.is_cancelled())))
@@ -69,7 +78,8 @@ impl IndexService for IndexApi {
         request: Request<QueryByFeaturesRequest>,
     ) -> Result<Response<QueryByFeaturesResponse>, Status> {
         let request = request.into_inner();
-        self.compute(|index, stop| {
+        let index = self.pick(request.options.as_ref());
+        self.compute(index, |index, stop| {
             let answer = index.search_until(&Query::from_features(index, request)?, stop)?;
             let stats = Some(reply::stats(index, &answer));
             let (neighbors, next_page_token) =
@@ -84,7 +94,8 @@ impl IndexService for IndexApi {
         request: Request<QueryByTrackIndexRequest>,
     ) -> Result<Response<QueryByTrackIndexResponse>, Status> {
         let request = request.into_inner();
-        self.compute(move |index, stop| {
+        let index = self.pick(request.options.as_ref());
+        self.compute(index, move |index, stop| {
             let answer = index.search_until(&Query::from_track_index(index, &request)?, stop)?;
             let stats = Some(reply::stats(index, &answer));
             let (neighbors, next_page_token) =
@@ -100,7 +111,7 @@ impl IndexService for IndexApi {
         request: Request<LookupRequest>,
     ) -> Result<Response<LookupResponse>, Status> {
         let request = request.into_inner();
-        let found = self.compute(move |index, _| {
+        let found = self.compute(self.served.current(), move |index, _| {
             reply::lookup(index, &request.track_id, feature_view(request.feature_view)?)
         });
         Ok(Response::new(found.await?))
@@ -112,7 +123,7 @@ impl IndexService for IndexApi {
     ) -> Result<Response<BatchLookupResponse>, Status> {
         use batch_lookup_response::{Result as Item, result::Result as Outcome};
         let request = request.into_inner();
-        let results = self.compute(move |index, stop| {
+        let results = self.compute(self.served.current(), move |index, stop| {
             check_lookups(&request.track_ids)?;
             let view = feature_view(request.feature_view)?;
             each(
@@ -133,7 +144,8 @@ impl IndexService for IndexApi {
         request: Request<RecommendRequest>,
     ) -> Result<Response<RecommendResponse>, Status> {
         let request = request.into_inner();
-        let found = self.compute(move |index, stop| recommend(index, request, stop));
+        let index = self.pick(request.options.as_ref());
+        let found = self.compute(index, move |index, stop| recommend(index, request, stop));
         Ok(Response::new(found.await?))
     }
 
@@ -143,17 +155,18 @@ impl IndexService for IndexApi {
     ) -> Result<Response<BatchRecommendResponse>, Status> {
         use batch_recommend_response::{Result as Item, result::Result as Outcome};
         let requests = request.into_inner().requests;
-        let results = self.compute(move |index, stop| {
+        let served = Arc::clone(&self.served);
+        let results = self.compute(self.served.current(), move |current, stop| {
             check_batch(&requests)?;
-            each(
-                requests,
-                stop,
-                |request| recommend(index, request, stop),
-                |outcome| {
-                    let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
-                    Item { result: Some(outcome) }
-                },
-            )
+            // Items that name no version are all answered by one.
+            let answer = |request: RecommendRequest| {
+                let named = named_version(request.options.as_ref()).map(|name| served.pick(&name));
+                recommend(named.as_deref().unwrap_or(current), request, stop)
+            };
+            each(requests, stop, answer, |outcome| {
+                let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
+                Item { result: Some(outcome) }
+            })
         });
         Ok(Response::new(BatchRecommendResponse { results: results.await? }))
     }
@@ -163,7 +176,8 @@ impl IndexService for IndexApi {
         request: Request<ExplainDistanceRequest>,
     ) -> Result<Response<ExplainDistanceResponse>, Status> {
         let request = request.into_inner();
-        let explained = self.compute(move |index, _| {
+        let index = self.served.pick(&request.expected_index_version);
+        let explained = self.compute(index, move |index, _| {
             let compared = index.compare(&Comparison::from_wire(index, request)?)?;
             Ok(reply::compared(index, compared))
         });
@@ -174,7 +188,16 @@ impl IndexService for IndexApi {
         &self,
         _request: Request<GetIndexInfoRequest>,
     ) -> Result<Response<GetIndexInfoResponse>, Status> {
-        Ok(Response::new(reply::info(&self.index)))
+        Ok(Response::new(reply::info(&self.served.current())))
+    }
+}
+
+/// The version that options expect, or that their page token is of.
+fn named_version(options: Option<&QueryOptions>) -> Option<String> {
+    let options = options?;
+    match options.expected_index_version.as_str() {
+        "" => version_of(&options.page_token),
+        expected => Some(expected.to_owned()),
     }
 }
 

@@ -1,13 +1,24 @@
-//! `serve`: open, bind, register, serve until a signal.
+//! `serve`: open, bind, register, serve until a signal, and follow the versions of the index.
 
 use std::{
     io::{Write as _, stdout},
     process::ExitCode,
-    sync::Arc,
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    thread,
+    time::Duration,
 };
 
-use index_svc::{Index, planner::Wanted, query::DEFAULT_PAGE_SIZE, service::IndexApi};
-use serving::{Contract, Server, Signals, bind};
+use index_svc::{
+    Index,
+    planner::Wanted,
+    query::DEFAULT_PAGE_SIZE,
+    service::IndexApi,
+    versions::{Follower, Opening, Seen, source_at},
+};
+use serving::{
+    Contract, Server, Signals, bind,
+    metrics::{IntCounterVec, IntGaugeVec, MetricError, Registry},
+};
 use tonic::service::RoutesBuilder;
 
 use crate::cli::ServeArgs;
@@ -19,10 +30,10 @@ const CONTRACT: Contract = Contract {
 };
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    let index = Index::open_with(&args.index, args.engine.into())?;
-    if args.verify {
-        Index::verify_files(&args.index, index.manifest())?;
-    }
+    let opening = Opening { engines: args.engine.into(), verify: args.verify };
+    let follower = Follower::open(source_at(&args.index), opening)?;
+    let served = follower.served();
+    let index = served.current();
     tracing::info!(
         version = index.version(),
         tracks = index.rows(),
@@ -35,13 +46,96 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         let signals = Signals::install()?;
         let server = Server::open(args.serving.to_config(), CONTRACT).await?;
         let pool = server.pool("search")?;
+        let metrics = VersionMetrics::new(server.registry())?;
+        metrics.serves(&index, None);
+        drop(index);
         let mut routes = RoutesBuilder::default();
-        routes.add_service(IndexApi::new(Arc::new(index), pool).into_server());
+        routes.add_service(IndexApi::new(served, pool).into_server());
         let readiness = server.register(&mut routes).await?;
         let (listener, address) = bind(&args.listen).await?;
+        // Ends with this block: the sender is dropped.
+        let _watch = watch(follower, args.watch_interval, metrics)?;
         writeln!(stdout(), "listening on {address}")?;
         let shutdown = signals.clone().nth(1);
         server.serve(listener, routes.routes(), readiness, shutdown, signals.nth(2)).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Looks at the source every `interval` until the returned sender is dropped. A thread of its own:
+/// a look may open and verify gigabytes, and neither calls nor the end of the process wait for it.
+fn watch(
+    mut follower: Follower,
+    interval: Duration,
+    metrics: VersionMetrics,
+) -> anyhow::Result<Sender<()>> {
+    let (sender, ended) = channel::<()>();
+    thread::Builder::new().name("versions".to_owned()).spawn(move || {
+        while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+            let profile = follower.served().current().manifest().profile_id.clone();
+            match follower.look() {
+                Seen::Swapped { from, to, took } => {
+                    metrics.serves(&to, Some(&from));
+                    let (version, tracks) = (to.version(), to.rows());
+                    let seconds = took.as_secs_f64();
+                    tracing::info!(from, version, tracks, seconds, "another version answers");
+                    let next = &to.manifest().profile_id;
+                    if *next != profile {
+                        tracing::warn!(from = profile, to = next, "queries need another profile");
+                    }
+                }
+                Seen::Refused { name, error } => {
+                    metrics.refused();
+                    let version = follower.served().current().version().to_owned();
+                    tracing::error!(name, %error, version, "a version is refused; the old one stays");
+                }
+                _ => {}
+            }
+        }
+    })?;
+    Ok(sender)
+}
+
+/// What is known of versions.
+struct VersionMetrics {
+    info: IntGaugeVec,
+    rows: IntGaugeVec,
+    swaps: IntCounterVec,
+}
+
+impl VersionMetrics {
+    fn new(registry: &Registry) -> Result<Self, MetricError> {
+        let made = Self {
+            info: registry.gauge(
+                "index_version_info",
+                "1 for the index version that answers.",
+                &["version"],
+            )?,
+            rows: registry.gauge("index_rows", "Tracks of the version that answers.", &[])?,
+            swaps: registry.counter(
+                "index_swaps_total",
+                "Versions that were wanted after the first one.",
+                &["outcome"],
+            )?,
+        };
+        // Both are there from the beginning, so that a rate over them is.
+        for outcome in ["swapped", "refused"] {
+            made.swaps.with_label_values(&[outcome]);
+        }
+        Ok(made)
+    }
+
+    fn serves(&self, index: &Index, from: Option<&str>) {
+        if let Some(from) = from {
+            self.swaps.with_label_values(&["swapped"]).inc();
+            // One series at a time: it is there unless the version is the same.
+            let _ = self.info.remove_label_values(&[from]);
+        }
+        self.info.with_label_values(&[index.version()]).set(1);
+        self.rows.with_label_values::<&str>(&[]).set(i64::from(index.rows()));
+    }
+
+    fn refused(&self) {
+        self.swaps.with_label_values(&["refused"]).inc();
+    }
 }

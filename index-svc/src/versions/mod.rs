@@ -1,0 +1,36 @@
+//! The versions of an index over time: where they are, which one is wanted, which are open.
+//!
+//! A *folder of versions* holds index directories side by side and a small file, `CURRENT`, with the
+//! name of the one that is wanted:
+//!
+//! ```text
+//! library/
+//!   CURRENT              the line `5f0c9a31d2e8b764`
+//!   5f0c9a31d2e8b764/    manifest.json, data.mdb, blocks.bin
+//!   0b1e77a2c4d95f38/    the version before
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `pointer` | `CURRENT`: read, checked, moved by a rename |
+//! | `source` | where versions come from: a folder of them, one directory or a link to it |
+//! | `served` | the version that answers, the one before it, and the swap |
+//! | `follow` | a look at the source; a new version opened, verified, warmed and swapped in |
+//!
+//! Whoever wants versions from elsewhere implements [`VersionSource`]; nothing else knows where they
+//! come from.
+
+mod follow;
+mod pointer;
+mod served;
+mod source;
+
+pub(crate) use self::source::resolve;
+pub use self::{
+    follow::{Follower, Opening, Seen},
+    pointer::{
+        POINTER_FILE, PointerError, is_folder, move_pointer, read_pointer, version_directory,
+    },
+    served::Served,
+    source::{Folder, Single, VersionSource, source_at},
+};

@@ -1,0 +1,64 @@
+//! The version that answers, and the one before it.
+//!
+//! A call takes an [`Arc`] of one version at its beginning and keeps it to its end: a swap in between
+//! changes nothing for it, and no answer mixes two. The version before stays open, so that a caller
+//! who holds its name (`expected_index_version`) can finish what it began, and so that going back is
+//! immediate.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::index::Index;
+
+/// Open versions of one index.
+#[derive(Debug)]
+pub struct Served {
+    open: ArcSwap<OpenVersions>,
+}
+
+#[derive(Clone, Debug)]
+struct OpenVersions {
+    current: Arc<Index>,
+    previous: Option<Arc<Index>>,
+}
+
+impl Served {
+    /// Serves `index`.
+    #[must_use]
+    pub fn new(index: Index) -> Self {
+        let open = OpenVersions { current: Arc::new(index), previous: None };
+        Self { open: ArcSwap::from_pointee(open) }
+    }
+
+    /// The version that answers now.
+    #[must_use]
+    pub fn current(&self) -> Arc<Index> {
+        Arc::clone(&self.open.load().current)
+    }
+
+    /// The version that a call should be answered by: the one it expects, as long as that is open;
+    /// else the current one, which refuses a call that expects another.
+    #[must_use]
+    pub fn pick(&self, expected: &str) -> Arc<Index> {
+        let open = self.open.load();
+        match &open.previous {
+            Some(previous) if previous.version() == expected => Arc::clone(previous),
+            _ => Arc::clone(&open.current),
+        }
+    }
+
+    /// The version before the current one.
+    #[must_use]
+    pub fn previous(&self) -> Option<Arc<Index>> {
+        self.open.load().previous.clone()
+    }
+
+    /// Lets `next` answer from the next call on; returns what is closed when its last call ends.
+    pub(super) fn swap(&self, next: Arc<Index>) -> Option<Arc<Index>> {
+        let open = self.open.load_full();
+        let previous = Some(Arc::clone(&open.current));
+        self.open.store(Arc::new(OpenVersions { current: next, previous }));
+        open.previous.clone()
+    }
+}

@@ -1,0 +1,115 @@
+//! The real server as a child process: its address, its log, its metrics port; killed when dropped.
+
+#![allow(dead_code, reason = "every test binary uses a part")]
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use proto::v1::index_service_client::IndexServiceClient;
+use serde_json::Value;
+use tonic::transport::{Channel, Endpoint};
+
+/// Longest wait for something that must happen: far longer than it takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running `index-svc serve`.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+    log: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Running {
+    /// Serves `index`, looking for another version every 20 ms.
+    pub(crate) fn start(index: &Path, more: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_index-svc"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .args(["--watch-interval", "20ms", "--log-format", "json", "--index"])
+            .arg(index)
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (lines, kept) = (BufReader::new(child.stderr.take().expect("piped")), Arc::clone(&log));
+        thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                kept.lock().expect("not poisoned").push(event);
+            }
+        });
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
+        let address = line.trim().strip_prefix("listening on ").map(str::to_owned);
+        let address = address.unwrap_or_else(|| panic!("not served: {log:?}"));
+        Self { child, address, log }
+    }
+
+    pub(crate) async fn client(&self) -> IndexServiceClient<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("a URI");
+        IndexServiceClient::new(endpoint.connect().await.expect("it listens"))
+    }
+
+    /// The events of the log with this message so far.
+    pub(crate) fn logged(&self, message: &str) -> Vec<Value> {
+        let log = self.log.lock().expect("not poisoned");
+        log.iter().filter(|event| event["message"] == message).cloned().collect()
+    }
+
+    /// Status line and body of a page of the metrics port.
+    pub(crate) fn page(&self, path: &str) -> String {
+        let ports = wait_for("the metrics port", || {
+            let ports = self.logged("metrics port");
+            (!ports.is_empty()).then_some(ports)
+        });
+        let mut stream = TcpStream::connect(ports[0]["address"].as_str().expect("an address"))
+            .expect("it listens");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+            .expect("writable");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("readable");
+        text
+    }
+
+    /// The value of a series of the metrics.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let page = self.page("/metrics");
+        let line = page.lines().find_map(|line| line.strip_prefix(series))?;
+        line.trim().parse().ok()
+    }
+
+    /// Ends the server as a supervisor does; returns its exit code.
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(killed.expect("kill runs").success());
+        self.child.wait().expect("waitable").code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until `look` finds something.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} never came");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
