@@ -49,6 +49,7 @@ mod target;
 pub mod vectors;
 pub mod verify;
 pub mod versions;
+mod warm;
 
 pub use error::Error;
 pub use index::Index;

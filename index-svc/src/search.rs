@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::{
     diversity,
-    engine::RowSet,
+    engine::{Candidates, RowSet},
     error::Error,
     explain::{Explanation, explain, out_of_range},
     groups::FeatureGroups,
     index::Index,
-    list::{Chosen, List, Rules, Wish},
+    list::{Chosen, List, Rules, Way, Wish, within_reach},
     metadata::TrackMetadata,
     pages::{self, MAX_LISTED, Place},
     planner::{Plan, Planner, Wanted},
@@ -23,6 +23,9 @@ use crate::{
 };
 
 pub use crate::list::LeftOut;
+
+/// Most results of [`Index::search_here`]: each is joined with its metadata.
+const MAX_HERE: usize = 64;
 
 /// Results and how they came about.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,36 +117,132 @@ impl Index {
     ///
     /// # Errors
     /// When the index cannot be read, or on [`Error::Stopped`].
+    ///
+    /// # Panics
+    /// Never: a query without a limit has an answer.
     pub fn search_until(&self, query: &Query, stop: Stop<'_>) -> Result<Answer, Error> {
         let txn = self.store.read()?;
-        let seeds = self.seeds(&txn, query)?;
+        let asked = self.ask(&txn, query, stop)?;
+        let answer = self.answer(&txn, &asked, (usize::MAX, None), stop)?;
+        Ok(answer.expect("no index has that many rows"))
+    }
+
+    /// Answers many queries, in their order: plain ones that are planned alike share passes over the
+    /// blocks engine's leaves.
+    ///
+    /// # Errors
+    /// When the index cannot be read, or on [`Error::Stopped`].
+    ///
+    /// # Panics
+    /// Never: a query without a limit has an answer.
+    pub fn search_many(&self, queries: &[Query], stop: Stop<'_>) -> Result<Vec<Answer>, Error> {
+        let txn = self.store.read()?;
+        let asked: Vec<Asked<'_>> = queries
+            .iter()
+            .map(|query| self.ask(&txn, query, stop))
+            .collect::<Result<_, Error>>()?;
+        let mut found = self.first_looks(&asked, stop)?;
+        let answers = asked.iter().zip(&mut found).map(|(asked, first)| {
+            let answer = self.answer(&txn, asked, (usize::MAX, first.take()), stop)?;
+            Ok(answer.expect("no index has that many rows"))
+        });
+        answers.collect()
+    }
+
+    /// Answers a query that is a matter of microseconds, for callers who must not compute for long;
+    /// `None` for others, and until [`Self::warm`] has found what this machine does in that time.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn search_here(&self, query: &Query) -> Result<Option<Answer>, Error> {
+        let short = query.examples.len() == 1
+            && query.place.is_first()
+            && query.options.is_short()
+            && query.options.k <= MAX_HERE;
+        match self.here.get() {
+            Some(rows) if short => {
+                let txn = self.store.read()?;
+                let asked = self.ask(&txn, query, Stop::never())?;
+                self.answer(&txn, &asked, (*rows, None), Stop::never())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn ask<'q>(
+        &self,
+        txn: &ReadTxn<'_>,
+        query: &'q Query,
+        stop: Stop<'_>,
+    ) -> Result<Asked<'q>, Error> {
+        let seeds = self.seeds(txn, query)?;
         let target = self.target(query, &seeds);
-        let allowed = self.allowed(&txn, query, stop)?;
+        let allowed = self.allowed(txn, query, stop)?;
         let matched_count = allowed.as_ref().map_or(self.rows() as usize, |set| set.len());
+        let plan = self.plan_for(query, &target, matched_count);
+        Ok(Asked { query, seeds, target, allowed, matched_count, plan })
+    }
+
+    /// What the engine finds first for each of many queries; `None` where nothing is gained.
+    fn first_looks(
+        &self,
+        asked: &[Asked<'_>],
+        stop: Stop<'_>,
+    ) -> Result<Vec<Option<Candidates>>, Error> {
+        let mut found: Vec<Option<Candidates>> = asked.iter().map(|_| None).collect();
+        let mut rest: Vec<usize> =
+            (0..asked.len()).filter(|at| asked[*at].shares_passes()).collect();
+        while let Some(&first) = rest.first() {
+            stop.check()?;
+            let key = |at: usize| (asked[at].fetch(), asked[at].plan);
+            let (fetch, plan) = key(first);
+            let (alike, others): (Vec<usize>, Vec<usize>) =
+                rest.into_iter().partition(|at| key(*at) == (fetch, plan));
+            rest = others;
+            let points = alike.iter().map(|at| &asked[*at].target.wanted[0].scaled);
+            let queries: Vec<f32> = points.flat_map(|scaled| within_reach(scaled)).collect();
+            let batch = self.engines.nearest_many(plan.engine, &queries, fetch, plan.effort)?;
+            for (at, candidates) in alike.into_iter().zip(batch) {
+                found[at] = Some(candidates);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The answer; `None` where an engine would have to look at more than `most` rows. `first` is what
+    /// it has found already.
+    fn answer(
+        &self,
+        txn: &ReadTxn<'_>,
+        asked: &Asked<'_>,
+        (most, first): (usize, Option<Candidates>),
+        stop: Stop<'_>,
+    ) -> Result<Option<Answer>, Error> {
+        let Asked { query, seeds, target, allowed, matched_count, plan } = asked;
         let span = Span::of(query);
-        let list = {
-            let rules = rules(query, &seeds);
-            let plan = self.plan_for(query, &target, matched_count);
-            let (target, rules, allowed) = (&target, &rules, allowed.as_deref());
-            self.list(&txn, Wish { target, rules, allowed, need: span.need() }, plan, stop)?
+        let rules = rules(query, seeds);
+        let allowed = allowed.as_deref();
+        let wish = Wish { target, rules: &rules, allowed, need: span.need() };
+        let Some(list) = self.list(txn, wish, Way { plan: *plan, most, first }, stop)? else {
+            return Ok(None);
         };
-        let chosen = self.page(&txn, query, &span, &list, stop)?;
+        let chosen = self.page(txn, query, &span, &list, stop)?;
         let next = span.next(query, &list, &chosen);
         let far = list.ended && next.is_none() && query.options.max_distance.is_some();
         let names = self.schema.names();
-        Ok(Answer {
-            neighbors: self.join(&txn, &target, &chosen, query.options.explained)?,
-            seed: self.named(&txn, query)?,
+        Ok(Some(Answer {
+            neighbors: self.join(txn, target, &chosen, query.options.explained)?,
+            seed: self.named(txn, query)?,
             next_page_token: next.as_ref().map_or_else(String::new, |place| {
                 pages::encode(&self.version, query.digest(), place)
             }),
             plan: list.plan,
             candidate_count: list.scored,
             left_out: span.left_out(&list),
-            matched_count,
+            matched_count: *matched_count,
             too_far_count: if far { matched_count - list.within } else { 0 },
             out_of_range_features: out_of_range(names, seeds.vectors.iter().map(Vec::as_slice)),
-        })
+        }))
     }
 
     /// Explains the distance of two vectors.
@@ -202,6 +301,9 @@ impl Index {
     ///
     /// # Errors
     /// When the index cannot be read.
+    ///
+    /// # Panics
+    /// Never: a search without a limit has an end.
     pub(crate) fn rank(
         &self,
         txn: &ReadTxn<'_>,
@@ -218,7 +320,8 @@ impl Index {
             (rules.seed_rows, rules.seed_vectors) = (&rows, &vectors);
         }
         let wish = Wish { target: &target, rules: &rules, allowed: None, need: k };
-        let list = self.list(txn, wish, plan, Stop::never())?;
+        let list = self.list(txn, wish, Way::by(plan), Stop::never())?;
+        let list = list.expect("no index has that many rows");
         let ranked = |chosen: &Chosen| Ranked { row: chosen.row, distance: chosen.distance };
         Ok(Ranking {
             rows: list.chosen.iter().map(ranked).collect(),
@@ -363,6 +466,30 @@ impl Index {
             Seed::Row(row) => Ok(Some((*row, self.metadata_in(txn, *row)?))),
             Seed::Vector(_) => Ok(None),
         }
+    }
+}
+
+/// A query, ready to be searched.
+#[derive(Debug)]
+struct Asked<'q> {
+    query: &'q Query,
+    seeds: Seeds,
+    target: Target,
+    allowed: Option<Arc<RowSet>>,
+    matched_count: usize,
+    plan: Plan,
+}
+
+impl Asked<'_> {
+    /// Whether the engine may look for it together with others.
+    fn shares_passes(&self) -> bool {
+        self.target.is_plain() && self.target.wanted.len() == 1 && self.allowed.is_none()
+    }
+
+    fn fetch(&self) -> usize {
+        let rules = rules(self.query, &self.seeds);
+        let need = Span::of(self.query).need();
+        Wish { target: &self.target, rules: &rules, allowed: None, need }.fetch()
     }
 }
 

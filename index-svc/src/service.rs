@@ -1,6 +1,9 @@
 //! `soundalike.v1.IndexService`: wire request, checked query, worker pool, wire response.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use proto::v1::{
     BatchLookupRequest, BatchLookupResponse, BatchRecommendRequest, BatchRecommendResponse,
@@ -10,7 +13,7 @@ use proto::v1::{
     RecommendResponse, batch_lookup_response, batch_recommend_response,
     index_service_server::{IndexService, IndexServiceServer},
 };
-use serving::CpuPool;
+use serving::{CpuPool, PoolError};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -18,7 +21,9 @@ use crate::{
     index::Index,
     pages::version_of,
     query::{Comparison, Query, QueryError, check_batch, check_lookups, feature_view},
-    reply, status,
+    reply,
+    search::Answer,
+    status,
     stop::Stop,
     versions::Served,
 };
@@ -53,6 +58,25 @@ impl IndexApi {
             .map_or_else(|| self.served.current(), |version| self.served.pick(&version))
     }
 
+    /// Answers where it was asked if that takes microseconds, which a change of threads would
+    /// double; else on a worker.
+    async fn answer(
+        &self,
+        index: &Arc<Index>,
+        query: Result<Query, QueryError>,
+    ) -> Result<Answer, Status> {
+        let query = query.inspect_err(note)?;
+        let here = catch_unwind(AssertUnwindSafe(|| index.search_here(&query)))
+            .map_err(|_| status::from_pool(PoolError::Panicked))?;
+        match here.map_err(QueryError::from).inspect_err(note)? {
+            Some(answer) => Ok(answer),
+            None => {
+                let index = Arc::clone(index);
+                self.compute(index, move |index, stop| Ok(index.search_until(&query, stop)?)).await
+            }
+        }
+    }
+
     /// Runs `job` over `index` on a worker, until nobody waits for it any more.
     async fn compute<T: Send + 'static>(
         &self,
@@ -79,14 +103,11 @@ impl IndexService for IndexApi {
     ) -> Result<Response<QueryByFeaturesResponse>, Status> {
         let request = request.into_inner();
         let index = self.pick(request.options.as_ref());
-        self.compute(index, |index, stop| {
-            let answer = index.search_until(&Query::from_features(index, request)?, stop)?;
-            let stats = Some(reply::stats(index, &answer));
-            let (neighbors, next_page_token) =
-                (reply::neighbors(answer.neighbors), answer.next_page_token);
-            Ok(Response::new(QueryByFeaturesResponse { neighbors, next_page_token, stats }))
-        })
-        .await
+        let answer = self.answer(&index, Query::from_features(&index, request)).await?;
+        let stats = Some(reply::stats(&index, &answer));
+        let (neighbors, next_page_token) =
+            (reply::neighbors(answer.neighbors), answer.next_page_token);
+        Ok(Response::new(QueryByFeaturesResponse { neighbors, next_page_token, stats }))
     }
 
     async fn query_by_track_index(
@@ -95,15 +116,12 @@ impl IndexService for IndexApi {
     ) -> Result<Response<QueryByTrackIndexResponse>, Status> {
         let request = request.into_inner();
         let index = self.pick(request.options.as_ref());
-        self.compute(index, move |index, stop| {
-            let answer = index.search_until(&Query::from_track_index(index, &request)?, stop)?;
-            let stats = Some(reply::stats(index, &answer));
-            let (neighbors, next_page_token) =
-                (reply::neighbors(answer.neighbors), answer.next_page_token);
-            let seed = answer.seed.map(|(row, metadata)| reply::track(row, metadata));
-            Ok(Response::new(QueryByTrackIndexResponse { neighbors, next_page_token, stats, seed }))
-        })
-        .await
+        let answer = self.answer(&index, Query::from_track_index(&index, &request)).await?;
+        let stats = Some(reply::stats(&index, &answer));
+        let (neighbors, next_page_token) =
+            (reply::neighbors(answer.neighbors), answer.next_page_token);
+        let seed = answer.seed.map(|(row, metadata)| reply::track(row, metadata));
+        Ok(Response::new(QueryByTrackIndexResponse { neighbors, next_page_token, stats, seed }))
     }
 
     async fn lookup(
@@ -145,8 +163,8 @@ impl IndexService for IndexApi {
     ) -> Result<Response<RecommendResponse>, Status> {
         let request = request.into_inner();
         let index = self.pick(request.options.as_ref());
-        let found = self.compute(index, move |index, stop| recommend(index, request, stop));
-        Ok(Response::new(found.await?))
+        let answer = self.answer(&index, Query::from_recommend(&index, request)).await?;
+        Ok(Response::new(recommended(&index, answer)))
     }
 
     async fn batch_recommend(
@@ -158,12 +176,31 @@ impl IndexService for IndexApi {
         let served = Arc::clone(&self.served);
         let results = self.compute(self.served.current(), move |current, stop| {
             check_batch(&requests)?;
-            // Items that name no version are all answered by one.
-            let answer = |request: RecommendRequest| {
-                let named = named_version(request.options.as_ref()).map(|name| served.pick(&name));
-                recommend(named.as_deref().unwrap_or(current), request, stop)
+            // Items that name no version are all answered by one, and in passes that they share.
+            let mut together = Vec::new();
+            let answers: Vec<Result<Option<RecommendResponse>, QueryError>> = requests
+                .into_iter()
+                .map(|request| match named_version(request.options.as_ref()) {
+                    Some(name) => {
+                        let named = served.pick(&name);
+                        let query = Query::from_recommend(&named, request)?;
+                        let answer = named.search_until(&query, stop)?;
+                        Ok(Some(recommended(&named, answer)))
+                    }
+                    None => {
+                        together.push(Query::from_recommend(current, request)?);
+                        Ok(None)
+                    }
+                })
+                .collect();
+            let mut found = current.search_many(&together, stop)?.into_iter();
+            let next = |answer: Result<Option<RecommendResponse>, QueryError>| {
+                Ok(answer?.unwrap_or_else(|| {
+                    let answer = found.next().expect("one for each that is searched together");
+                    recommended(current, answer)
+                }))
             };
-            each(requests, stop, answer, |outcome| {
+            each(answers, stop, next, |outcome| {
                 let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
                 Item { result: Some(outcome) }
             })
@@ -201,15 +238,10 @@ fn named_version(options: Option<&QueryOptions>) -> Option<String> {
     }
 }
 
-fn recommend(
-    index: &Index,
-    request: RecommendRequest,
-    stop: Stop<'_>,
-) -> Result<RecommendResponse, QueryError> {
-    let answer = index.search_until(&Query::from_recommend(index, request)?, stop)?;
+fn recommended(index: &Index, answer: Answer) -> RecommendResponse {
     let stats = Some(reply::stats(index, &answer));
     let (neighbors, next_page_token) = (reply::neighbors(answer.neighbors), answer.next_page_token);
-    Ok(RecommendResponse { neighbors, next_page_token, stats })
+    RecommendResponse { neighbors, next_page_token, stats }
 }
 
 /// Answers each item of a batch; one that is refused has a status of its own and stops no other.

@@ -39,34 +39,43 @@ pub(super) struct Leads {
 }
 
 impl Index {
-    /// Up to `fetch` candidates for each wanted point.
+    /// Up to `fetch` candidates for each wanted point; `None` where an engine would have to look at
+    /// more than `most` rows.
     pub(super) fn leads(
         &self,
         target: &Target,
         fetch: usize,
         allowed: Option<&RowSet>,
-        plan: Plan,
+        (plan, most): (Plan, usize),
         stop: Stop<'_>,
-    ) -> Result<Leads, Error> {
+    ) -> Result<Option<Leads>, Error> {
         if let Some(weights) = &target.weights {
-            return self.scanned(target, weights, fetch, allowed, stop);
+            return self.scanned(target, weights, fetch, allowed, stop).map(Some);
         }
+        let Plan { engine, effort } = plan;
         let mut found = Vec::with_capacity(target.wanted.len());
         for point in &target.wanted {
             stop.check()?;
             let query = within_reach(&point.scaled);
             let candidates =
-                self.engines.nearest(plan.engine, &query, fetch, allowed, plan.effort)?;
+                self.engines.nearest_within(engine, &query, fetch, allowed, effort, most)?;
+            let Some(candidates) = candidates else { return Ok(None) };
             found.push(of_point(&candidates, point, norm(&query), fetch));
         }
-        Ok(match found.pop() {
+        Ok(Some(match found.pop() {
             Some(only) if found.is_empty() => only,
             Some(last) => {
                 found.push(last);
                 merged(&found)
             }
             None => merged(&found),
-        })
+        }))
+    }
+
+    /// The candidates that an engine has found for a plain target already.
+    pub(super) fn leads_from(target: &Target, found: &Candidates, fetch: usize) -> Leads {
+        let point = &target.wanted[0];
+        of_point(found, point, norm(&within_reach(&point.scaled)), fetch)
     }
 
     /// Candidates by weighted distance, from a look at every row.
@@ -169,7 +178,7 @@ fn unseen(last: Option<&Lead>, exhausted: bool) -> f64 {
 
 /// A scaled query as engines take it. What lies beyond the largest value they take is put there:
 /// farther from every row than any row is from another, so that no bound below is too large.
-fn within_reach(scaled: &[f64]) -> Vec<f32> {
+pub(crate) fn within_reach(scaled: &[f64]) -> Vec<f32> {
     let mut query = to_f32(scaled);
     query.iter_mut().for_each(|value| *value = value.clamp(-MAX_MAGNITUDE, MAX_MAGNITUDE));
     query

@@ -15,19 +15,27 @@ mod rules;
 mod stream;
 
 pub use self::rules::LeftOut;
-pub(crate) use self::rules::{Chosen, Rules};
+pub(crate) use self::{
+    leads::within_reach,
+    rules::{Chosen, Rules},
+};
 
 use self::{
     rules::{End, Walk},
     stream::Stream,
 };
 use crate::{
-    engine::RowSet, error::Error, index::Index, planner::Plan, stop::Stop, store::ReadTxn,
+    engine::{Candidates, RowSet},
+    error::Error,
+    index::Index,
+    planner::Plan,
+    stop::Stop,
+    store::ReadTxn,
     target::Target,
 };
 
-/// Candidates beyond the results asked for, so that the first round mostly settles.
-const SLACK: usize = 32;
+/// Candidates beyond the results asked for: a seed, and one that shows the list to be settled.
+const SLACK: usize = 2;
 /// How much wider each next round is.
 const WIDEN: usize = 4;
 
@@ -40,6 +48,31 @@ pub(crate) struct Wish<'a> {
     pub(crate) allowed: Option<&'a RowSet>,
     /// Results wanted.
     pub(crate) need: usize,
+}
+
+impl Wish<'_> {
+    /// Candidates that are asked for first.
+    pub(crate) fn fetch(&self) -> usize {
+        self.need + self.rules.taken.len() + SLACK
+    }
+}
+
+/// How a list is searched for.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    /// Where it begins; it goes on more thoroughly where that leads to too few.
+    pub(crate) plan: Plan,
+    /// Rows an engine may look at.
+    pub(crate) most: usize,
+    /// What the engine found already, for [`Wish::fetch`] candidates of a plain target.
+    pub(crate) first: Option<Candidates>,
+}
+
+impl Way {
+    /// By a plan, whatever it takes.
+    pub(crate) fn by(plan: Plan) -> Self {
+        Self { plan, most: usize::MAX, first: None }
+    }
 }
 
 /// Rows in order, and how they were found.
@@ -59,18 +92,23 @@ pub(crate) struct List {
 }
 
 impl Index {
-    /// Lists rows by `plan`, or a more thorough one where that leads to too few.
+    /// Lists rows; `None` where an engine would have to look at more than it may.
     pub(crate) fn list(
         &self,
         txn: &ReadTxn<'_>,
         wish: Wish<'_>,
-        mut plan: Plan,
+        way: Way,
         stop: Stop<'_>,
-    ) -> Result<List, Error> {
-        let mut fetch = wish.need + wish.rules.taken.len() + SLACK;
+    ) -> Result<Option<List>, Error> {
+        let Way { mut plan, most, mut first } = way;
+        let mut fetch = wish.fetch();
         loop {
             stop.check()?;
-            let leads = self.leads(wish.target, fetch, wish.allowed, plan, stop)?;
+            let leads = match first.take() {
+                Some(found) => Some(Self::leads_from(wish.target, &found, fetch)),
+                None => self.leads(wish.target, fetch, wish.allowed, (plan, most), stop)?,
+            };
+            let Some(leads) = leads else { return Ok(None) };
             let scored = leads.scored;
             let stream = Stream::new(self, txn, wish.target, leads);
             let walk = Walk::run(self, txn, stream, wish.rules, wish.need, stop)?;
@@ -81,7 +119,7 @@ impl Index {
                 End::Full | End::Exhausted => {
                     let Walk { chosen, left_out, end, within } = walk;
                     let ended = end == End::Exhausted;
-                    return Ok(List { chosen, left_out, ended, within, plan, scored });
+                    return Ok(Some(List { chosen, left_out, ended, within, plan, scored }));
                 }
             }
         }

@@ -163,6 +163,12 @@ impl Options {
         Self { explained: true, k: self.k.min(MAX_EXPLAINED_PAGE_SIZE), ..self }
     }
 
+    /// Whether nothing is asked for but the nearest: no filter to evaluate, no scan, no other order.
+    pub(crate) fn is_short(&self) -> bool {
+        let scans = self.group_weights.is_some() || self.diversity > 0.0;
+        self.filter.is_none() && !scans && !self.explained
+    }
+
     /// What is asked of the planner.
     #[must_use]
     pub fn wanted(&self) -> Wanted {
