@@ -1,11 +1,14 @@
 //! Whole lists by every option and strategy, against the plain reading, on both engines.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use index_svc::{
-    Index,
+    Error, Index,
     index::EngineChoice,
     query::{Options, Query, Seed},
     recommend::Strategy,
     search::Answer,
+    stop::Stop,
 };
 
 use super::{
@@ -226,6 +229,42 @@ fn diversity_spreads_and_keeps_the_first() {
         let total = |answer: &Answer| answer.neighbors.iter().map(|hit| hit.distance).sum::<f64>();
         assert!(total(&none) < total(&some) && total(&some) <= total(&all));
     });
+}
+
+/// A search asks now and then, and ends wherever it is.
+#[test]
+fn nobody_waiting_ends_the_search() {
+    let (_copy, index) = Music::shared().open(EngineChoice::Auto);
+    let asks = [
+        exact(10),
+        exact(10).with_filter(&index, "year > 1960").expect("valid"),
+        exact(10).with_diversity(0.5).expect("valid"),
+        exact(10).with_group_weights(&index, [("zcr", 2.0)]).expect("known"),
+    ];
+    for options in asks {
+        let query = Query::by_row(&index, 3, options).expect("in range");
+        let times = || {
+            let asked = AtomicUsize::new(0);
+            let count = || {
+                asked.fetch_add(1, Ordering::Relaxed);
+                false
+            };
+            index.search_until(&query, Stop::when(&count)).expect("not stopped");
+            asked.into_inner()
+        };
+        // The first search may read columns that stay; each after it asks as often as the next.
+        assert!(times() > 0, "{query:?}");
+        for last in 0..times() {
+            let left = AtomicUsize::new(last);
+            let gone = || {
+                let waits = left.load(Ordering::Relaxed);
+                left.store(waits.saturating_sub(1), Ordering::Relaxed);
+                waits == 0
+            };
+            let stopped = index.search_until(&query, Stop::when(&gone));
+            assert!(matches!(stopped, Err(Error::Stopped)), "{query:?}, {last}");
+        }
+    }
 }
 
 #[test]
