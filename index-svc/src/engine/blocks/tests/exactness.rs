@@ -109,7 +109,9 @@ fn heavy_tails_stay_exact_and_cheap() {
     let blocks = index(&rows, dims, 256);
     for query in queries.chunks_exact(dims) {
         let reranked = blocks.nearest(query, 10, None, Effort::Exact).unwrap().reranked;
-        assert!(reranked <= 200, "outliers blur the codes: {reranked} rows re-ranked");
+        // Rows are spread evenly within their cluster of 667, so that a coarse code leaves some hundreds; were it an outlier's
+        // scale that the code has, it would be thousands.
+        assert!(reranked <= 400, "outliers blur the codes: {reranked} rows re-ranked");
     }
 }
 
