@@ -120,13 +120,12 @@ fn an_approximate_first_page_differs_or_this_suite_tests_nothing() {
         let (_copy, index) = music.open(choice);
         let missed = (0..60).any(|row| {
             let ask = |exact, search_k| {
-                let options = Options::new(40, exact, search_k, false).expect("in range");
+                let options = Options::new(10, exact, search_k, false).expect("in range");
                 let query = Query::by_row(&index, row, options).expect("in range");
                 let answer = index.search(&query).expect("readable");
-                assert_eq!(answer.plan.is_exact(), exact, "{choice:?}");
                 answer.neighbors.iter().map(|hit| hit.row).collect::<Vec<_>>()
             };
-            ask(true, 0) != ask(false, 1)
+            ask(true, 0) != ask(false, 20)
         });
         assert!(missed, "{choice:?}");
     }
