@@ -4,13 +4,11 @@
 //! it, and numerical parity per stage in the extractor's own tests.
 
 mod command_line;
-mod conformance;
 mod demo;
 mod extract;
 mod extract_refusals;
 mod health;
 mod query;
 mod query_refusals;
-mod recommend_refusals;
 mod round_trip;
 mod shutdown;
