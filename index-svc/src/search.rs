@@ -342,7 +342,7 @@ impl Index {
     /// Weights scan everything; another order than nearest first, and later pages, are exact.
     fn plan_for(&self, query: &Query, target: &Target, rows: usize) -> Plan {
         if target.weights.is_some() {
-            self.weighted_plan()
+            Self::weighted_plan()
         } else if query.options.diversity > 0.0 || !query.place.is_first() {
             self.exact_plan()
         } else {
@@ -562,10 +562,7 @@ impl Span {
             return list.left_out;
         }
         let before = |place: usize| list.chosen.get(place).map(|chosen| chosen.before);
-        let begin = match self.begin.checked_sub(1).and_then(before) {
-            Some(earlier) => earlier,
-            None => LeftOut::default(),
-        };
+        let begin = self.begin.checked_sub(1).and_then(before).unwrap_or_default();
         let last = list.chosen.len() > self.end();
         let end = last.then(|| before(self.end() - 1)).flatten().unwrap_or(list.left_out);
         end.since(begin)

@@ -136,7 +136,7 @@ impl Index {
     }
 
     /// How a target with weights is answered.
-    pub(crate) fn weighted_plan(&self) -> Plan {
+    pub(crate) fn weighted_plan() -> Plan {
         Plan { engine: EngineName::Scan, effort: crate::engine::Effort::Exact }
     }
 }
