@@ -18,6 +18,7 @@
 //! - [`builder`]: tables to a new index directory; [`verify`]: is it what it says it is
 //! - [`service`], [`status`]: the RPCs and the form of their errors
 
+mod answer;
 pub mod builder;
 pub mod calibration;
 pub mod distances;

@@ -10,9 +10,9 @@ use crate::{
     explain::{Explanation, explain, out_of_range},
     groups::FeatureGroups,
     index::Index,
-    list::{Chosen, List, Rules, Way, Wish, within_reach},
+    list::{Chosen, List, Rules, Span, Way, Wish, within_reach},
     metadata::TrackMetadata,
-    pages::{self, MAX_LISTED, Place},
+    pages,
     planner::{Plan, Planner, Wanted},
     query::{Comparison, Query, Seed},
     recommend::{self, Weighted},
@@ -22,87 +22,13 @@ use crate::{
     vectors::distance,
 };
 
-pub use crate::list::LeftOut;
+pub use crate::{
+    answer::{Answer, Compared, Neighbor, Ranked, Ranking},
+    list::LeftOut,
+};
 
 /// Most results of [`Index::search_here`]: each is joined with its metadata.
 const MAX_HERE: usize = 64;
-
-/// Results and how they came about.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// Best first, ties by row.
-    pub neighbors: Vec<Neighbor>,
-    /// The seed's row and metadata, for a query by one row.
-    pub seed: Option<(u32, TrackMetadata)>,
-    /// Leads to the next page; empty on the last one.
-    pub next_page_token: String,
-    /// How it was answered in the end.
-    pub plan: Plan,
-    /// Distinct vectors whose distance was computed or bounded.
-    pub candidate_count: usize,
-    /// What was left out between the results of this page.
-    pub left_out: LeftOut,
-    /// Rows that the filter allows.
-    pub matched_count: usize,
-    /// Rows that the filter allows and that are too far; known where the list ends.
-    pub too_far_count: usize,
-    /// Features of examples more than six standard deviations from the mean.
-    pub out_of_range_features: Vec<String>,
-}
-
-/// One result.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Neighbor {
-    /// Row of the index.
-    pub row: u32,
-    /// What is known about it.
-    pub metadata: TrackMetadata,
-    /// Euclidean distance in scaled space, without weights.
-    pub distance: f64,
-    /// What the list is ordered by, where that is not the distance.
-    pub score: Option<f64>,
-    /// Share of random pairs of tracks that are farther apart.
-    pub similarity_percentile: f64,
-    /// Where it was asked for.
-    pub explanation: Option<Explanation>,
-}
-
-/// A row and its exact distance.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ranked {
-    /// Row of the index.
-    pub row: u32,
-    /// Euclidean distance in scaled space.
-    pub distance: f64,
-}
-
-/// A ranked list before metadata is joined.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ranking {
-    /// Nearest first, ties by row.
-    pub rows: Vec<Ranked>,
-    /// How it was answered in the end.
-    pub plan: Plan,
-    /// Distinct vectors whose distance was computed or bounded.
-    pub candidate_count: usize,
-    /// Rows left out as seeds.
-    pub suppressed_seed_count: usize,
-}
-
-/// An explained distance.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Compared {
-    /// The right side, where it is a row.
-    pub track: Option<(u32, TrackMetadata)>,
-    /// Euclidean distance in scaled space.
-    pub distance: f64,
-    /// Share of random pairs of tracks that are farther apart.
-    pub similarity_percentile: f64,
-    /// Differences are right minus left.
-    pub explanation: Explanation,
-    /// Features of either side more than six standard deviations from the mean.
-    pub out_of_range_features: Vec<String>,
-}
 
 impl Index {
     /// Answers a query.
@@ -513,58 +439,5 @@ fn rules<'a>(query: &'a Query, seeds: &'a Seeds) -> Rules<'a> {
         max_per_artist: options.max_per_artist,
         max_distance: options.max_distance,
         taken: &query.place.first,
-    }
-}
-
-/// Which results of a list a page has.
-#[derive(Debug)]
-struct Span {
-    begin: usize,
-    size: usize,
-    /// Results that are ordered together.
-    block: usize,
-}
-
-impl Span {
-    fn of(query: &Query) -> Self {
-        let size = query.options.k.min(MAX_LISTED - query.place.passed());
-        let block = if query.options.diversity > 0.0 { diversity::BLOCK } else { 1 };
-        Self { begin: query.place.offset, size, block }
-    }
-
-    fn end(&self) -> usize {
-        self.begin + self.size
-    }
-
-    /// One more than the page, to know whether another one follows.
-    fn need(&self) -> usize {
-        (self.end() + 1).next_multiple_of(self.block)
-    }
-
-    /// Where the list goes on after this page.
-    fn next(&self, query: &Query, list: &List, page: &[Chosen]) -> Option<Place> {
-        if list.chosen.len() <= self.end() {
-            return None;
-        }
-        if list.plan.is_exact() {
-            let first = query.place.first.clone();
-            return Some(Place { first, offset: self.end() });
-        }
-        let mut first: Vec<u32> = page.iter().map(|chosen| chosen.row).collect();
-        first.sort_unstable();
-        Some(Place { first, offset: 0 })
-    }
-
-    /// What was left out between the results of this page, and before the first of all.
-    fn left_out(&self, list: &List) -> LeftOut {
-        // Another order than the list's has no between.
-        if self.block > 1 {
-            return list.left_out;
-        }
-        let before = |place: usize| list.chosen.get(place).map(|chosen| chosen.before);
-        let begin = self.begin.checked_sub(1).and_then(before).unwrap_or_default();
-        let last = list.chosen.len() > self.end();
-        let end = last.then(|| before(self.end() - 1)).flatten().unwrap_or(list.left_out);
-        end.since(begin)
     }
 }

@@ -6,11 +6,11 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expression {
     /// All of these hold; at least two.
-    And(Vec<Expression>),
+    And(Vec<Self>),
     /// One of these holds; at least two.
-    Or(Vec<Expression>),
+    Or(Vec<Self>),
     /// This does not hold.
-    Not(Box<Expression>),
+    Not(Box<Self>),
     /// A field passes a test.
     Term(Term),
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `leads` | candidates from an engine, or from a scan with weights, each with a bound |
 //! | `stream` | candidates in exact order, for as long as no unseen row can come between |
+//! | `span` | which results are on a page |
 //! | `rules` | what is left out: seeds, duplicates, artists over their limit, what is too far |
 //!
 //! A list is filled or the index is exhausted: the search widens until the bounds settle, and ends with
@@ -12,12 +13,14 @@
 
 mod leads;
 mod rules;
+mod span;
 mod stream;
 
 pub use self::rules::LeftOut;
 pub(crate) use self::{
     leads::within_reach,
     rules::{Chosen, Rules},
+    span::Span,
 };
 
 use self::{

@@ -21,7 +21,7 @@ pub enum QueryError {
         /// The part, such as `seeds[3]`.
         path: String,
         /// Why.
-        source: Box<QueryError>,
+        source: Box<Self>,
     },
     /// `page_size` is negative.
     #[error("page_size is {got}, expected 0 to {MAX_PAGE_SIZE}")]
