@@ -89,6 +89,7 @@ const ARROWS: &[Arrow] = &[
             "index-svc/src/config.rs",
             "index-svc/src/commands/",
             "index-svc/src/service.rs",
+            "index-svc/src/info.rs",
             "index-svc/src/status.rs",
             "index-svc/src/query/wire.rs",
             "index-svc/src/reply.rs",
@@ -176,6 +177,12 @@ const ARROWS: &[Arrow] = &[
         doors: &["extractor-svc/src/fft.rs", "extractor-svc/src/spectrum"],
         forbidden: &["rustfft", "realfft"],
         why: "the FFT library has one door",
+    },
+    Arrow {
+        places: &["index-svc/src/"],
+        doors: &["index-svc/src/report/"],
+        forbidden: &["maud", "plotters", "quick_xml"],
+        why: "how a report looks is the report's business",
     },
     Arrow {
         places: &["extractor-svc/", "index-svc/", "proto/"],

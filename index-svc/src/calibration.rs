@@ -76,6 +76,6 @@ pub fn measure_point(trial: &Trial<'_>, point: &RecallPoint) -> Result<f64, Erro
     }
 }
 
-fn by_margin(margin: f32) -> Plan {
+pub(crate) fn by_margin(margin: f32) -> Plan {
     Plan { engine: EngineName::Blocks, effort: Effort::Margin(margin) }
 }

@@ -39,10 +39,16 @@ pub(crate) enum Command {
     /// Check an index, against itself and against the tables it was built from.
     ///
     /// Always: file digests, stored features against scaled raw vectors, track ids, the scaler
-    /// against a fresh fit, the forest's vectors, the blocks' rows, and the recall curve, measured
-    /// again. With --input: features and metadata of every row
-    /// of the source. Then recall at 10 and 100 against an exact scan, on rows of the index or on
-    /// held-out vectors (--queries).
+    /// against a fresh fit, the forest's vectors, the blocks' rows; rows that are asked for
+    /// themselves, exact answers against a brute force; the recall curve and the model card (exact
+    /// duplicates, hubness, artist and genre purity at 10), measured again. With --input: features
+    /// and metadata of every row of the source. Then recall at 10 and 100 against the exact answer,
+    /// on rows of the index or on held-out vectors (--queries).
+    ///
+    /// With --fail-under it is a gate: `recall`, `recall@100`, `artist_purity` and `genre_purity` are
+    /// floors (shares of 0 to 1); `duplicates` (share of rows that repeat another's vector), `hubness`
+    /// (skewness of the 10-occurrences), `orphans` (share of rows in nobody's 10 nearest), `constant`
+    /// (number of features) and `missing` (share of values) are ceilings, for less of them is better.
     #[command(after_long_help = VALIDATE_HELP)]
     Validate(ValidateArgs),
     /// Find the nearest tracks to a track or to the vectors of a table.
@@ -83,11 +89,14 @@ const VALIDATE_HELP: &str = "\
 Examples:
   index-svc validate --index library
   index-svc validate --index library --input a.csv.gz b.csv.gz --format json
-  index-svc validate --index library --queries held-out.csv --fail-under recall=0.9
+  index-svc validate --index library --queries held-out.csv --fail-under recall=0.98,duplicates=0.01
+  index-svc validate --index library --format junit --output report.xml --fail-under hubness=5
+  index-svc validate --index library --format html --output report.html --genre-column genre_top
 
 Exit codes:
-  0  every check passed, and no figure is below --fail-under
-  1  a check failed, a figure is too low, or the index could not be opened
+  0  every check passed, and no figure is worse than --fail-under
+  1  a check failed, a figure is worse or could not be measured, or the index or a table could not be
+     read; a report is written all the same if the index is at fault
   2  the command line is wrong";
 
 const QUERY_HELP: &str = "\
@@ -223,11 +232,18 @@ pub(crate) struct ValidateArgs {
     /// Recall at 10 to aim at, above 0 and at most 1; 0.99 if not given. Not with --search-k.
     #[arg(long, env = "SOUNDALIKE_TARGET_RECALL", value_name = "SHARE")]
     pub(crate) target_recall: Option<f64>,
+    /// Attribute column that names a track's genre; `genre_top`, then `genre` if not given.
+    #[arg(long, env = "SOUNDALIKE_GENRE_COLUMN", value_name = "NAME")]
+    pub(crate) genre_column: Option<String>,
     /// Form of the report.
     #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
-    pub(crate) format: FormatArg,
-    /// A figure that must not be lower, such as `recall=0.9` (recall at 10) or `recall@100=0.8`.
-    #[arg(long, env = "SOUNDALIKE_FAIL_UNDER", value_name = "FIGURE=VALUE")]
+    pub(crate) format: ReportFormatArg,
+    /// File to write the report to; what failed is still said on standard output.
+    #[arg(long, env = "SOUNDALIKE_REPORT", value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Figures that must not be worse, separated by commas, such as `recall=0.98,duplicates=0.01`;
+    /// see above for their names.
+    #[arg(long, env = "SOUNDALIKE_FAIL_UNDER", value_delimiter = ',', value_name = "FIGURE=VALUE")]
     pub(crate) fail_under: Vec<String>,
 }
 
@@ -363,6 +379,19 @@ pub(crate) struct ServeArgs {
     pub(crate) web_origins: Vec<String>,
     #[command(flatten)]
     pub(crate) serving: ServingArgs,
+}
+
+/// Form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormatArg {
+    /// For people, in a terminal.
+    Text,
+    /// For programs.
+    Json,
+    /// For build servers: JUnit XML, a test case per check.
+    Junit,
+    /// For people, in a browser: one page with pictures that fetches nothing.
+    Html,
 }
 
 /// Form of what is written to standard output.

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use index_svc::{
     builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule},
+    gate::Threshold,
     index::{EngineChoice, Index},
     query::{Example, Options, Seed},
     recommend::Strategy,
@@ -119,39 +120,7 @@ fn aimed(options: Options, target: Option<f64>) -> anyhow::Result<Options> {
     })
 }
 
-/// Figures that must not be lower, as `(k, recall)`.
-pub(crate) fn recall_floors(texts: &[String]) -> anyhow::Result<Vec<(usize, f64)>> {
-    texts.iter().map(|text| recall_floor(text)).collect()
-}
-
-fn recall_floor(text: &str) -> anyhow::Result<(usize, f64)> {
-    let (figure, value) = text.split_once('=').with_context(|| {
-        format!("--fail-under is `{text}`, expected FIGURE=VALUE such as recall=0.9")
-    })?;
-    let k = match figure {
-        "recall" | "recall@10" => 10,
-        "recall@100" => 100,
-        _ => bail!("--fail-under names `{figure}`, expected recall, recall@10 or recall@100"),
-    };
-    let floor: f64 = value
-        .parse()
-        .with_context(|| format!("--fail-under {figure} is `{value}`, not a number"))?;
-    if !(0.0..=1.0).contains(&floor) {
-        bail!("--fail-under {figure} is {floor}, expected 0 to 1");
-    }
-    Ok((k, floor))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn floors_are_parsed_or_refused() {
-        assert_eq!(recall_floor("recall=0.9").expect("valid"), (10, 0.9));
-        assert_eq!(recall_floor("recall@100=1").expect("valid"), (100, 1.0));
-        for wrong in ["recall", "recall=x", "recall=1.5", "recall=NaN", "speed=1"] {
-            assert!(recall_floor(wrong).is_err(), "{wrong}");
-        }
-    }
+/// Figures an index is held to.
+pub(crate) fn thresholds(texts: &[String]) -> anyhow::Result<Vec<Threshold>> {
+    texts.iter().map(|text| text.parse().context("--fail-under")).collect()
 }

@@ -88,6 +88,14 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The index has no such attribute column.
+    #[error("the index has no attribute column `{column}`; it has: {}", known.join(", "))]
+    UnknownAttribute {
+        /// Name given.
+        column: String,
+        /// Columns it has.
+        known: Vec<String>,
+    },
     /// An index did not pass its checks: one just built, or one about to be served.
     #[error("the index failed its checks: {0}")]
     Unsound(String),

@@ -4,7 +4,7 @@
 use crate::groups::FeatureGroups;
 
 /// A value farther than this from the catalogue's mean, in standard deviations, is out of range.
-const OUT_OF_RANGE_DEVIATIONS: f64 = 6.0;
+pub(crate) const OUT_OF_RANGE_DEVIATIONS: f64 = 6.0;
 
 /// The share of a feature in a squared distance.
 #[derive(Clone, Debug, PartialEq)]

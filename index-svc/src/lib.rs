@@ -12,23 +12,28 @@
 //!   another order; [`explain`]: why two vectors are apart
 //! - [`scaler`], [`vectors`], [`engine`], [`metadata`]: the stages
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
+//! - [`card`]: what the neighbourhoods of an index are like, measured when it is built
 //! - [`index`]: an opened index; [`store`], [`manifest`] and [`engine::blocks`] are its files
 //! - [`versions`]: which version is served, and the swap to the next
 //! - [`table`]: feature tables as they are found in the wild
-//! - [`builder`]: tables to a new index directory; [`verify`]: is it what it says it is
+//! - [`builder`]: tables to a new index directory; [`validation`]: the story of
+//!   `validate`; [`verify`]: is it what it says it is; [`gate`]: is it good enough; [`report`]: what was found
 //! - [`service`], [`status`]: the RPCs and the form of their errors
 
 mod answer;
 pub mod builder;
 pub mod calibration;
+pub mod card;
 pub mod distances;
 pub mod diversity;
 pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod filter;
+pub mod gate;
 pub mod groups;
 pub mod index;
+mod info;
 mod list;
 pub mod manifest;
 pub mod metadata;
@@ -38,6 +43,7 @@ pub mod query;
 pub mod recall;
 pub mod recommend;
 pub mod reply;
+pub mod report;
 pub mod scaler;
 pub mod search;
 pub mod service;
@@ -47,6 +53,7 @@ pub mod stop;
 pub mod store;
 pub mod table;
 mod target;
+pub mod validation;
 pub mod vectors;
 pub mod verify;
 pub mod versions;

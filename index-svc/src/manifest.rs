@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::planner::RecallPoint;
+use crate::{card::Card, planner::RecallPoint};
 
 /// Name of the manifest in an index directory.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -64,6 +64,9 @@ pub struct Manifest {
     pub recall_sample: u32,
     /// Efforts of the blocks engine by ascending target; empty without it.
     pub recall_curve: Vec<RecallPoint>,
+    /// What the neighbourhoods are like; none in an index of a builder that did not measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Card>,
     /// The tables it was built from, in order.
     pub sources: Vec<SourceFacts>,
     /// SHA-256 of contents, which are the same for every build from the same tables.

@@ -24,6 +24,20 @@ pub enum Probe {
     Raw(Vec<f64>),
 }
 
+impl Probe {
+    /// The row, if it is one of the index.
+    #[must_use]
+    pub fn row(&self) -> Option<u32> {
+        match self {
+            Self::Row(row) => Some(*row),
+            Self::Raw(_) => None,
+        }
+    }
+}
+
+/// A row with its true neighbours, nearest first: itself and its exact duplicates left out.
+pub type Neighborhood<'t> = (u32, &'t [Ranked]);
+
 /// Up to `count` different rows, seeded.
 #[must_use]
 pub fn sample_rows(rows: u32, count: usize, seed: u64) -> Vec<Probe> {
@@ -57,21 +71,19 @@ pub fn measure(
     wanted: Wanted,
 ) -> Result<Measured, Error> {
     let trial = Trial::new(index, probes, ks.iter().copied().max().unwrap_or(0))?;
-    let figures: Vec<Figures> = ks
-        .iter()
-        .map(|k| trial.figures(*k, index.plan(wanted, *k)))
-        .collect::<Result<_, Error>>()?;
-    Ok(Measured {
-        recall: figures.iter().map(|figures| figures.recall).collect(),
-        p50: figures.first().map(|figures| figures.p50).unwrap_or_default(),
-        exact_p50: trial.exact_p50,
-    })
+    trial.measure(ks, wanted)
+}
+
+/// Queries with their true neighbours, asked of an index.
+#[derive(Debug)]
+pub struct Trial<'i> {
+    index: &'i Index,
+    truth: Truth,
 }
 
 /// Queries with their true neighbours.
 #[derive(Debug)]
-pub struct Trial<'i> {
-    index: &'i Index,
+pub struct Truth {
     questions: Vec<Question>,
     exact_p50: Duration,
 }
@@ -115,7 +127,54 @@ impl<'i> Trial<'i> {
             times.push(start.elapsed());
             questions.push(Question { scaled, row, truth });
         }
-        Ok(Self { index, questions, exact_p50: median(times) })
+        Ok(Self::from_truth(index, Truth { questions, exact_p50: median(times) }))
+    }
+
+    /// Asks `index` the questions of an earlier trial of the same index: its truth is kept while the
+    /// manifest changes.
+    #[must_use]
+    pub fn from_truth(index: &'i Index, truth: Truth) -> Self {
+        Self { index, truth }
+    }
+
+    /// What outlives the loan of the index.
+    #[must_use]
+    pub fn into_truth(self) -> Truth {
+        self.truth
+    }
+
+    /// Mean recall at each of `ks`, at most those of the truth, by the plan for what is wanted.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn measure(&self, ks: &[usize], wanted: Wanted) -> Result<Measured, Error> {
+        let figures: Vec<Figures> = ks
+            .iter()
+            .map(|k| self.figures(*k, self.index.plan(wanted, *k)))
+            .collect::<Result<_, Error>>()?;
+        Ok(Measured {
+            recall: figures.iter().map(|figures| figures.recall).collect(),
+            p50: figures.first().map(|figures| figures.p50).unwrap_or_default(),
+            exact_p50: self.truth.exact_p50,
+        })
+    }
+
+    /// The first `k` true neighbours, at most those that were found, of every row that was asked.
+    pub fn neighborhoods(&self, k: usize) -> impl Iterator<Item = Neighborhood<'_>> {
+        self.truth.questions.iter().filter_map(move |question| {
+            let near = &question.truth.rows;
+            Some((question.row?, &near[..k.min(near.len())]))
+        })
+    }
+
+    /// Distances to the first `k` true neighbours of all queries.
+    pub fn distances(&self, k: usize) -> impl Iterator<Item = f64> {
+        let near = self
+            .truth
+            .questions
+            .iter()
+            .flat_map(move |question| question.truth.rows.iter().take(k));
+        near.map(|near| near.distance)
     }
 
     /// Asks every question by `plan` for `k` rows, at most those of the truth.
@@ -124,16 +183,16 @@ impl<'i> Trial<'i> {
     /// When the index cannot be read.
     pub fn figures(&self, k: usize, plan: Plan) -> Result<Figures, Error> {
         let txn = self.index.store.read()?;
-        let mut times = Vec::with_capacity(self.questions.len());
+        let mut times = Vec::with_capacity(self.truth.questions.len());
         let (mut recall, mut scored) = (0.0, 0.0);
-        for Question { scaled, row, truth } in &self.questions {
+        for Question { scaled, row, truth } in &self.truth.questions {
             let start = Instant::now();
             let found = self.index.rank(&txn, scaled, *row, k, false, plan)?;
             times.push(start.elapsed());
             recall += recalled(truth, &found, k);
             scored += found.candidate_count as f64;
         }
-        let count = self.questions.len().max(1) as f64;
+        let count = self.truth.questions.len().max(1) as f64;
         Ok(Figures { recall: recall / count, scored: scored / count, p50: median(times) })
     }
 

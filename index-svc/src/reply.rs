@@ -1,21 +1,12 @@
 //! Answers as they go over the wire.
 
-use proto::v1::{
-    self, FeatureVector, FeatureView, GetIndexInfoResponse, LookupResponse, QueryStats, Track,
-    get_index_info_response::{Limits, RecallPoint},
-    neighbor,
-};
+use proto::v1::{self, FeatureVector, FeatureView, LookupResponse, QueryStats, Track, neighbor};
 
 use crate::{
     explain,
-    filter::{MAX_FILTER_BYTES, MAX_TERMS, NAMED_FIELDS},
     index::Index,
     metadata::TrackMetadata,
-    pages::MAX_LISTED,
-    query::{
-        MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS, MAX_EXPLAINED_PAGE_SIZE,
-        MAX_PAGE_SIZE, MAX_SEARCH_K, MAX_SEEDS, QueryError, row_of,
-    },
+    query::{QueryError, row_of},
     search::{Answer, Compared, Neighbor},
 };
 
@@ -47,50 +38,6 @@ pub(crate) fn lookup(
         feature_vector,
         index_version: index.version().to_owned(),
     })
-}
-
-/// The model card.
-pub(crate) fn info(index: &Index) -> GetIndexInfoResponse {
-    let manifest = index.manifest();
-    let fields = NAMED_FIELDS.into_iter().map(str::to_owned);
-    GetIndexInfoResponse {
-        index_version: index.version().to_owned(),
-        profile_id: manifest.profile_id.clone(),
-        schema_sha256: manifest.schema_sha256.clone(),
-        track_count: i64::from(manifest.rows),
-        tree_count: wire_count(manifest.forest.trees as usize),
-        recall_at_10: manifest.recall_at_10,
-        build_time: Some(prost_types::Timestamp { seconds: manifest.built_at_unix, nanos: 0 }),
-        constant_features: manifest.constant_features.clone(),
-        imputed_value_count: i64::try_from(manifest.missing_values.imputed_values)
-            .unwrap_or(i64::MAX),
-        feature_names: manifest.feature_names.clone(),
-        max_page_size: wire_count(MAX_PAGE_SIZE),
-        max_search_k: wire_count(MAX_SEARCH_K),
-        recall_curve: manifest.recall_curve.iter().map(recall_point).collect(),
-        feature_groups: index.groups().names().to_vec(),
-        filter_fields: fields.chain(manifest.attribute_names.iter().cloned()).collect(),
-        limits: Some(Limits {
-            max_explained_page_size: wire_count(MAX_EXPLAINED_PAGE_SIZE),
-            max_listed: wire_count(MAX_LISTED),
-            max_filter_bytes: wire_count(MAX_FILTER_BYTES),
-            max_filter_terms: wire_count(MAX_TERMS),
-            max_seeds: wire_count(MAX_SEEDS),
-            max_batch_requests: wire_count(MAX_BATCH_REQUESTS),
-            max_batch_results: wire_count(MAX_BATCH_RESULTS),
-            max_batch_lookups: wire_count(MAX_BATCH_LOOKUPS),
-        }),
-    }
-}
-
-fn recall_point(point: &crate::planner::RecallPoint) -> RecallPoint {
-    RecallPoint {
-        target_recall: point.target,
-        margin: point.margin.map(f64::from),
-        recall: point.recall,
-        scored_share: point.scored_share,
-        p50_microseconds: point.p50_us,
-    }
 }
 
 /// How an answer came about.

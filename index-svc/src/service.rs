@@ -19,6 +19,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     error::Error,
     index::Index,
+    info::info,
     pages::version_of,
     query::{Comparison, Query, QueryError, check_batch, check_lookups, feature_view},
     reply,
@@ -225,7 +226,7 @@ impl IndexService for IndexApi {
         &self,
         _request: Request<GetIndexInfoRequest>,
     ) -> Result<Response<GetIndexInfoResponse>, Status> {
-        Ok(Response::new(reply::info(&self.served.current())))
+        Ok(Response::new(info(&self.served.current())))
     }
 }
 

@@ -198,7 +198,7 @@ fn validate_reports_and_fails_under_a_floor() {
     ]);
     assert_eq!(failed.status.code(), Some(1));
     let report = String::from_utf8(failed.stdout).expect("UTF-8");
-    assert!(report.contains("FAIL  recall floor"), "{report}");
+    assert!(report.contains("FAIL  recall@100 gate"), "{report}");
 }
 
 /// A served index; killed when dropped.
@@ -260,6 +260,16 @@ async fn a_server_answers_refuses_and_ends_cleanly() {
     assert_eq!((info.track_count, info.tree_count, info.max_page_size), (400, 50, 1000));
     assert_eq!(info.constant_features, ["mfcc_mean_6"]);
     assert_eq!(info.index_version.len(), 16);
+    // The figures themselves are numpy's in tests/card.rs.
+    let card = info.card.expect("the builder measures it");
+    let duplicates = card.duplicates.expect("set");
+    assert_eq!((duplicates.group_count, duplicates.row_count), (1, 3));
+    assert_eq!(duplicates.largest_group_track_index, Some(0));
+    assert_eq!(card.hubness.expect("set").row_count, 398);
+    assert_eq!(card.genre_purity.expect("there is a genre").column, "genre");
+    assert_eq!(info.missing_values.expect("set").rule, "zero");
+    let limits = info.limits.expect("set");
+    assert_eq!((limits.default_page_size, limits.max_page_size), (10, info.max_page_size));
 
     let lookup = |track_id: &str, view: FeatureView| LookupRequest {
         track_id: track_id.to_owned(),

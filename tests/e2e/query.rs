@@ -49,6 +49,12 @@ async fn the_model_card_describes_the_index() {
     assert!(info.build_time.is_some());
     assert!((0.9..=1.0).contains(&info.recall_at_10), "{}", info.recall_at_10);
     assert!(info.max_page_size > 0 && info.max_search_k > 0);
+    let card = info.card.expect("the builder measures it");
+    assert_eq!(card.sampled_row_count, TRACKS);
+    let (near, random) = (card.neighbor_distance, card.random_pair_distance);
+    assert!(near.expect("measured").p50 < random.expect("measured").p50, "{near:?} {random:?}");
+    let limits = info.limits.expect("always sent");
+    assert_eq!(limits.feature_count as usize, info.feature_names.len());
 }
 
 /// The original returned the row itself first; here the seed is left out and counted.

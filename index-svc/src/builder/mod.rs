@@ -26,6 +26,7 @@ use self::{
 };
 use crate::{
     calibration::{CALIBRATION_K, CALIBRATION_SAMPLE, calibrate},
+    card::Card,
     distances::PairDistances,
     engine::{
         BLOCKS_FILE, EngineError, ForestWriter, LIFT_RADIUS,
@@ -197,6 +198,7 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
         recall_at_10: 0.0,
         recall_sample: 0,
         recall_curve: Vec::new(),
+        card: None,
         sources: sources.facts(&taken.rows_per_table)?,
         contents,
         files: files(directory.path())?,
@@ -399,13 +401,19 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
     }
     tracing::info!("measuring recall");
     let probes = recall::sample_rows(index.rows(), CALIBRATION_SAMPLE, seed);
+    let trial = Trial::new(&index, &probes, CALIBRATION_K)?;
     let curve = match index.manifest.blocks {
-        Some(_) => calibrate(&Trial::new(&index, &probes, CALIBRATION_K)?, index.rows() as usize)?,
+        Some(_) => calibrate(&trial, index.rows() as usize)?,
         None => Vec::new(),
     };
+    tracing::info!("measuring the model card");
+    let card = Card::measure(&index, &trial, None)?;
+    // The planner reads the curve, so recall by default is measured once it is in the manifest.
+    let truth = trial.into_truth();
     index.manifest.recall_curve = curve;
     index.manifest.recall_sample = probes.len() as u32;
-    let measured = recall::measure(&index, &probes, &[CALIBRATION_K], Wanted::Default)?;
+    index.manifest.card = Some(card);
+    let measured = Trial::from_truth(&index, truth).measure(&[CALIBRATION_K], Wanted::Default)?;
     index.manifest.recall_at_10 = measured.recall[0];
     Ok(index.manifest)
 }

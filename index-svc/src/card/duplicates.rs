@@ -1,0 +1,99 @@
+//! Rows whose raw vectors are equal in every feature: one recording, indexed twice.
+
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
+
+use crate::{error::Error, index::Index};
+
+/// Rows that share their vector with another row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duplicates {
+    /// Sets of two or more rows with one vector.
+    pub groups: u64,
+    /// Rows in those sets.
+    pub rows: u64,
+    /// Rows of the largest set.
+    pub largest_group: u64,
+    /// First row of the largest set; of sets of one size, the one that begins first.
+    pub largest_group_row: Option<u32>,
+}
+
+impl Duplicates {
+    /// Share of the rows that say nothing new: all of each set but one.
+    #[must_use]
+    pub fn share(&self, rows: u32) -> f64 {
+        self.rows.saturating_sub(self.groups) as f64 / f64::from(rows.max(1))
+    }
+}
+
+/// Duplicates of an index, and the rows that repeat an earlier one, ascending.
+pub(super) fn find(index: &Index) -> Result<(Duplicates, Vec<u32>), Error> {
+    let txn = index.store.read()?;
+    let dims = index.scaler.dims();
+    let mut keyed = Vec::with_capacity(index.rows() as usize);
+    for row in 0..index.rows() {
+        keyed.push((key(&index.store.raw(&txn, row, dims)?), row));
+    }
+    keyed.sort_unstable();
+    let (mut found, mut repeats) = (Duplicates::default(), Vec::new());
+    for same_key in keyed.chunk_by(|a, b| a.0 == b.0).filter(|same_key| same_key.len() > 1) {
+        // Equal keys are equal vectors but for one chance in 2^100; the vectors decide.
+        let first_row = same_key[0].1;
+        let first = index.store.raw(&txn, first_row, dims)?;
+        let before = repeats.len();
+        for (_, row) in &same_key[1..] {
+            if is_equal(&first, &index.store.raw(&txn, *row, dims)?) {
+                repeats.push(*row);
+            }
+        }
+        let size = (repeats.len() - before) as u64 + 1;
+        if size == 1 {
+            continue;
+        }
+        found.groups += 1;
+        found.rows += size;
+        let earlier = found.largest_group_row.is_none_or(|row| first_row < row);
+        if size > found.largest_group || (size == found.largest_group && earlier) {
+            found.largest_group = size;
+            found.largest_group_row = Some(first_row);
+        }
+    }
+    repeats.sort_unstable();
+    Ok((found, repeats))
+}
+
+fn is_equal(a: &[f64], b: &[f64]) -> bool {
+    a.iter().zip(b).all(|(a, b)| positive_zero(*a).to_bits() == positive_zero(*b).to_bits())
+}
+
+fn key(raw: &[f64]) -> u128 {
+    let bytes: Vec<u8> = raw.iter().flat_map(|value| positive_zero(*value).to_le_bytes()).collect();
+    XxHash3_128::oneshot(&bytes)
+}
+
+/// Zeros of both signs are one number.
+fn positive_zero(value: f64) -> f64 {
+    value + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_of_both_signs_are_equal_and_neighbouring_numbers_are_not() {
+        assert!(is_equal(&[0.0, 1.0], &[-0.0, 1.0]));
+        assert_eq!(key(&[0.0, 1.0]), key(&[-0.0, 1.0]));
+        let next = 1.0_f64.next_up();
+        assert!(!is_equal(&[0.0, 1.0], &[0.0, next]));
+        assert_ne!(key(&[0.0, 1.0]), key(&[0.0, next]));
+        assert_ne!(key(&[0.0, 1.0]), key(&[1.0, 0.0]));
+    }
+
+    #[test]
+    fn the_share_leaves_one_row_of_each_set() {
+        let found = Duplicates { groups: 2, rows: 7, largest_group: 5, largest_group_row: Some(0) };
+        assert!((found.share(100) - 0.05).abs() < 1e-15);
+        assert!(Duplicates::default().share(0).abs() < 1e-15);
+    }
+}

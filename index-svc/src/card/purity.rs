@@ -1,0 +1,105 @@
+//! Purity at 10: the share of a track's ten nearest others that have its artist, or its genre.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::close;
+use crate::{error::Error, index::Index, metadata::TrackMetadata, recall::Neighborhood};
+
+/// Name under which artists are reported.
+const ARTIST_COLUMN: &str = "artist_name";
+
+/// Share of neighbours that agree with their row in one column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Purity {
+    /// The metadata column.
+    pub column: String,
+    /// Mean share of the ten nearest others with the same value.
+    pub at_10: f64,
+    /// The share that ten rows drawn at random would have.
+    pub by_chance: f64,
+    /// Rows that were asked: those of the sample that have a value.
+    pub rows: u32,
+}
+
+impl Purity {
+    pub(super) fn agrees_with(&self, other: &Self) -> bool {
+        (&self.column, self.rows) == (&other.column, other.rows)
+            && close(self.at_10, other.at_10)
+            && close(self.by_chance, other.by_chance)
+    }
+}
+
+/// Purity of artists.
+pub(super) fn artists(index: &Index, lists: &[Neighborhood<'_>]) -> Result<Option<Purity>, Error> {
+    measure(index, lists, ARTIST_COLUMN, |track| track.artist_name.clone())
+}
+
+/// Purity of an attribute column; none where no row has it.
+pub(super) fn attribute(
+    index: &Index,
+    lists: &[Neighborhood<'_>],
+    column: &str,
+) -> Result<Option<Purity>, Error> {
+    if column == ARTIST_COLUMN {
+        return artists(index, lists);
+    }
+    measure(index, lists, column, |track| track.attributes.get(column).cloned().unwrap_or_default())
+}
+
+fn measure(
+    index: &Index,
+    lists: &[Neighborhood<'_>],
+    column: &str,
+    value: impl Fn(&TrackMetadata) -> String,
+) -> Result<Option<Purity>, Error> {
+    let txn = index.store.read()?;
+    let mut shares = Vec::new();
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    for (row, near) in lists {
+        let own = value(&index.metadata_in(&txn, *row)?);
+        if own.is_empty() || near.is_empty() {
+            continue;
+        }
+        let mut same = 0;
+        for neighbor in *near {
+            same += usize::from(value(&index.metadata_in(&txn, neighbor.row)?) == own);
+        }
+        shares.push(same as f64 / near.len() as f64);
+        *seen.entry(own).or_default() += 1;
+    }
+    let rows = shares.len();
+    let at_10 = shares.iter().sum::<f64>() / rows.max(1) as f64;
+    Ok((rows > 1).then(|| Purity {
+        column: column.to_owned(),
+        at_10,
+        by_chance: by_chance(seen.values().copied()),
+        rows: rows as u32,
+    }))
+}
+
+/// Probability that two different rows of the sample have one value.
+fn by_chance(counts: impl Iterator<Item = u64> + Clone) -> f64 {
+    let rows: u64 = counts.clone().sum();
+    let pairs = |n: u64| n as f64 * n.saturating_sub(1) as f64;
+    if rows < 2 { 0.0 } else { counts.map(pairs).sum::<f64>() / pairs(rows) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_that_of_two_different_rows() {
+        let check = |counts: &[u64], expected: f64| {
+            let got = by_chance(counts.iter().copied());
+            assert!((got - expected).abs() < 1e-15, "{counts:?}: {got}, expected {expected}");
+        };
+        check(&[4], 1.0);
+        check(&[1, 1, 1], 0.0);
+        check(&[2, 2], 4.0 / 12.0);
+        check(&[], 0.0);
+        check(&[1], 0.0);
+    }
+}

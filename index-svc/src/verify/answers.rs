@@ -1,0 +1,156 @@
+//! What an index answers, and what it says of its answers.
+
+use super::Check;
+use crate::{
+    calibration::{CALIBRATION_K, measure_point},
+    card::{Card, NEIGHBORS},
+    error::Error,
+    index::Index,
+    query::{Options, Query, QueryError},
+    recall::{Trial, sample_rows},
+    search::Answer,
+};
+
+/// How far a recall measured with other rows may be from the manifest's: several times the spread
+/// of the mean over a few hundred rows.
+const CURVE_TOLERANCE: f64 = 0.02;
+/// Differences that a brute force may compute; bounds its time to seconds.
+const BRUTE_FORCE_OPERATIONS: u64 = 2_000_000_000;
+/// Fewest and most queries that are answered by brute force too.
+const BRUTE_FORCE_QUERIES: (u64, u64) = (4, 100);
+
+/// Asks `sample` rows for themselves, through the whole search: with the seed included, each finds
+/// itself at distance zero, under its own id, or rows equal to it. And compares exact answers with a
+/// brute force over the raw vectors.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn check_answers(index: &Index, sample: usize) -> Result<Vec<Check>, Error> {
+    let rows: Vec<u32> = sample_rows(index.rows(), sample, index.manifest.forest.seed)
+        .iter()
+        .filter_map(|probe| probe.row())
+        .collect();
+    let mut lost = None;
+    for row in &rows {
+        let answer = ask(index, *row, false)?;
+        let own = index.metadata(*row)?;
+        let is_itself = answer.neighbors.iter().any(|near| {
+            near.row == *row && near.metadata.track_id == own.track_id && near.distance == 0.0
+        });
+        let all_equal = !answer.neighbors.is_empty()
+            && answer.neighbors.iter().all(|near| near.distance == 0.0);
+        if !(is_itself || all_equal) {
+            lost.get_or_insert_with(|| format!("row {row} does not find itself"));
+        }
+    }
+    let found = format!("{} of {} rows asked, each finds itself", rows.len(), index.rows());
+    Ok(vec![Check::new("self-test", lost, found), check_exact(index, &rows)?])
+}
+
+fn ask(index: &Index, row: u32, exact: bool) -> Result<Answer, Error> {
+    let options =
+        Options::new(NEIGHBORS as i64, exact, 0, true).map_err(unasked)?.with_duplicates(true);
+    let query = Query::by_row(index, row.into(), options).map_err(unasked)?;
+    index.search(&query)
+}
+
+/// A query of this file's own is sound, so only the index can have failed.
+fn unasked(error: QueryError) -> Error {
+    match error {
+        QueryError::Index(error) => error,
+        other => Error::Unsound(other.to_string()),
+    }
+}
+
+fn check_exact(index: &Index, rows: &[u32]) -> Result<Check, Error> {
+    let cost = u64::from(index.rows()) * index.scaler.dims() as u64;
+    let (fewest, most) = BRUTE_FORCE_QUERIES;
+    let count = (BRUTE_FORCE_OPERATIONS / cost.max(1)).clamp(fewest, most) as usize;
+    // Spread over the sample, which ascends.
+    let step = rows.len().div_ceil(count).max(1);
+    let asked: Vec<u32> = rows.iter().copied().step_by(step).collect();
+    let truth = brute_force(index, &asked)?;
+    let mut differing = None;
+    for (row, truth) in asked.iter().zip(truth) {
+        let answer = ask(index, *row, true)?;
+        let same = answer.neighbors.len() == truth.len()
+            && answer.neighbors.iter().zip(&truth).all(|(got, (distance, row))| {
+                got.row == *row && (got.distance - distance).abs() <= 1e-12 * distance
+            });
+        if !same {
+            let got: Vec<u32> = answer.neighbors.iter().map(|near| near.row).collect();
+            let expected: Vec<u32> = truth.iter().map(|(_, row)| *row).collect();
+            differing.get_or_insert_with(|| {
+                format!("row {row} is answered with {got:?}, brute force finds {expected:?}")
+            });
+        }
+    }
+    let equal = format!("{} exact answers equal a brute force", asked.len());
+    Ok(Check::new("exact answers", differing, equal))
+}
+
+/// The nearest rows to each of `asked`, themselves included, with their distances, ties by row: one
+/// pass over the raw vectors, with arithmetic of its own.
+fn brute_force(index: &Index, asked: &[u32]) -> Result<Vec<Vec<(f64, u32)>>, Error> {
+    let txn = index.store.read()?;
+    let (mean, scale) = (index.scaler.mean(), index.scaler.scale());
+    let scaled = |row| -> Result<Vec<f64>, Error> {
+        let raw = index.store.raw(&txn, row, index.scaler.dims())?;
+        let columns = raw.iter().zip(mean.iter().zip(scale));
+        Ok(columns.map(|(value, (mean, scale))| (value - mean) / scale).collect())
+    };
+    let queries: Vec<Vec<f64>> = asked.iter().map(|row| scaled(*row)).collect::<Result<_, _>>()?;
+    let mut nearest: Vec<Vec<(f64, u32)>> = vec![Vec::new(); queries.len()];
+    for row in 0..index.rows() {
+        let other = scaled(row)?;
+        for (query, near) in queries.iter().zip(&mut nearest) {
+            let squares = query.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+            // Rows come in order, so a row goes behind those it equals.
+            let place = near.partition_point(|(known, _)| *known <= squares);
+            if place < NEIGHBORS {
+                near.truncate(NEIGHBORS - 1);
+                near.insert(place, (squares, row));
+            }
+        }
+    }
+    for near in nearest.iter_mut().flatten() {
+        near.0 = near.0.sqrt();
+    }
+    Ok(nearest)
+}
+
+/// Compares the manifest's card with one that was measured now. An index of a builder without cards
+/// has nothing to compare.
+#[must_use]
+pub fn check_card(stored: Option<&Card>, measured: &Card) -> Option<Check> {
+    let stored = stored?;
+    let differing = (!stored.agrees_with(measured))
+        .then(|| format!("the manifest says {stored:?}, measured is {measured:?}"));
+    Some(Check::new("model card", differing, "measured again, as in the manifest".to_owned()))
+}
+
+/// Measures the recall curve again with `sample` other rows: a planner that trusts a curve of
+/// another index would miss its targets and not know it.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn check_curve(index: &Index, sample: usize) -> Result<Option<Check>, Error> {
+    if index.engines.blocks.is_none() {
+        return Ok(None);
+    }
+    let probes = sample_rows(index.rows(), sample, index.manifest.forest.seed.wrapping_add(1));
+    let trial = Trial::new(index, &probes, CALIBRATION_K)?;
+    let (mut measured, mut failure) = (Vec::new(), None);
+    for point in &index.manifest.recall_curve {
+        let recall = measure_point(&trial, point)?;
+        if (recall - point.recall).abs() > CURVE_TOLERANCE {
+            failure.get_or_insert_with(|| {
+                let (target, stored) = (point.target, point.recall);
+                format!("recall for target {target} is {recall:.4}, manifest says {stored:.4}")
+            });
+        }
+        measured.push(format!("{recall:.4} for {}", point.target));
+    }
+    let success = format!("{} ({} rows)", measured.join(", "), probes.len());
+    Ok(Some(Check::new("recall curve", failure, success)))
+}

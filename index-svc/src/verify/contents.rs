@@ -1,0 +1,152 @@
+//! An index against itself.
+
+use proto::features::hex;
+use sha2::{Digest as _, Sha256};
+
+use super::{Check, same_bits};
+use crate::{
+    engine::{Forest, blocks::Blocks, lift},
+    error::Error,
+    index::Index,
+    metadata::id_key,
+    scaler::{MeanPass, Scaler, VariancePass},
+    store::{ReadTxn, f64_bytes},
+    vectors::to_f32,
+};
+
+/// Checks an index against itself: stored features are the scaled raw vectors, the scaler is a fresh
+/// fit, ids lead to their rows, forest vectors are the lifted scaled vectors, the rows of the blocks
+/// engine's image are the scaled raw vectors, digests are those of the manifest.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
+    let rows = index.rows();
+    let mut features = None;
+    let mut metadata = None;
+    let mut digests = [Sha256::new(), Sha256::new(), Sha256::new()];
+    let mut means = MeanPass::new(index.scaler.dims());
+    let scaled = index.stored_vectors()?;
+    let txn = index.store.read()?;
+    for row in 0..rows {
+        let raw = index.store.raw(&txn, row, index.scaler.dims())?;
+        let stored = scaled.row(row);
+        if features.is_none() && !same_bits(&to_f32(&index.scaler.transform(&raw)), stored) {
+            features = Some(format!("row {row} is not its scaled raw vector"));
+        }
+        let record = index.store.track(&txn, row)?;
+        let track = index.metadata_in(&txn, row)?;
+        let found = index.store.row_of(&txn, &id_key(&track.track_id))?;
+        if metadata.is_none() && found != Some(row) {
+            metadata = Some(format!("id `{}` of row {row} leads to {found:?}", track.track_id));
+        }
+        digests[0].update(f64_bytes(&raw));
+        stored.iter().for_each(|value| digests[1].update(value.to_le_bytes()));
+        digests[2].update(record);
+        means.push(&raw);
+    }
+    let mut variances = means.finish();
+    if let Ok(variances) = &mut variances {
+        for row in 0..rows {
+            variances.push(&index.store.raw(&txn, row, index.scaler.dims())?);
+        }
+    }
+    drop(txn);
+    let [raw_vectors, scaled_vectors, records] = digests.map(|digest| hex(&digest.finalize()));
+    let parts: Vec<f64> = index.scaler.mean().iter().chain(index.scaler.scale()).copied().collect();
+    let scaler_sha256 = hex(&Sha256::digest(f64_bytes(&parts)));
+    let contents = &index.manifest.contents;
+    let differing = [
+        ("raw vectors", raw_vectors, &contents.raw_vectors),
+        ("scaled vectors", scaled_vectors, &contents.scaled_vectors),
+        ("scaler", scaler_sha256, &contents.scaler),
+        ("metadata", records, &contents.metadata),
+    ]
+    .into_iter()
+    .find(|(_, got, expected)| got != *expected)
+    .map(|(what, got, expected)| format!("{what} have SHA-256 {got}, manifest says {expected}"));
+    let mut checks = vec![
+        Check::new(
+            "stored features",
+            features,
+            format!("{rows} rows equal their scaled raw vectors"),
+        ),
+        Check::new("track ids", metadata, format!("{rows} ids lead to their rows")),
+        Check::new(
+            "scaler",
+            scaler_failure(index, variances),
+            "equals a fresh fit, bit for bit".to_owned(),
+        ),
+        Check::new("content digests", differing, "as in the manifest".to_owned()),
+    ];
+    let equal = || format!("{rows} vectors equal the scaled raw vectors");
+    if let Some(forest) = &index.engines.forest {
+        checks.push(Check::new("forest vectors", forest_failure(index, forest)?, equal()));
+    }
+    if let Some(blocks) = &index.engines.blocks {
+        checks.push(Check::new("blocks image", blocks_failure(index, blocks)?, equal()));
+    }
+    Ok(checks)
+}
+
+/// What engines hold of a row: its raw vector, scaled.
+fn expected(index: &Index, txn: &ReadTxn<'_>, row: u32) -> Result<Vec<f32>, Error> {
+    let raw = index.store.raw(txn, row, index.scaler.dims())?;
+    Ok(to_f32(&index.scaler.transform(&raw)))
+}
+
+fn blocks_failure(index: &Index, blocks: &Blocks) -> Result<Option<String>, Error> {
+    let txn = index.store.read()?;
+    for row in 0..index.rows() {
+        let expected = expected(index, &txn, row)?;
+        if !blocks.row(row).is_some_and(|it| same_bits(it, &expected)) {
+            return Ok(Some(format!("row {row} of the image is not its scaled raw vector")));
+        }
+    }
+    Ok(None)
+}
+
+fn scaler_failure(index: &Index, fitted: Result<VariancePass, usize>) -> Option<String> {
+    let differs = |fresh: &Scaler| {
+        let pairs = [(fresh.mean(), index.scaler.mean()), (fresh.scale(), index.scaler.scale())];
+        pairs.into_iter().find_map(|(fresh, stored)| {
+            fresh.iter().zip(stored).position(|(a, b)| a.to_bits() != b.to_bits())
+        })
+    };
+    match fitted.and_then(VariancePass::finish) {
+        Err(column) => Some(format!("column {} cannot be fitted", index.schema.names()[column])),
+        Ok(fresh) if fresh.constant_columns() != index.scaler.constant_columns() => {
+            Some("other columns are constant".to_owned())
+        }
+        Ok(fresh) => differs(&fresh).map(|column| {
+            format!("column {} differs from a fresh fit", index.schema.names()[column])
+        }),
+    }
+}
+
+fn forest_failure(index: &Index, forest: &Forest) -> Result<Option<String>, Error> {
+    let txn = index.store.read()?;
+    let (mut failure, mut unreadable) = (None, None);
+    let mut next = 0;
+    forest.each_vector(|row, vector| {
+        let expected = if row < index.rows() { expected(index, &txn, row) } else { Ok(Vec::new()) };
+        let fits = match expected {
+            Ok(expected) => row == next && same_bits(vector, &lift(&expected)),
+            Err(error) => {
+                unreadable.get_or_insert(error);
+                false
+            }
+        };
+        if failure.is_none() && !fits {
+            failure = Some(format!("forest vector {row} is not the scaled raw vector {next}"));
+        }
+        next += 1;
+    })?;
+    if let Some(error) = unreadable {
+        return Err(error);
+    }
+    if failure.is_none() && next != index.rows() {
+        failure = Some(format!("forest has {next} vectors, expected {}", index.rows()));
+    }
+    Ok(failure)
+}

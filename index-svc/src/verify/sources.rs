@@ -1,0 +1,81 @@
+//! An index against the tables it was built from.
+
+use std::path::PathBuf;
+
+use super::{Check, same_bits};
+use crate::{
+    error::Error, index::Index, metadata::id_key, scaler::MeanPass, sources::Sources,
+    table::ColumnRule, vectors::to_f32,
+};
+
+/// Checks an index against the tables it was built from: every row's features and metadata.
+///
+/// # Errors
+/// When a table or the index cannot be read. Tables that do not fit are a failed check.
+pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Error> {
+    let manifest = index.manifest();
+    let sources = Sources::open(inputs, &ColumnRule::Schema(manifest.schema()), None)?;
+    let filling = filling(index, &sources)?;
+    let drops = manifest.missing_values.rule == "drop";
+    let (mut features, mut metadata) = (None, None);
+    let mut next = 0;
+    let txn = index.store.read()?;
+    sources.each_row(|path, row| {
+        if drops && row.values.iter().any(|value| value.is_nan()) {
+            return Ok(());
+        }
+        let known = index.store.row_of(&txn, &id_key(&row.metadata.track_id))?;
+        if known.is_some_and(|known| known < next) && manifest.missing_values.duplicate_rows > 0 {
+            return Ok(());
+        }
+        let here = || format!("{}, line {}", path.display(), row.line);
+        if next >= index.rows() {
+            features.get_or_insert_with(|| format!("{}: more rows than the index has", here()));
+            return Ok(());
+        }
+        let filled: Vec<f64> = row
+            .values
+            .iter()
+            .zip(&filling)
+            .map(|(value, fill)| if value.is_nan() { *fill } else { *value })
+            .collect();
+        // The stored features follow from the raw vectors, which is a check of its own.
+        let raw = index.store.raw(&txn, next, index.scaler.dims())?;
+        let scaled = |raw: &[f64]| to_f32(&index.scaler.transform(raw));
+        if !same_bits(&scaled(&filled), &scaled(&raw)) {
+            features.get_or_insert_with(|| format!("{}: row {next} has other features", here()));
+        }
+        if row.metadata != index.metadata_in(&txn, next)? {
+            metadata.get_or_insert_with(|| format!("{}: row {next} has other metadata", here()));
+        }
+        next += 1;
+        Ok(())
+    })?;
+    if next != index.rows() {
+        features.get_or_insert_with(|| format!("source has {next} rows, index {}", index.rows()));
+    }
+    Ok(vec![
+        Check::new("source features", features, format!("{next} rows equal the scaled source")),
+        Check::new("source metadata", metadata, format!("{next} rows equal the source")),
+    ])
+}
+
+/// What a missing value of each column was replaced by.
+fn filling(index: &Index, sources: &Sources) -> Result<Vec<f64>, Error> {
+    let missing = &index.manifest.missing_values;
+    let mut means = MeanPass::new(index.scaler.dims());
+    if missing.rule == "mean" && missing.imputed_values > 0 {
+        let txn = index.store.read()?;
+        let mut next = 0;
+        sources.each_row(|_, row| {
+            let known = index.store.row_of(&txn, &id_key(&row.metadata.track_id))?;
+            if known == Some(next) {
+                means.push(&row.values);
+                next += 1;
+            }
+            Ok(())
+        })?;
+        return Ok(means.means());
+    }
+    Ok(vec![0.0; index.scaler.dims()])
+}

@@ -1,0 +1,82 @@
+//! The model card against numpy and scipy (`testdata/make_card_golden.py`), and through a rebuild.
+
+mod catalogue;
+
+use std::path::{Path, PathBuf};
+
+use catalogue::{golden_rows, plan, write_csv};
+use index_svc::{
+    Index,
+    builder::{BuildEngines, BuildPlan, build},
+    card::Card,
+};
+use serde_json::Value;
+
+fn build_in(folder: &Path, name: &str, change: impl Fn(&mut BuildPlan)) -> PathBuf {
+    let table = folder.join("catalogue.csv");
+    write_csv(&table, &golden_rows(), str::to_owned);
+    let output = folder.join(name);
+    let mut plan = plan(vec![table], output.clone());
+    change(&mut plan);
+    build(&plan).expect("a sound table");
+    output
+}
+
+fn card(index: &Path) -> Card {
+    let index = Index::open(index).expect("just built");
+    index.manifest().card.clone().expect("the builder measures it")
+}
+
+/// `got` has every figure of `expected`, to the rounding of sums.
+#[track_caller]
+fn assert_has(got: &Value, expected: &Value, place: &str) {
+    match expected {
+        Value::Object(fields) => {
+            for (name, expected) in fields {
+                assert_has(&got[name], expected, &format!("{place}.{name}"));
+            }
+        }
+        expected => {
+            let (got, expected) = (got.as_f64().expect(place), expected.as_f64().expect(place));
+            let tolerance = 1e-12 * expected.abs().max(1.0);
+            assert!((got - expected).abs() <= tolerance, "{place}: {got}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn the_card_is_numpys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = build_in(folder.path(), "index", |_| {});
+    let got = serde_json::to_value(card(&index)).expect("plain data");
+    let golden: Value =
+        serde_json::from_str(include_str!("../testdata/card_golden.json")).expect("JSON");
+    assert_has(&got, &golden["card"], "card");
+    assert_eq!(got["artist_purity"]["column"], "artist_name");
+    assert_eq!(got["genre_purity"]["column"], "genre");
+}
+
+#[test]
+fn engines_and_rebuilds_have_the_same_card() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let both = card(&build_in(folder.path(), "both", |_| {}));
+    assert_eq!(both, card(&build_in(folder.path(), "again", |_| {})));
+    let forest = build_in(folder.path(), "forest", |plan| {
+        plan.engines = BuildEngines::Forest;
+        plan.trees = 2;
+    });
+    assert!(both.agrees_with(&card(&forest)));
+}
+
+/// Manifests of the first builders have no card.
+#[test]
+fn an_index_without_a_card_opens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = build_in(folder.path(), "index", |plan| plan.trees = 1);
+    let path = index.join("manifest.json");
+    let text = std::fs::read(&path).expect("readable");
+    let mut manifest: Value = serde_json::from_slice(&text).expect("JSON");
+    manifest.as_object_mut().expect("an object").remove("card").expect("the builder wrote it");
+    std::fs::write(&path, serde_json::to_vec(&manifest).expect("JSON")).expect("writable");
+    assert_eq!(Index::open(&index).expect("still an index").manifest().card, None);
+}
