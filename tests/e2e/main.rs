@@ -5,11 +5,13 @@
 
 mod client;
 mod command_line;
+mod conformance;
 mod demo;
 mod extract;
 mod extract_refusals;
 mod health;
 mod query;
 mod query_refusals;
+mod recommend_refusals;
 mod round_trip;
 mod shutdown;
