@@ -53,8 +53,8 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Find the nearest tracks to a track or to the vectors of a table.
     ///
-    /// The track itself and its exact duplicates are left out unless --include-seeds is given.
-    /// Distances are Euclidean in scaled space; PERCENTILE is the share of random pairs of tracks
+    /// The track itself and its exact duplicates are left out unless --include-seeds is given, and of
+    /// other exact duplicates one is kept unless --include-duplicates is. Distances are Euclidean in scaled space; PERCENTILE is the share of random pairs of tracks
     /// that are farther apart.
     #[command(after_long_help = QUERY_HELP)]
     Query(QueryArgs),
@@ -104,6 +104,8 @@ Examples:
   index-svc query --index library --track-id 10250
   index-svc query --index library --track-index 0 -k 5 --exact --format json
   index-svc query --index library --features song.csv
+  index-svc query --index library --track-id 10250 --max-per-artist 2 --filter 'genre_top != Rock'
+  index-svc query --index library --like 10250 4711=2 --unlike 99 --strategy best-of --explain
 
 Exit codes:
   0  answered, even if there are fewer results than asked for
@@ -247,7 +249,7 @@ pub(crate) struct ValidateArgs {
 
 /// Flags of `query`.
 #[derive(Args, Debug)]
-#[command(group(ArgGroup::new("what").required(true).args(["track_id", "track_index", "features"])))]
+#[command(group(ArgGroup::new("what").required(true).args(["track_id", "track_index", "features", "like"])))]
 pub(crate) struct QueryArgs {
     /// Index directory.
     #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
@@ -261,10 +263,29 @@ pub(crate) struct QueryArgs {
     /// Table of raw vectors; every row is a query.
     #[arg(long, env = "SOUNDALIKE_FEATURES", value_name = "FILE")]
     pub(crate) features: Option<PathBuf>,
+    /// Tracks that results shall be like, by their ids; `ID=WEIGHT` weighs one.
+    #[arg(long, env = "SOUNDALIKE_LIKE", num_args = 1.., value_name = "ID")]
+    pub(crate) like: Vec<String>,
+    /// Tracks that results shall not be like, by their ids; `ID=WEIGHT` weighs one.
+    #[arg(long, env = "SOUNDALIKE_UNLIKE", num_args = 1.., requires = "like", value_name = "ID")]
+    pub(crate) unlike: Vec<String>,
+    /// How the tracks of --like and --unlike are combined.
+    #[arg(long, env = "SOUNDALIKE_STRATEGY", default_value = "centroid", value_name = "HOW")]
+    pub(crate) strategy: StrategyArg,
     /// Profile of the vectors, where their table does not say it.
     #[arg(long, env = "SOUNDALIKE_PROFILE", value_name = "ID")]
     pub(crate) profile: Option<String>,
-    /// Results per query, at most 1000.
+    #[command(flatten)]
+    pub(crate) ranking: RankingArgs,
+    /// Form of the answer: a table, or one JSON object per query.
+    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
+    pub(crate) format: FormatArg,
+}
+
+/// Flags that say which results come in which order.
+#[derive(Args, Debug)]
+pub(crate) struct RankingArgs {
+    /// Results per query, at most 1000; explained ones at most 100.
     #[arg(short = 'k', long = "k", env = "SOUNDALIKE_K", default_value_t = 10, value_name = "N")]
     pub(crate) k: i64,
     /// Look at all vectors: the true neighbours.
@@ -279,9 +300,48 @@ pub(crate) struct QueryArgs {
     /// Return the track itself and its exact duplicates too.
     #[arg(long, env = "SOUNDALIKE_INCLUDE_SEEDS")]
     pub(crate) include_seeds: bool,
-    /// Form of the answer: a table, or one JSON object per query.
-    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
-    pub(crate) format: FormatArg,
+    /// Keep tracks whose vectors are exactly equal to that of a better one.
+    #[arg(long, env = "SOUNDALIKE_INCLUDE_DUPLICATES")]
+    pub(crate) include_duplicates: bool,
+    /// Which tracks may be results, such as `genre_top != "Rock" AND year >= 1990`; `OR` binds
+    /// tighter than `AND`.
+    #[arg(long, env = "SOUNDALIKE_FILTER", default_value = "", value_name = "FILTER")]
+    pub(crate) filter: String,
+    /// Results per artist; 0 is no limit.
+    #[arg(
+        long,
+        env = "SOUNDALIKE_MAX_PER_ARTIST",
+        default_value_t = 0,
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
+    pub(crate) max_per_artist: i64,
+    /// Leave out results that are farther than this.
+    #[arg(long, env = "SOUNDALIKE_MAX_DISTANCE", value_name = "DISTANCE")]
+    pub(crate) max_distance: Option<f64>,
+    /// Share of diversity in the order, 0 to 1.
+    #[arg(long, env = "SOUNDALIKE_DIVERSITY", default_value_t = 0.0, value_name = "SHARE")]
+    pub(crate) diversity: f64,
+    /// Weight of a feature group, such as `mfcc=2` or `rmse=0`; others have weight 1.
+    #[arg(long, env = "SOUNDALIKE_GROUP_WEIGHT", value_name = "GROUP=WEIGHT")]
+    pub(crate) group_weight: Vec<String>,
+    /// Tell what makes the distance of each result.
+    #[arg(long, env = "SOUNDALIKE_EXPLAIN")]
+    pub(crate) explain: bool,
+    /// `next_page_token` of an earlier answer to the same query, for its next results.
+    #[arg(long, env = "SOUNDALIKE_PAGE_TOKEN", default_value = "", value_name = "TOKEN")]
+    pub(crate) page_token: String,
+}
+
+/// How several tracks are combined.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum StrategyArg {
+    /// Near to their mean, away from that of the unwanted.
+    Centroid,
+    /// Near to any of them, and not nearer to an unwanted one.
+    BestOf,
+    /// As centroid, by the features on which they agree.
+    SharedTraits,
 }
 
 /// Flags of `serve`.

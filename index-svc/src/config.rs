@@ -1,16 +1,17 @@
 //! From the command line as typed to what the library takes.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use index_svc::{
     builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule},
     gate::Threshold,
-    index::EngineChoice,
-    query::Options,
+    index::{EngineChoice, Index},
+    query::{Example, Options, Seed},
+    recommend::Strategy,
 };
 
 use crate::cli::{
     BuildArgs, BuildEngineArg, ColumnsArg, DuplicatesArg, EngineArg, NanArg, QueryArgs,
-    ValidateArgs,
+    RankingArgs, StrategyArg, ValidateArgs,
 };
 
 impl From<BuildArgs> for BuildPlan {
@@ -52,9 +53,59 @@ impl From<EngineArg> for EngineChoice {
 }
 
 /// Options of a query.
-pub(crate) fn options(args: &QueryArgs) -> anyhow::Result<Options> {
-    let options = Options::new(args.k, args.exact, args.search_k, args.include_seeds)?;
-    aimed(options, args.target_recall)
+pub(crate) fn options(index: &Index, args: &RankingArgs) -> anyhow::Result<Options> {
+    let options = Options::new(args.k, args.exact, args.search_k, args.include_seeds)?
+        .with_duplicates(args.include_duplicates)
+        .with_max_per_artist(args.max_per_artist)?
+        .with_filter(index, &args.filter)?
+        .with_diversity(args.diversity)?;
+    let mut options = aimed(options, args.target_recall)?;
+    if let Some(most) = args.max_distance {
+        options = options.with_max_distance(most)?;
+    }
+    let weights = args.group_weight.iter().map(|text| weighted("--group-weight", text));
+    let weights: Vec<(&str, f64)> = weights.collect::<anyhow::Result<_>>()?;
+    let options = options.with_group_weights(index, weights)?;
+    Ok(if args.explain { options.with_explanations() } else { options })
+}
+
+/// The tracks of `--like` and `--unlike`, with their weights.
+pub(crate) fn examples(index: &Index, args: &QueryArgs) -> anyhow::Result<Vec<Example>> {
+    let wanted = args.like.iter().map(|text| ("--like", text, 1.0));
+    let unwanted = args.unlike.iter().map(|text| ("--unlike", text, -1.0));
+    let example = |(flag, text, sign): (&str, &String, f64)| {
+        // An id may have an equals sign in it; then it is known as it stands.
+        let (id, weight) = match index.row_of(text)? {
+            Some(_) => (text.as_str(), 1.0),
+            None if text.contains('=') => weighted(flag, text)?,
+            None => (text.as_str(), 1.0),
+        };
+        if weight <= 0.0 {
+            bail!("{flag} {text}: expected a weight above 0");
+        }
+        Ok(Seed::track_id(index, id)?.weighing(sign * weight)?)
+    };
+    wanted.chain(unwanted).map(example).collect()
+}
+
+impl From<StrategyArg> for Strategy {
+    fn from(arg: StrategyArg) -> Self {
+        match arg {
+            StrategyArg::Centroid => Self::Centroid,
+            StrategyArg::BestOf => Self::BestOf,
+            StrategyArg::SharedTraits => Self::SharedTraits,
+        }
+    }
+}
+
+/// `NAME=WEIGHT`.
+fn weighted<'t>(flag: &str, text: &'t str) -> anyhow::Result<(&'t str, f64)> {
+    let (name, weight) = text
+        .rsplit_once('=')
+        .with_context(|| format!("{flag} is `{text}`, expected NAME=WEIGHT"))?;
+    let weight =
+        weight.parse().with_context(|| format!("{flag} {name} is `{weight}`, not a number"))?;
+    Ok((name, weight))
 }
 
 /// Options of the queries of a validation.
@@ -63,7 +114,10 @@ pub(crate) fn validation(args: &ValidateArgs) -> anyhow::Result<Options> {
 }
 
 fn aimed(options: Options, target: Option<f64>) -> anyhow::Result<Options> {
-    Ok(target.map_or(Ok(options), |target| options.with_target_recall(target))?)
+    Ok(match target {
+        Some(target) => options.with_target_recall(target)?,
+        None => options,
+    })
 }
 
 /// Figures an index is held to.

@@ -28,6 +28,9 @@ pub enum Error {
     /// A feature table was refused.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// Nobody waits for the answer any more.
+    #[error("stopped: nobody waits for the answer any more")]
+    Stopped,
     /// The pointer of a folder of versions was refused.
     #[error(transparent)]
     Pointer(#[from] PointerError),

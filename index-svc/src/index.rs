@@ -16,8 +16,9 @@ use crate::{
     distances::PairDistances,
     engine::{BLOCKS_FILE, EngineError, EngineName, Engines, Forest, blocks::Blocks, open_blocks},
     error::Error,
+    filter::Filters,
     manifest::{BlocksFacts, MANIFEST_FILE, Manifest, file_facts},
-    metadata::{TrackMetadata, id_key},
+    metadata::{self, TrackMetadata, id_key},
     scaler::Scaler,
     store::{DATA_FILE, DISTANCE_QUANTILES, ReadTxn, SCALER, Store},
     vectors::ScaledVectors,
@@ -47,6 +48,7 @@ pub struct Index {
     pub(crate) vectors: Arc<ScaledVectors>,
     pub(crate) store: Arc<Store>,
     pub(crate) engines: Engines,
+    pub(crate) filters: Filters,
     /// Rows a query may look at on the thread that asks; see [`Self::warm`].
     pub(crate) here: OnceLock<usize>,
 }
@@ -124,8 +126,19 @@ impl Index {
         }
         let engines = Engines::new(Arc::clone(&vectors), blocks, forest);
         let schema = manifest.schema();
-        let here = OnceLock::new();
-        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, engines, here })
+        let (filters, here) = (Filters::default(), OnceLock::new());
+        Ok(Self {
+            manifest,
+            version,
+            schema,
+            scaler,
+            pairs,
+            vectors,
+            store,
+            engines,
+            filters,
+            here,
+        })
     }
 
     /// Checks the digest of every file of the index at `path`, or of the wanted version of a folder;
@@ -193,6 +206,16 @@ impl Index {
     pub(crate) fn metadata_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<TrackMetadata, Error> {
         let record = self.store.track(txn, row)?;
         Ok(TrackMetadata::decode(record, &self.manifest.attribute_names)?)
+    }
+
+    /// The artist of the track at `row`.
+    pub(crate) fn artist_in<'t>(&self, txn: &'t ReadTxn<'_>, row: u32) -> Result<&'t str, Error> {
+        Ok(metadata::field(self.store.track(txn, row)?, metadata::ARTIST_FIELD)?)
+    }
+
+    /// The scaled vector of the track at `row`, from its raw one.
+    pub(crate) fn scaled_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<Vec<f64>, Error> {
+        Ok(self.scaler.transform(&self.store.raw(txn, row, self.scaler.dims())?))
     }
 
     /// The scaled vectors of the store, which those of the image are a copy of.

@@ -8,11 +8,16 @@ use proto::v1::{
 
 use crate::{
     card::{self, Card, Spread},
+    explain::OUT_OF_RANGE_DEVIATIONS,
+    filter::{MAX_FILTER_BYTES, MAX_TERMS, NAMED_FIELDS},
     index::Index,
     manifest::MissingValues,
     metadata::MAX_TRACK_ID_BYTES,
-    query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEARCH_K},
-    search::OUT_OF_RANGE_DEVIATIONS,
+    pages::MAX_LISTED,
+    query::{
+        DEFAULT_PAGE_SIZE, MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS,
+        MAX_EXPLAINED_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEARCH_K, MAX_SEEDS,
+    },
     service::MAX_REQUEST_BYTES,
 };
 
@@ -37,7 +42,14 @@ pub(crate) fn info(index: &Index) -> GetIndexInfoResponse {
         card: manifest.card.as_ref().map(card),
         missing_values: Some(missing_values(&manifest.missing_values)),
         limits: Some(limits(index)),
+        feature_groups: index.groups().names().to_vec(),
+        filter_fields: filter_fields(&manifest.attribute_names),
     }
+}
+
+fn filter_fields(attribute_names: &[String]) -> Vec<String> {
+    let named = NAMED_FIELDS.into_iter().map(str::to_owned);
+    named.chain(attribute_names.iter().cloned()).collect()
 }
 
 fn recall_point(point: &crate::planner::RecallPoint) -> RecallPoint {
@@ -107,6 +119,14 @@ fn limits(index: &Index) -> IndexLimits {
         max_track_id_bytes: small(MAX_TRACK_ID_BYTES),
         feature_count: small(index.schema().names().len()),
         out_of_range_deviations: OUT_OF_RANGE_DEVIATIONS,
+        max_explained_page_size: small(MAX_EXPLAINED_PAGE_SIZE),
+        max_listed: small(MAX_LISTED),
+        max_filter_bytes: small(MAX_FILTER_BYTES),
+        max_filter_terms: small(MAX_TERMS),
+        max_seeds: small(MAX_SEEDS),
+        max_batch_requests: small(MAX_BATCH_REQUESTS),
+        max_batch_results: small(MAX_BATCH_RESULTS),
+        max_batch_lookups: small(MAX_BATCH_LOOKUPS),
     }
 }
 

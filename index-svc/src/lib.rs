@@ -6,7 +6,10 @@
 //!
 //! # Layout
 //! - [`search`]: the story of a query, one line per stage
-//! - [`query`]: what may be asked, checked once at the edge
+//! - [`query`]: what may be asked, checked once at the edge; [`filter`], [`groups`] and [`pages`] are
+//!   parts of it
+//! - [`recommend`]: examples into one target; `list`: from a target to rows in order; [`diversity`]:
+//!   another order; [`explain`]: why two vectors are apart
 //! - [`scaler`], [`vectors`], [`engine`], [`metadata`]: the stages
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
 //! - [`card`]: what the neighbourhoods of an index are like, measured when it is built
@@ -17,28 +20,39 @@
 //!   `validate`; [`verify`]: is it what it says it is; [`gate`]: is it good enough; [`report`]: what was found
 //! - [`service`], [`status`]: the RPCs and the form of their errors
 
+mod answer;
 pub mod builder;
 pub mod calibration;
 pub mod card;
 pub mod distances;
+pub mod diversity;
 pub mod engine;
 pub mod error;
+pub mod explain;
+pub mod filter;
 pub mod gate;
+pub mod groups;
 pub mod index;
 mod info;
+mod list;
 pub mod manifest;
 pub mod metadata;
+pub mod pages;
 pub mod planner;
 pub mod query;
 pub mod recall;
+pub mod recommend;
+pub mod reply;
 pub mod report;
 pub mod scaler;
 pub mod search;
 pub mod service;
 pub mod sources;
 pub mod status;
+pub mod stop;
 pub mod store;
 pub mod table;
+mod target;
 pub mod validation;
 pub mod vectors;
 pub mod verify;

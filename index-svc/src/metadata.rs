@@ -11,6 +11,9 @@ use thiserror::Error;
 /// Longest `track_id`, in bytes, as the contract says.
 pub const MAX_TRACK_ID_BYTES: usize = 512;
 
+/// Number of the artist's field in a record.
+pub(crate) const ARTIST_FIELD: usize = 2;
+
 /// Metadata of one track; texts as written in the source table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrackMetadata {
@@ -75,6 +78,18 @@ impl TrackMetadata {
     }
 }
 
+/// One field of a record, from 0: the four named ones, then the attributes.
+///
+/// # Errors
+/// When the record ends before it, or it is not UTF-8.
+pub fn field(record: &[u8], number: usize) -> Result<&str, RecordError> {
+    let mut fields = Fields { record, at: 0, field: 0 };
+    for _ in 0..number {
+        fields.next_bytes()?;
+    }
+    fields.next_text()
+}
+
 /// Key of a track id in the store: its SHA-256, because LMDB keys end at 511 bytes.
 #[must_use]
 pub fn id_key(track_id: &str) -> [u8; 32] {
@@ -87,16 +102,25 @@ struct Fields<'a> {
     field: usize,
 }
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
     fn next(&mut self) -> Result<String, RecordError> {
+        self.next_text().map(str::to_owned)
+    }
+
+    fn next_text(&mut self) -> Result<&'a str, RecordError> {
+        let cut = RecordError { field: self.field, bytes: self.record.len() };
+        std::str::from_utf8(self.next_bytes()?).map_err(|_| cut)
+    }
+
+    fn next_bytes(&mut self) -> Result<&'a [u8], RecordError> {
         let cut = RecordError { field: self.field, bytes: self.record.len() };
         let rest = &self.record[self.at..];
         let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| cut.clone())?;
         let length = u32::from_le_bytes(*length) as usize;
-        let text = rest.get(..length).ok_or_else(|| cut.clone())?;
+        let bytes = rest.get(..length).ok_or(cut)?;
         self.at += 4 + length;
         self.field += 1;
-        std::str::from_utf8(text).map(str::to_owned).map_err(|_| cut)
+        Ok(bytes)
     }
 }
 
@@ -118,6 +142,12 @@ mod tests {
                 names.iter().cloned().zip(attributes).filter(|(_, value)| !value.is_empty()).collect();
             let track = TrackMetadata { track_id, track_title, artist_name, album_title, attributes };
             let record = track.encode(&names);
+            prop_assert_eq!(field(&record, 2), Ok(track.artist_name.as_str()));
+            for (number, name) in (4..).zip(&names) {
+                let expected = track.attributes.get(name).map_or("", String::as_str);
+                prop_assert_eq!(field(&record, number), Ok(expected));
+            }
+            prop_assert!(field(&record, 4 + names.len()).is_err());
             prop_assert_eq!(TrackMetadata::decode(&record, &names), Ok(track));
             if let Some((_, cut)) = record.split_last() {
                 prop_assert!(TrackMetadata::decode(cut, &names).is_err());
@@ -127,6 +157,7 @@ mod tests {
         #[test]
         fn any_bytes_are_refused_or_read(record in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = TrackMetadata::decode(&record, &["a".to_owned()]);
+            let _ = field(&record, 3);
         }
     }
 }

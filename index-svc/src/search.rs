@@ -1,156 +1,78 @@
-//! The story of a query: scale, find candidates, rank them exactly, leave out the seeds, join the
-//! metadata. One read transaction, so that all parts come from one state.
+//! The story of a query: examples into a target, a filter into rows, rows into a list, a page of it,
+//! metadata and explanations. One read transaction, so that all parts come from one state.
+
+use std::sync::Arc;
 
 use crate::{
-    engine::{Candidates, Hit, blocks::MAX_MAGNITUDE},
+    diversity,
+    engine::{Candidates, RowSet},
     error::Error,
+    explain::{Explanation, explain, out_of_range},
+    groups::FeatureGroups,
     index::Index,
+    list::{Chosen, List, Rules, Span, Way, Wish, within_reach},
     metadata::TrackMetadata,
+    pages,
     planner::{Plan, Planner, Wanted},
-    query::{Query, Seed},
+    query::{Comparison, Query, Seed},
+    recommend::{self, Weighted},
+    stop::Stop,
     store::ReadTxn,
-    vectors::to_f32,
+    target::Target,
+    vectors::distance,
 };
 
-/// Candidates asked for beyond the results: a seed, and one that shows the list to be settled.
-const FETCH_SLACK: usize = 2;
+pub use crate::{
+    answer::{Answer, Compared, Neighbor, Ranked, Ranking},
+    list::LeftOut,
+};
+
 /// Most results of [`Index::search_here`]: each is joined with its metadata.
 const MAX_HERE: usize = 64;
-/// A query feature farther than this from the mean, in standard deviations, is reported.
-pub(crate) const OUT_OF_RANGE_DEVIATIONS: f64 = 6.0;
-
-/// Results and how they came about.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// Nearest first, ties by row.
-    pub neighbors: Vec<Neighbor>,
-    /// The seed's row and metadata, for a query by row.
-    pub seed: Option<(u32, TrackMetadata)>,
-    /// How it was answered in the end.
-    pub plan: Plan,
-    /// Distinct vectors whose distance was computed or bounded.
-    pub candidate_count: usize,
-    /// Results left out because they are the seed or exactly equal to it.
-    pub suppressed_seed_count: usize,
-    /// Query features more than six standard deviations from the mean.
-    pub out_of_range_features: Vec<String>,
-}
-
-/// One result.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Neighbor {
-    /// Row of the index.
-    pub row: u32,
-    /// What is known about it.
-    pub metadata: TrackMetadata,
-    /// Euclidean distance in scaled space.
-    pub distance: f64,
-    /// Share of random pairs of tracks that are farther apart.
-    pub similarity_percentile: f64,
-}
-
-/// A row and its exact distance.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ranked {
-    /// Row of the index.
-    pub row: u32,
-    /// Euclidean distance in scaled space.
-    pub distance: f64,
-}
-
-/// A ranked list before metadata is joined.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ranking {
-    /// Nearest first, ties by row.
-    pub rows: Vec<Ranked>,
-    /// How it was answered in the end.
-    pub plan: Plan,
-    /// Distinct vectors whose distance was computed or bounded.
-    pub candidate_count: usize,
-    /// Rows left out as seeds.
-    pub suppressed_seed_count: usize,
-}
-
-impl Ranked {
-    /// Nearest first, ties by row.
-    fn before(&self, other: &Self) -> bool {
-        self.distance.total_cmp(&other.distance).then(self.row.cmp(&other.row)).is_lt()
-    }
-}
-
-/// What is left out as a seed, besides rows exactly equal to the query.
-#[derive(Clone, Copy, Debug)]
-struct Seeds {
-    row: Option<u32>,
-    included: bool,
-}
-
-/// A query, ready to be searched.
-#[derive(Debug)]
-struct Asked {
-    scaled: Vec<f64>,
-    seeds: Seeds,
-    k: usize,
-    plan: Plan,
-}
 
 impl Index {
     /// Answers a query.
     ///
     /// # Errors
     /// When the index cannot be read.
+    pub fn search(&self, query: &Query) -> Result<Answer, Error> {
+        self.search_until(query, Stop::never())
+    }
+
+    /// Answers a query, unless nobody waits any more.
+    ///
+    /// # Errors
+    /// When the index cannot be read, or on [`Error::Stopped`].
     ///
     /// # Panics
     /// Never: a query without a limit has an answer.
-    pub fn search(&self, query: &Query) -> Result<Answer, Error> {
-        let answer = self.search_within(query, usize::MAX)?;
+    pub fn search_until(&self, query: &Query, stop: Stop<'_>) -> Result<Answer, Error> {
+        let txn = self.store.read()?;
+        let asked = self.ask(&txn, query, stop)?;
+        let answer = self.answer(&txn, &asked, (usize::MAX, None), stop)?;
         Ok(answer.expect("no index has that many rows"))
     }
 
-    /// Answers many queries, in their order: those that are planned alike share passes over the
+    /// Answers many queries, in their order: plain ones that are planned alike share passes over the
     /// blocks engine's leaves.
     ///
     /// # Errors
-    /// When the index cannot be read.
+    /// When the index cannot be read, or on [`Error::Stopped`].
     ///
     /// # Panics
     /// Never: a query without a limit has an answer.
-    pub fn search_many(&self, queries: &[Query]) -> Result<Vec<Answer>, Error> {
+    pub fn search_many(&self, queries: &[Query], stop: Stop<'_>) -> Result<Vec<Answer>, Error> {
         let txn = self.store.read()?;
-        let asked: Vec<Asked> =
-            queries.iter().map(|query| self.ask(&txn, query)).collect::<Result<_, Error>>()?;
-        let mut found = self.first_looks(&asked)?;
-        let mut answers = Vec::with_capacity(asked.len());
-        for (asked, first) in asked.into_iter().zip(&mut found) {
-            let ranking = self.rank_from(&txn, &asked, first.take(), usize::MAX)?;
-            answers.push(self.answer(
-                &txn,
-                &asked,
-                ranking.expect("no index has that many rows"),
-            )?);
-        }
-        Ok(answers)
-    }
-
-    /// What the engine finds first for each of many queries; `None` where nothing is gained.
-    fn first_looks(&self, asked: &[Asked]) -> Result<Vec<Option<Candidates>>, Error> {
-        let mut found: Vec<Option<Candidates>> = asked.iter().map(|_| None).collect();
-        let mut rest: Vec<usize> = (0..asked.len()).collect();
-        while let Some(&first) = rest.first() {
-            let Asked { k, plan, .. } = asked[first];
-            let (alike, others): (Vec<usize>, Vec<usize>) =
-                rest.into_iter().partition(|&at| (asked[at].k, asked[at].plan) == (k, plan));
-            rest = others;
-            let queries: Vec<f32> =
-                alike.iter().flat_map(|number| within_reach(&asked[*number].scaled)).collect();
-            let engines = &self.engines;
-            let batch =
-                engines.nearest_many(plan.engine, &queries, k + FETCH_SLACK, plan.effort)?;
-            for (number, candidates) in alike.into_iter().zip(batch) {
-                found[number] = Some(candidates);
-            }
-        }
-        Ok(found)
+        let asked: Vec<Asked<'_>> = queries
+            .iter()
+            .map(|query| self.ask(&txn, query, stop))
+            .collect::<Result<_, Error>>()?;
+        let mut found = self.first_looks(&asked, stop)?;
+        let answers = asked.iter().zip(&mut found).map(|(asked, first)| {
+            let answer = self.answer(&txn, asked, (usize::MAX, first.take()), stop)?;
+            Ok(answer.expect("no index has that many rows"))
+        });
+        answers.collect()
     }
 
     /// Answers a query that is a matter of microseconds, for callers who must not compute for long;
@@ -159,47 +81,112 @@ impl Index {
     /// # Errors
     /// When the index cannot be read.
     pub fn search_here(&self, query: &Query) -> Result<Option<Answer>, Error> {
+        let short = query.examples.len() == 1
+            && query.place.is_first()
+            && query.options.is_short()
+            && query.options.k <= MAX_HERE;
         match self.here.get() {
-            Some(rows) if query.options.k <= MAX_HERE => self.search_within(query, *rows),
+            Some(rows) if short => {
+                let txn = self.store.read()?;
+                let asked = self.ask(&txn, query, Stop::never())?;
+                self.answer(&txn, &asked, (*rows, None), Stop::never())
+            }
             _ => Ok(None),
         }
     }
 
-    /// Answers a query unless that takes a look at more than `most` rows.
-    fn search_within(&self, query: &Query, most: usize) -> Result<Option<Answer>, Error> {
-        let txn = self.store.read()?;
-        let asked = self.ask(&txn, query)?;
-        let ranking = self.rank_from(&txn, &asked, None, most)?;
-        ranking.map(|ranking| self.answer(&txn, &asked, ranking)).transpose()
+    fn ask<'q>(
+        &self,
+        txn: &ReadTxn<'_>,
+        query: &'q Query,
+        stop: Stop<'_>,
+    ) -> Result<Asked<'q>, Error> {
+        let seeds = self.seeds(txn, query)?;
+        let target = self.target(query, &seeds);
+        let allowed = self.allowed(txn, query, stop)?;
+        let matched_count = allowed.as_ref().map_or(self.rows() as usize, |set| set.len());
+        let plan = self.plan_for(query, &target, matched_count);
+        Ok(Asked { query, seeds, target, allowed, matched_count, plan })
     }
 
-    fn ask(&self, txn: &ReadTxn<'_>, query: &Query) -> Result<Asked, Error> {
-        let options = query.options;
-        let (scaled, row) = match &query.seed {
-            Seed::Vector(raw) => (self.scaler.transform(raw), None),
-            Seed::Row(row) => {
-                let raw = self.store.raw(txn, *row, self.scaler.dims())?;
-                (self.scaler.transform(&raw), Some(*row))
+    /// What the engine finds first for each of many queries; `None` where nothing is gained.
+    fn first_looks(
+        &self,
+        asked: &[Asked<'_>],
+        stop: Stop<'_>,
+    ) -> Result<Vec<Option<Candidates>>, Error> {
+        let mut found: Vec<Option<Candidates>> = asked.iter().map(|_| None).collect();
+        let mut rest: Vec<usize> =
+            (0..asked.len()).filter(|at| asked[*at].shares_passes()).collect();
+        while let Some(&first) = rest.first() {
+            stop.check()?;
+            let key = |at: usize| (asked[at].fetch(), asked[at].plan);
+            let (fetch, plan) = key(first);
+            let (alike, others): (Vec<usize>, Vec<usize>) =
+                rest.into_iter().partition(|at| key(*at) == (fetch, plan));
+            rest = others;
+            let points = alike.iter().map(|at| &asked[*at].target.wanted[0].scaled);
+            let queries: Vec<f32> = points.flat_map(|scaled| within_reach(scaled)).collect();
+            let batch = self.engines.nearest_many(plan.engine, &queries, fetch, plan.effort)?;
+            for (at, candidates) in alike.into_iter().zip(batch) {
+                found[at] = Some(candidates);
             }
-        };
-        let seeds = Seeds { row, included: options.include_seeds };
-        let plan = self.plan(options.wanted, options.k);
-        Ok(Asked { scaled, seeds, k: options.k, plan })
+        }
+        Ok(found)
     }
 
-    fn answer(&self, txn: &ReadTxn<'_>, asked: &Asked, ranking: Ranking) -> Result<Answer, Error> {
-        let neighbors = self.join(txn, &ranking.rows)?;
-        let seed = match asked.seeds.row {
-            Some(row) => Some((row, self.metadata_in(txn, row)?)),
-            None => None,
+    /// The answer; `None` where an engine would have to look at more than `most` rows. `first` is what
+    /// it has found already.
+    fn answer(
+        &self,
+        txn: &ReadTxn<'_>,
+        asked: &Asked<'_>,
+        (most, first): (usize, Option<Candidates>),
+        stop: Stop<'_>,
+    ) -> Result<Option<Answer>, Error> {
+        let Asked { query, seeds, target, allowed, matched_count, plan } = asked;
+        let span = Span::of(query);
+        let rules = rules(query, seeds);
+        let allowed = allowed.as_deref();
+        let wish = Wish { target, rules: &rules, allowed, need: span.need() };
+        let Some(list) = self.list(txn, wish, Way { plan: *plan, most, first }, stop)? else {
+            return Ok(None);
         };
-        Ok(Answer {
-            neighbors,
-            seed,
-            plan: ranking.plan,
-            candidate_count: ranking.candidate_count,
-            suppressed_seed_count: ranking.suppressed_seed_count,
-            out_of_range_features: self.out_of_range(&asked.scaled),
+        let chosen = self.page(txn, query, &span, &list, stop)?;
+        let next = span.next(query, &list, &chosen);
+        let far = list.ended && next.is_none() && query.options.max_distance.is_some();
+        let names = self.schema.names();
+        Ok(Some(Answer {
+            neighbors: self.join(txn, target, &chosen, query.options.explained)?,
+            seed: self.named(txn, query)?,
+            next_page_token: next.as_ref().map_or_else(String::new, |place| {
+                pages::encode(&self.version, query.digest(), place)
+            }),
+            plan: list.plan,
+            candidate_count: list.scored,
+            left_out: span.left_out(&list),
+            matched_count: *matched_count,
+            too_far_count: if far { matched_count - list.within } else { 0 },
+            out_of_range_features: out_of_range(names, seeds.vectors.iter().map(Vec::as_slice)),
+        }))
+    }
+
+    /// Explains the distance of two vectors.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn compare(&self, comparison: &Comparison) -> Result<Compared, Error> {
+        let txn = self.store.read()?;
+        let left = self.scaled_seed(&txn, &comparison.left)?;
+        let right = self.scaled_seed(&txn, &comparison.right)?;
+        let distance = distance(&left, &right);
+        let names = self.schema.names();
+        Ok(Compared {
+            track: self.track_of(&txn, &comparison.right)?,
+            distance,
+            similarity_percentile: self.pairs.share_farther(distance),
+            explanation: explain(names, &left, &right),
+            out_of_range_features: out_of_range(names, [&*left, &*right].into_iter()),
         })
     }
 
@@ -212,8 +199,9 @@ impl Index {
         let raw = self.store.raw(&txn, row, self.scaler.dims())?;
         let scaled = self.scaler.transform(&raw);
         let ranking = self.rank(&txn, &scaled, None, 1, true, self.plan(wanted, 1))?;
-        let neighbors = self.join(&txn, &ranking.rows)?;
-        Ok(neighbors.first().map(|nearest| nearest.distance))
+        let Some(nearest) = ranking.rows.first() else { return Ok(None) };
+        self.metadata_in(&txn, nearest.row)?;
+        Ok(Some(nearest.distance))
     }
 
     /// How `k` results are found.
@@ -228,19 +216,20 @@ impl Index {
         self.planner().exact()
     }
 
-    fn planner(&self) -> Planner<'_> {
-        Planner {
-            curve: &self.manifest.recall_curve,
-            blocks: self.engines.blocks.is_some(),
-            trees: self.engines.forest.as_ref().map(|forest| forest.trees()),
-        }
+    /// The feature groups of its schema.
+    #[must_use]
+    pub fn groups(&self) -> FeatureGroups {
+        FeatureGroups::of(self.schema.names())
     }
 
     /// Ranks the `k` nearest rows to a scaled vector, without metadata. Unless seeds are included,
-    /// `seed_row` is left out with the rows exactly equal to the vector.
+    /// `seed_row` is left out with the rows exactly equal to the vector. Duplicates are kept.
     ///
     /// # Errors
     /// When the index cannot be read.
+    ///
+    /// # Panics
+    /// Never: a search without a limit has an end.
     pub(crate) fn rank(
         &self,
         txn: &ReadTxn<'_>,
@@ -250,117 +239,205 @@ impl Index {
         include_seeds: bool,
         plan: Plan,
     ) -> Result<Ranking, Error> {
-        let seeds = Seeds { row: seed_row, included: include_seeds };
-        let asked = Asked { scaled: scaled.to_vec(), seeds, k, plan };
-        let ranked = self.rank_from(txn, &asked, None, usize::MAX)?;
-        Ok(ranked.expect("no index has that many rows"))
+        let target = Target::point(scaled.to_vec());
+        let (rows, vectors) = (Vec::from_iter(seed_row), vec![scaled.to_vec()]);
+        let mut rules = Rules { include_duplicates: true, ..Rules::default() };
+        if !include_seeds {
+            (rules.seed_rows, rules.seed_vectors) = (&rows, &vectors);
+        }
+        let wish = Wish { target: &target, rules: &rules, allowed: None, need: k };
+        let list = self.list(txn, wish, Way::by(plan), Stop::never())?;
+        let list = list.expect("no index has that many rows");
+        let ranked = |chosen: &Chosen| Ranked { row: chosen.row, distance: chosen.distance };
+        Ok(Ranking {
+            rows: list.chosen.iter().map(ranked).collect(),
+            plan: list.plan,
+            candidate_count: list.scored,
+            suppressed_seed_count: list.left_out.seeds,
+        })
     }
 
-    /// As [`Self::rank`]; `None` where it would have to look at more than `most` rows. `first` is
-    /// what the engine has found already.
-    fn rank_from(
-        &self,
-        txn: &ReadTxn<'_>,
-        asked: &Asked,
-        mut first: Option<Candidates>,
-        most: usize,
-    ) -> Result<Option<Ranking>, Error> {
-        let Asked { scaled, seeds, k, plan } = asked;
-        let (seeds, k, mut plan) = (*seeds, *k, *plan);
-        let query = within_reach(scaled);
-        let norm = query.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
-        let mut fetch = k + FETCH_SLACK;
-        loop {
-            let (engine, effort) = (plan.engine, plan.effort);
-            let look = || self.engines.nearest_within(engine, &query, fetch, None, effort, most);
-            let found = first.take().map_or_else(look, |found| Ok(Some(found)))?;
-            let Some(found) = found else { return Ok(None) };
-            let exhausted = found.hits.len() < fetch;
-            // What was looked at and not returned is at least as far as the last that was.
-            let rest = found.hits.last().map_or(f64::INFINITY, |last| at_least(last, norm));
-            let (rows, suppressed_seed_count) =
-                self.exactly(txn, scaled, norm, &found, seeds, k)?;
-            let full = rows.len() == k;
-            let settled = rows.last().is_some_and(|last| last.distance <= rest);
-            if exhausted && !full && !plan.is_exact() {
-                // The trees led to too few rows; all of them will do.
-                plan = self.exact_plan();
-            } else if exhausted || (full && settled) {
-                let candidate_count = found.scored;
-                return Ok(Some(Ranking { rows, plan, candidate_count, suppressed_seed_count }));
-            } else {
-                fetch = fetch.saturating_mul(4);
-            }
+    fn planner(&self) -> Planner<'_> {
+        Planner {
+            curve: &self.manifest.recall_curve,
+            blocks: self.engines.blocks.is_some(),
+            trees: self.engines.forest.as_ref().map(|forest| forest.trees()),
         }
     }
 
-    /// The first `k` of the hits that are no seeds, by their distance in `f64`, and the number of
-    /// seeds. Hits come nearly in that order, so few beyond the `k` need to be read.
-    fn exactly(
+    /// Weights scan everything; another order than nearest first, and later pages, are exact.
+    fn plan_for(&self, query: &Query, target: &Target, rows: usize) -> Plan {
+        if target.weights.is_some() {
+            Self::weighted_plan()
+        } else if query.options.diversity > 0.0 || !query.place.is_first() {
+            self.exact_plan()
+        } else {
+            self.planner().plan(query.options.wanted, query.options.k, rows)
+        }
+    }
+
+    fn seeds(&self, txn: &ReadTxn<'_>, query: &Query) -> Result<Seeds, Error> {
+        let mut seeds = Seeds::default();
+        for example in &query.examples {
+            if let Seed::Row(row) = example.seed {
+                seeds.rows.push(row);
+            }
+            seeds.vectors.push(self.scaled_seed(txn, &example.seed)?);
+        }
+        Ok(seeds)
+    }
+
+    fn scaled_seed(&self, txn: &ReadTxn<'_>, seed: &Seed) -> Result<Vec<f64>, Error> {
+        match seed {
+            Seed::Vector(raw) => Ok(self.scaler.transform(raw)),
+            Seed::Row(row) => self.scaled_in(txn, *row),
+        }
+    }
+
+    fn target(&self, query: &Query, seeds: &Seeds) -> Target {
+        let weigh =
+            |(scaled, weight): (&Vec<f64>, f64)| Weighted { scaled: scaled.clone(), weight };
+        let weights = query.examples.iter().map(|example| example.weight);
+        let examples = seeds.vectors.iter().zip(weights).map(weigh).collect();
+        let of_groups = query.options.group_weights.as_ref();
+        let weights = of_groups.map(|weights| self.groups().spread(weights));
+        recommend::target(examples, query.strategy, weights)
+    }
+
+    fn allowed(
         &self,
         txn: &ReadTxn<'_>,
-        scaled: &[f64],
-        norm: f64,
-        found: &Candidates,
-        seeds: Seeds,
-        k: usize,
-    ) -> Result<(Vec<Ranked>, usize), Error> {
-        let mut rows: Vec<Ranked> = Vec::with_capacity(k.min(found.hits.len()) + 1);
-        let mut left_out = 0;
-        for hit in &found.hits {
-            if rows.len() == k && rows.last().is_none_or(|last| last.distance < at_least(hit, norm))
-            {
-                break;
-            }
-            let raw = self.store.raw(txn, hit.row, self.scaler.dims())?;
-            let ranked = Ranked { row: hit.row, distance: self.scaler.distance(scaled, &raw) };
-            // A distance of zero is equality in every feature: the same recording, indexed twice.
-            if !seeds.included && (ranked.distance <= 0.0 || Some(ranked.row) == seeds.row) {
-                left_out += 1;
+        query: &Query,
+        stop: Stop<'_>,
+    ) -> Result<Option<Arc<RowSet>>, Error> {
+        let filter = query.options.filter.as_ref();
+        let rows = |filter| self.filters.allowed(&self.store, txn, self.rows(), filter, stop);
+        filter.map(rows).transpose()
+    }
+
+    /// The rows of the page that was asked for, in their order.
+    fn page(
+        &self,
+        txn: &ReadTxn<'_>,
+        query: &Query,
+        span: &Span,
+        list: &List,
+        stop: Stop<'_>,
+    ) -> Result<Vec<Chosen>, Error> {
+        let diversity = query.options.diversity;
+        if span.block == 1 {
+            let page = list.chosen.iter().skip(span.begin).take(span.size);
+            return Ok(page.copied().collect());
+        }
+        let mut page = Vec::with_capacity(span.size);
+        for (block, rows) in list.chosen.chunks(span.block).enumerate() {
+            let start = block * span.block;
+            let (from, to) = (span.begin.max(start), span.end().min(start + rows.len()));
+            if from >= to {
                 continue;
             }
-            let at = rows.partition_point(|other| other.before(&ranked));
-            rows.insert(at, ranked);
-            rows.truncate(k);
+            let scores: Vec<f64> = rows.iter().map(|chosen| chosen.score).collect();
+            let vectors = rows.iter().map(|chosen| self.scaled_in(txn, chosen.row));
+            let vectors: Vec<_> = vectors.collect::<Result<_, _>>()?;
+            let order = diversity::order(&scores, &vectors, diversity, to - start, stop)?;
+            page.extend(order[from - start..].iter().map(|place| rows[*place]));
         }
-        Ok((rows, left_out))
+        Ok(page)
     }
 
-    fn join(&self, txn: &ReadTxn<'_>, rows: &[Ranked]) -> Result<Vec<Neighbor>, Error> {
-        rows.iter()
-            .map(|ranked| {
+    fn join(
+        &self,
+        txn: &ReadTxn<'_>,
+        target: &Target,
+        page: &[Chosen],
+        explained: bool,
+    ) -> Result<Vec<Neighbor>, Error> {
+        let plain = target.is_plain();
+        let explain_row = |row| -> Result<Explanation, Error> {
+            let scaled = self.scaled_in(txn, row)?;
+            Ok(explain(self.schema.names(), target.nearest(&scaled), &scaled))
+        };
+        page.iter()
+            .map(|chosen| {
                 Ok(Neighbor {
-                    row: ranked.row,
-                    metadata: self.metadata_in(txn, ranked.row)?,
-                    distance: ranked.distance,
-                    similarity_percentile: self.pairs.share_farther(ranked.distance),
+                    row: chosen.row,
+                    metadata: self.metadata_in(txn, chosen.row)?,
+                    distance: chosen.distance,
+                    score: (!plain).then_some(chosen.score),
+                    similarity_percentile: self.pairs.share_farther(chosen.distance),
+                    explanation: explained.then(|| explain_row(chosen.row)).transpose()?,
                 })
             })
             .collect()
     }
 
-    fn out_of_range(&self, scaled: &[f64]) -> Vec<String> {
-        let names = self.schema.names().iter().zip(scaled);
-        names
-            .filter(|(_, value)| value.abs() > OUT_OF_RANGE_DEVIATIONS)
-            .map(|(name, _)| name.clone())
-            .collect()
+    /// The track that a query by one row starts from.
+    fn named(
+        &self,
+        txn: &ReadTxn<'_>,
+        query: &Query,
+    ) -> Result<Option<(u32, TrackMetadata)>, Error> {
+        match &query.examples[..] {
+            [only] => self.track_of(txn, &only.seed),
+            _ => Ok(None),
+        }
+    }
+
+    fn track_of(
+        &self,
+        txn: &ReadTxn<'_>,
+        seed: &Seed,
+    ) -> Result<Option<(u32, TrackMetadata)>, Error> {
+        match seed {
+            Seed::Row(row) => Ok(Some((*row, self.metadata_in(txn, *row)?))),
+            Seed::Vector(_) => Ok(None),
+        }
     }
 }
 
-/// A scaled query as engines take it. What lies beyond the largest value they take is put there:
-/// farther from every row than any row is from another, so that no bound below is too large.
-fn within_reach(scaled: &[f64]) -> Vec<f32> {
-    let mut query = to_f32(scaled);
-    query.iter_mut().for_each(|value| *value = value.clamp(-MAX_MAGNITUDE, MAX_MAGNITUDE));
-    query
+/// A query, ready to be searched.
+#[derive(Debug)]
+struct Asked<'q> {
+    query: &'q Query,
+    seeds: Seeds,
+    target: Target,
+    allowed: Option<Arc<RowSet>>,
+    matched_count: usize,
+    plan: Plan,
 }
 
-/// A distance that a hit, or any row ranked behind it, is at least away from a query of this norm.
-///
-/// Engines rank `f32` rows, the roughest of them in `f32`. A coordinate is rounded by at most 2⁻²⁴
-/// of its size and the sum of 74 squares by far less than 1e-5 of itself, so the distance is off by
-/// at most `1e-5 d + 2e-7 |query|`; the factors are several times what the bound needs.
-fn at_least(hit: &Hit, norm: f64) -> f64 {
-    hit.squared_distance.sqrt() * (1.0 - 1e-5) - 2e-7 * norm
+impl Asked<'_> {
+    /// Whether the engine may look for it together with others.
+    fn shares_passes(&self) -> bool {
+        self.target.is_plain() && self.target.wanted.len() == 1 && self.allowed.is_none()
+    }
+
+    fn fetch(&self) -> usize {
+        let rules = rules(self.query, &self.seeds);
+        let need = Span::of(self.query).need();
+        Wish { target: &self.target, rules: &rules, allowed: None, need }.fetch()
+    }
+}
+
+/// The examples of a query: rows where they are rows, and all scaled vectors.
+#[derive(Debug, Default)]
+struct Seeds {
+    rows: Vec<u32>,
+    vectors: Vec<Vec<f64>>,
+}
+
+fn rules<'a>(query: &'a Query, seeds: &'a Seeds) -> Rules<'a> {
+    let options = &query.options;
+    let (seed_rows, seed_vectors): (&[_], &[_]) = match options.include_seeds {
+        true => (&[], &[]),
+        false => (&seeds.rows, &seeds.vectors),
+    };
+    Rules {
+        seed_rows,
+        seed_vectors,
+        include_duplicates: options.include_duplicates,
+        max_per_artist: options.max_per_artist,
+        max_distance: options.max_distance,
+        taken: &query.place.first,
+    }
 }

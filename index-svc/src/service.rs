@@ -6,26 +6,31 @@ use std::{
 };
 
 use proto::v1::{
-    self, FeatureVector, FeatureView, GetIndexInfoRequest, GetIndexInfoResponse, LookupRequest,
-    LookupResponse, QueryByFeaturesRequest, QueryByFeaturesResponse, QueryByTrackIndexRequest,
-    QueryByTrackIndexResponse, QueryStats, Track,
+    BatchLookupRequest, BatchLookupResponse, BatchRecommendRequest, BatchRecommendResponse,
+    ExplainDistanceRequest, ExplainDistanceResponse, GetIndexInfoRequest, GetIndexInfoResponse,
+    LookupRequest, LookupResponse, QueryByFeaturesRequest, QueryByFeaturesResponse,
+    QueryByTrackIndexRequest, QueryByTrackIndexResponse, QueryOptions, RecommendRequest,
+    RecommendResponse, batch_lookup_response, batch_recommend_response,
     index_service_server::{IndexService, IndexServiceServer},
 };
 use serving::{CpuPool, PoolError};
 use tonic::{Request, Response, Status};
 
 use crate::{
+    error::Error,
     index::Index,
     info::info,
-    metadata::TrackMetadata,
-    query::{Query, QueryError, row_of},
+    pages::version_of,
+    query::{Comparison, Query, QueryError, check_batch, check_lookups, feature_view},
+    reply,
     search::Answer,
     status,
+    stop::Stop,
     versions::Served,
 };
 
-/// Largest request, in bytes: a vector with its names and provenance is a tenth of it.
-pub const MAX_REQUEST_BYTES: usize = 256 << 10;
+/// Largest request, in bytes: a hundred recommendations by several examples each.
+pub const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 /// The service over the versions of one index; each call is answered by one of them.
 #[derive(Clone, Debug)]
@@ -47,9 +52,11 @@ impl IndexApi {
         IndexServiceServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
     }
 
-    /// The version that answers a call with these options, for the whole of the call.
-    fn pick(&self, options: Option<&v1::QueryOptions>) -> Arc<Index> {
-        self.served.pick(options.map_or("", |options| &options.expected_index_version))
+    /// The version that answers a call with these options, for the whole of the call: the one that
+    /// it expects or that its page token is of.
+    fn pick(&self, options: Option<&QueryOptions>) -> Arc<Index> {
+        named_version(options)
+            .map_or_else(|| self.served.current(), |version| self.served.pick(&version))
     }
 
     /// Answers where it was asked if that takes microseconds, which a change of threads would
@@ -59,31 +66,33 @@ impl IndexApi {
         index: &Arc<Index>,
         query: Result<Query, QueryError>,
     ) -> Result<Answer, Status> {
-        let query = query.inspect_err(tell)?;
+        let query = query.inspect_err(note)?;
         let here = catch_unwind(AssertUnwindSafe(|| index.search_here(&query)))
             .map_err(|_| status::from_pool(PoolError::Panicked))?;
-        match here.map_err(QueryError::from).inspect_err(tell)? {
+        match here.map_err(QueryError::from).inspect_err(note)? {
             Some(answer) => Ok(answer),
-            None => self.compute(index, move |index| Ok(index.search(&query)?)).await,
+            None => {
+                let index = Arc::clone(index);
+                self.compute(index, move |index, stop| Ok(index.search_until(&query, stop)?)).await
+            }
         }
     }
 
-    /// Runs `job` over `index` on a worker.
+    /// Runs `job` over `index` on a worker, until nobody waits for it any more.
     async fn compute<T: Send + 'static>(
         &self,
-        index: &Arc<Index>,
-        job: impl FnOnce(&Index) -> Result<T, QueryError> + Send + 'static,
+        index: Arc<Index>,
+        job: impl FnOnce(&Index, Stop<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, Status> {
-        let index = Arc::clone(index);
-        let done = self.pool.run(move |_| job(&index)).await.map_err(status::from_pool)?;
-        Ok(done.inspect_err(tell)?)
-    }
-}
-
-/// Logs what is no answer to a caller.
-fn tell(error: &QueryError) {
-    if let QueryError::Index(error) = error {
-        tracing::error!(%error, "the index could not be read");
+        let done = self
+            .pool
+            .run(move |cancel| job(&index, Stop::when(&|| cancel.is_cancelled())))
+            .await
+            .map_err(status::from_pool)?;
+        if let Err(error) = &done {
+            note(error);
+        }
+        Ok(done?)
     }
 }
 
@@ -96,9 +105,10 @@ impl IndexService for IndexApi {
         let request = request.into_inner();
         let index = self.pick(request.options.as_ref());
         let answer = self.answer(&index, Query::from_features(&index, request)).await?;
-        let stats = Some(stats(&index, &answer));
-        let neighbors = neighbors(answer);
-        Ok(Response::new(QueryByFeaturesResponse { neighbors, stats }))
+        let stats = Some(reply::stats(&index, &answer));
+        let (neighbors, next_page_token) =
+            (reply::neighbors(answer.neighbors), answer.next_page_token);
+        Ok(Response::new(QueryByFeaturesResponse { neighbors, next_page_token, stats }))
     }
 
     async fn query_by_track_index(
@@ -107,11 +117,12 @@ impl IndexService for IndexApi {
     ) -> Result<Response<QueryByTrackIndexResponse>, Status> {
         let request = request.into_inner();
         let index = self.pick(request.options.as_ref());
-        let mut answer = self.answer(&index, Query::from_track_index(&index, &request)).await?;
-        let seed = answer.seed.take().map(|(row, metadata)| track(row, metadata));
-        let stats = Some(stats(&index, &answer));
-        let neighbors = neighbors(answer);
-        Ok(Response::new(QueryByTrackIndexResponse { neighbors, stats, seed }))
+        let answer = self.answer(&index, Query::from_track_index(&index, &request)).await?;
+        let stats = Some(reply::stats(&index, &answer));
+        let (neighbors, next_page_token) =
+            (reply::neighbors(answer.neighbors), answer.next_page_token);
+        let seed = answer.seed.map(|(row, metadata)| reply::track(row, metadata));
+        Ok(Response::new(QueryByTrackIndexResponse { neighbors, next_page_token, stats, seed }))
     }
 
     async fn lookup(
@@ -119,9 +130,96 @@ impl IndexService for IndexApi {
         request: Request<LookupRequest>,
     ) -> Result<Response<LookupResponse>, Status> {
         let request = request.into_inner();
-        let index = self.served.current();
-        let found = self.compute(&index, move |index| look_up(index, &request)).await?;
-        Ok(Response::new(found))
+        let found = self.compute(self.served.current(), move |index, _| {
+            reply::lookup(index, &request.track_id, feature_view(request.feature_view)?)
+        });
+        Ok(Response::new(found.await?))
+    }
+
+    async fn batch_lookup(
+        &self,
+        request: Request<BatchLookupRequest>,
+    ) -> Result<Response<BatchLookupResponse>, Status> {
+        use batch_lookup_response::{Result as Item, result::Result as Outcome};
+        let request = request.into_inner();
+        let results = self.compute(self.served.current(), move |index, stop| {
+            check_lookups(&request.track_ids)?;
+            let view = feature_view(request.feature_view)?;
+            each(
+                &request.track_ids,
+                stop,
+                |id| reply::lookup(index, id, view),
+                |outcome| {
+                    let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
+                    Item { result: Some(outcome) }
+                },
+            )
+        });
+        Ok(Response::new(BatchLookupResponse { results: results.await? }))
+    }
+
+    async fn recommend(
+        &self,
+        request: Request<RecommendRequest>,
+    ) -> Result<Response<RecommendResponse>, Status> {
+        let request = request.into_inner();
+        let index = self.pick(request.options.as_ref());
+        let answer = self.answer(&index, Query::from_recommend(&index, request)).await?;
+        Ok(Response::new(recommended(&index, answer)))
+    }
+
+    async fn batch_recommend(
+        &self,
+        request: Request<BatchRecommendRequest>,
+    ) -> Result<Response<BatchRecommendResponse>, Status> {
+        use batch_recommend_response::{Result as Item, result::Result as Outcome};
+        let requests = request.into_inner().requests;
+        let served = Arc::clone(&self.served);
+        let results = self.compute(self.served.current(), move |current, stop| {
+            check_batch(&requests)?;
+            // Items that name no version are all answered by one, and in passes that they share.
+            let mut together = Vec::new();
+            let answers: Vec<Result<Option<RecommendResponse>, QueryError>> = requests
+                .into_iter()
+                .map(|request| match named_version(request.options.as_ref()) {
+                    Some(name) => {
+                        let named = served.pick(&name);
+                        let query = Query::from_recommend(&named, request)?;
+                        let answer = named.search_until(&query, stop)?;
+                        Ok(Some(recommended(&named, answer)))
+                    }
+                    None => {
+                        together.push(Query::from_recommend(current, request)?);
+                        Ok(None)
+                    }
+                })
+                .collect();
+            let mut found = current.search_many(&together, stop)?.into_iter();
+            let next = |answer: Result<Option<RecommendResponse>, QueryError>| {
+                Ok(answer?.unwrap_or_else(|| {
+                    let answer = found.next().expect("one for each that is searched together");
+                    recommended(current, answer)
+                }))
+            };
+            each(answers, stop, next, |outcome| {
+                let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
+                Item { result: Some(outcome) }
+            })
+        });
+        Ok(Response::new(BatchRecommendResponse { results: results.await? }))
+    }
+
+    async fn explain_distance(
+        &self,
+        request: Request<ExplainDistanceRequest>,
+    ) -> Result<Response<ExplainDistanceResponse>, Status> {
+        let request = request.into_inner();
+        let index = self.served.pick(&request.expected_index_version);
+        let explained = self.compute(index, move |index, _| {
+            let compared = index.compare(&Comparison::from_wire(index, request)?)?;
+            Ok(reply::compared(index, compared))
+        });
+        Ok(Response::new(explained.await?))
     }
 
     async fn get_index_info(
@@ -132,63 +230,49 @@ impl IndexService for IndexApi {
     }
 }
 
-fn look_up(index: &Index, request: &LookupRequest) -> Result<LookupResponse, QueryError> {
-    let view = FeatureView::try_from(request.feature_view)
-        .map_err(|_| QueryError::FeatureView { got: request.feature_view })?;
-    let row = row_of(index, &request.track_id)?;
-    let feature_vector = match view {
-        FeatureView::Unspecified => None,
-        FeatureView::Basic | FeatureView::Full => {
-            let names = (view == FeatureView::Full).then(|| index.schema().names().to_vec());
-            Some(FeatureVector {
-                values: index.raw(row)?,
-                profile_id: index.manifest().profile_id.clone(),
-                schema_sha256: index.manifest().schema_sha256.clone(),
-                names: names.unwrap_or_default(),
-                provenance: None,
-            })
-        }
-    };
-    Ok(LookupResponse {
-        track: Some(track(row, index.metadata(row)?)),
-        feature_vector,
-        index_version: index.version().to_owned(),
-    })
-}
-
-fn stats(index: &Index, answer: &Answer) -> QueryStats {
-    QueryStats {
-        index_version: index.version().to_owned(),
-        exact: answer.plan.is_exact(),
-        candidate_count: i64::try_from(answer.candidate_count).unwrap_or(i64::MAX),
-        suppressed_seed_count: wire_count(answer.suppressed_seed_count),
-        out_of_range_features: answer.out_of_range_features.clone(),
-        engine: answer.plan.engine.to_string(),
-        effort: answer.plan.effort.to_string(),
+/// The version that options expect, or that their page token is of.
+fn named_version(options: Option<&QueryOptions>) -> Option<String> {
+    let options = options?;
+    match options.expected_index_version.as_str() {
+        "" => version_of(&options.page_token),
+        expected => Some(expected.to_owned()),
     }
 }
 
-fn neighbors(answer: Answer) -> Vec<v1::Neighbor> {
-    let wire = |neighbor: crate::search::Neighbor| v1::Neighbor {
-        track: Some(track(neighbor.row, neighbor.metadata)),
-        distance: neighbor.distance,
-        similarity_percentile: neighbor.similarity_percentile,
-    };
-    answer.neighbors.into_iter().map(wire).collect()
+fn recommended(index: &Index, answer: Answer) -> RecommendResponse {
+    let stats = Some(reply::stats(index, &answer));
+    let (neighbors, next_page_token) = (reply::neighbors(answer.neighbors), answer.next_page_token);
+    RecommendResponse { neighbors, next_page_token, stats }
 }
 
-fn track(row: u32, metadata: TrackMetadata) -> Track {
-    Track {
-        track_id: metadata.track_id,
-        track_title: metadata.track_title,
-        artist_name: metadata.artist_name,
-        album_title: metadata.album_title,
-        track_index: i64::from(row),
-        attributes: metadata.attributes.into_iter().collect(),
+/// Answers each item of a batch; one that is refused has a status of its own and stops no other.
+fn each<I, T, R>(
+    items: impl IntoIterator<Item = I>,
+    stop: Stop<'_>,
+    mut answer: impl FnMut(I) -> Result<T, QueryError>,
+    wire: impl Fn(Result<T, Vec<u8>>) -> R,
+) -> Result<Vec<R>, QueryError> {
+    let mut results = Vec::new();
+    for item in items {
+        stop.check()?;
+        results.push(wire(match answer(item) {
+            Ok(found) => Ok(found),
+            Err(QueryError::Index(Error::Stopped)) => return Err(Error::Stopped.into()),
+            Err(error) => {
+                note(&error);
+                Err(status::encoded(error))
+            }
+        }));
     }
+    Ok(results)
 }
 
-/// A count in the wire's 32 bits; the largest there is where it does not fit.
-fn wire_count(count: usize) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
+/// Logs what the caller is not told.
+fn note(error: &QueryError) {
+    match error {
+        QueryError::In { source, .. } => note(source),
+        QueryError::Index(Error::Stopped) => {}
+        QueryError::Index(error) => tracing::error!(%error, "the index could not be read"),
+        _ => {}
+    }
 }

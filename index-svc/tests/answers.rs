@@ -10,7 +10,7 @@ use index_svc::{
     Index,
     builder::build,
     query::{Options, Query},
-    search::Answer,
+    search::{Answer, LeftOut},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -40,7 +40,7 @@ fn exact_answers_are_numpys() {
         serde_json::from_str(include_str!("../testdata/answers_golden.json")).expect("JSON");
     for expected in golden["answers"].as_array().expect("answers") {
         let name = expected["query"].as_str().expect("a name");
-        let options = options(12, true, true);
+        let options = options(12, true, true).with_duplicates(true);
         let query = match name.strip_prefix("row ") {
             Some(row) => Query::by_row(&index, row.parse().expect("a number"), options),
             None => Query::by_vector(&index, held_out(), options),
@@ -78,11 +78,13 @@ fn the_seed_and_its_duplicates_are_left_out_counted_and_replaced() {
         };
         for seed in [0, 100] {
             let answer = ask(seed, 10);
-            assert_eq!((answer.neighbors.len(), answer.suppressed_seed_count), (10, 3));
+            assert_eq!((answer.neighbors.len(), answer.left_out.seeds), (10, 3));
             assert!(rows(&answer).iter().all(|row| ![0, 100, 200].contains(row)));
         }
         let answer = ask(1, 1000);
-        assert_eq!((answer.neighbors.len(), answer.suppressed_seed_count), (399, 1), "exhausted");
+        let LeftOut { seeds, duplicates, .. } = answer.left_out;
+        assert_eq!((answer.neighbors.len(), seeds, duplicates), (397, 1, 2), "exhausted");
+        assert!(rows(&answer).contains(&0), "of equal rows the first one stays");
         let ordered = answer.neighbors.is_sorted_by(|a, b| {
             a.distance < b.distance || (a.distance <= b.distance && a.row < b.row)
         });
@@ -90,13 +92,14 @@ fn the_seed_and_its_duplicates_are_left_out_counted_and_replaced() {
     }
     let by_vector = Query::by_vector(&index, golden_rows()[0].clone(), options(5, true, false));
     let answer = index.search(&by_vector.expect("finite")).expect("readable");
-    assert_eq!(answer.suppressed_seed_count, 3, "a vector that is in the index is its own seed");
+    assert_eq!(answer.left_out.seeds, 3, "a vector that is in the index is its own seed");
 }
 
 #[test]
 fn ties_go_by_row_and_stay_when_seeds_are_asked_for() {
     let (_folder, index) = index();
-    let query = Query::by_row(&index, 200, options(3, false, true)).expect("in range");
+    let query = Query::by_row(&index, 200, options(3, false, true).with_duplicates(true));
+    let query = query.expect("in range");
     let answer = index.search(&query).expect("readable");
     assert_eq!(rows(&answer), [0, 100, 200]);
     assert!(answer.neighbors.iter().all(|neighbor| neighbor.similarity_percentile > 0.999));
@@ -134,7 +137,7 @@ fn one_seed_gives_one_answer() {
         let options = Options::new(10, false, 1, false).expect("in range");
         let candidates: Vec<usize> = (0..50)
             .map(|row| {
-                let query = Query::by_row(&index, row, options).expect("in range");
+                let query = Query::by_row(&index, row, options.clone()).expect("in range");
                 index.search(&query).expect("readable").candidate_count
             })
             .collect();

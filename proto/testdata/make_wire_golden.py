@@ -34,7 +34,10 @@ INFO = {
     "missingValues": {"rule": "zero", "missingValueCounts": {"a": 23}, "droppedRowCount": 24,
                       "repeatedTrackIdCount": 25},
     "limits": {"defaultPageSize": 26, "maxPageSize": 27, "maxSearchK": 28, "maxRequestBytes": 29,
-               "maxTrackIdBytes": 30, "featureCount": 31, "outOfRangeDeviations": 6},
+               "maxTrackIdBytes": 30, "featureCount": 31, "outOfRangeDeviations": 6,
+               "maxExplainedPageSize": 32, "maxListed": 33, "maxFilterBytes": 34, "maxFilterTerms": 35,
+               "maxSeeds": 36, "maxBatchRequests": 37, "maxBatchResults": 38, "maxBatchLookups": 39},
+    "featureGroups": ["mfcc"], "filterFields": ["year"],
 }
 
 

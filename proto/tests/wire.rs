@@ -79,7 +79,17 @@ fn info() -> GetIndexInfoResponse {
             max_track_id_bytes: 30,
             feature_count: 31,
             out_of_range_deviations: 6.0,
+            max_explained_page_size: 32,
+            max_listed: 33,
+            max_filter_bytes: 34,
+            max_filter_terms: 35,
+            max_seeds: 36,
+            max_batch_requests: 37,
+            max_batch_results: 38,
+            max_batch_lookups: 39,
         }),
+        feature_groups: vec!["mfcc".into()],
+        filter_fields: vec!["year".into()],
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod client;
 mod command_line;
+mod conformance;
 mod demo;
 mod extract;
 mod extract_refusals;
@@ -14,5 +15,6 @@ mod in_flight;
 mod memory;
 mod query;
 mod query_refusals;
+mod recommend_refusals;
 mod round_trip;
 mod shutdown;

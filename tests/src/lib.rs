@@ -8,6 +8,7 @@
 //! - [`process`]: a server as a child process, from its ready line to its exit code
 //! - [`calls`]: one function per kind of call, over a real channel
 //! - [`refusal`]: what a refused call says, in comparable form
+//! - [`catalogue`]: a larger catalogue of numbers, and servers over it
 //! - [`clips`]: the project's test audio and its golden vectors
 //! - [`close`]: how close two vectors must be, per family and class
 //! - [`library`]: the test clips as feature table and index, made by the batch commands
@@ -16,6 +17,7 @@
 
 pub mod binaries;
 pub mod calls;
+pub mod catalogue;
 pub mod clips;
 pub mod close;
 pub mod library;

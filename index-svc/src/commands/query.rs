@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 use index_svc::{
     Index,
+    explain::{Contribution, Explanation},
     query::{Options, Query, check_recipe},
     search::Answer,
     table::{ColumnRule, IdRule, Table, TableError},
@@ -20,12 +21,16 @@ use crate::{
     config,
 };
 
+/// Features that a text explanation names.
+const TOLD_FEATURES: usize = 5;
+
 pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
-    let options = config::options(args)?;
     let index = Index::open(&args.index)?;
+    let options = config::options(&index, &args.ranking)?;
     let mut out = stdout().lock();
     let mut answer = |label: &str, query: &Query| -> anyhow::Result<()> {
-        let answer = index.search(query)?;
+        let query = query.clone().from_page(&index, &args.ranking.page_token)?;
+        let answer = index.search(&query)?;
         match args.format {
             FormatArg::Json => write_json(&mut out, &index, label, &answer),
             FormatArg::Text => write_text(&mut out, label, &answer),
@@ -36,7 +41,11 @@ pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
     } else if let Some(row) = args.track_index {
         answer(&format!("row {row}"), &Query::by_row(&index, row, options)?)?;
     } else if let Some(path) = &args.features {
-        each_query(&index, path, args.profile.as_deref(), options, answer)?;
+        each_query(&index, path, args.profile.as_deref(), &options, answer)?;
+    } else {
+        let examples = config::examples(&index, args)?;
+        let label = args.like.join(" + ");
+        answer(&label, &Query::by_examples(examples, args.strategy.into(), options)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -45,7 +54,7 @@ fn each_query(
     index: &Index,
     path: &Path,
     profile: Option<&str>,
-    options: Options,
+    options: &Options,
     mut answer: impl FnMut(&str, &Query) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let rule = ColumnRule::Schema(index.schema().clone());
@@ -69,7 +78,7 @@ fn each_query(
     while let Some(row) = table.next_row()? {
         let id = row.metadata.track_id;
         let label = if id.is_empty() { format!("query {number}") } else { id };
-        let query = Query::by_vector(index, row.values, options)
+        let query = Query::by_vector(index, row.values, options.clone())
             .with_context(|| format!("{}, line {}", path.display(), row.line))?;
         answer(&label, &query)?;
         number += 1;
@@ -96,6 +105,8 @@ fn write_json(
                 "attributes": neighbor.metadata.attributes,
                 "distance": neighbor.distance,
                 "similarity_percentile": neighbor.similarity_percentile,
+                "score": neighbor.score,
+                "explanation": neighbor.explanation.as_ref().map(explanation),
             })
         })
         .collect();
@@ -106,21 +117,40 @@ fn write_json(
         "engine": answer.plan.engine.as_str(),
         "effort": answer.plan.effort.to_string(),
         "candidate_count": answer.candidate_count,
-        "suppressed_seed_count": answer.suppressed_seed_count,
+        "matched_track_count": answer.matched_count,
+        "suppressed_seed_count": answer.left_out.seeds,
+        "suppressed_duplicate_count": answer.left_out.duplicates,
+        "suppressed_artist_count": answer.left_out.artists,
+        "suppressed_distance_count": answer.too_far_count,
         "out_of_range_features": answer.out_of_range_features,
         "neighbors": neighbors,
+        "next_page_token": answer.next_page_token,
     });
     Ok(writeln!(out, "{line}")?)
+}
+
+fn explanation(of: &Explanation) -> serde_json::Value {
+    let group = |part: &Contribution| json!({ "group": part.feature, "share": part.share });
+    let feature = |part: &Contribution| json!({ "feature": part.feature, "share": part.share, "delta_std": part.delta_std });
+    json!({
+        "groups": of.groups.iter().map(group).collect::<Vec<_>>(),
+        "features": of.features.iter().map(feature).collect::<Vec<_>>(),
+    })
 }
 
 fn write_text(out: &mut impl Write, label: &str, answer: &Answer) -> anyhow::Result<()> {
     let seed = answer.seed.as_ref().map_or_else(String::new, |(row, seed)| {
         format!(" (row {row}: {} - {})", seed.artist_name, seed.track_title)
     });
-    let suppressed = match answer.suppressed_seed_count {
-        0 => String::new(),
-        count => format!(", {count} equal to the query left out"),
-    };
+    let reasons = [
+        (answer.left_out.seeds, "equal to the query"),
+        (answer.left_out.duplicates, "equal to a better one"),
+        (answer.left_out.artists, "over the artist limit"),
+        (answer.too_far_count, "too far"),
+    ];
+    let told = reasons.iter().filter(|(count, _)| *count > 0);
+    let suppressed: String =
+        told.map(|(count, reason)| format!(", {count} {reason} left out")).collect();
     let how = format!("{} {}", answer.plan.engine, answer.plan.effort);
     writeln!(out, "{label}{seed}: {how}, {} candidates{suppressed}", answer.candidate_count)?;
     writeln!(out, "{:>4}  {:>10}  {:>10}  {:>8}  TRACK", "RANK", "DISTANCE", "PERCENTILE", "ROW")?;
@@ -137,9 +167,27 @@ fn write_text(out: &mut impl Write, label: &str, answer: &Answer) -> anyhow::Res
             track.album_title,
             track.track_id
         )?;
+        if let Some(explained) = &neighbor.explanation {
+            write_explanation(out, explained)?;
+        }
+    }
+    if !answer.next_page_token.is_empty() {
+        writeln!(out, "more: --page-token {}", answer.next_page_token)?;
     }
     if !answer.out_of_range_features.is_empty() {
         writeln!(out, "more than 6 deviations off: {}", answer.out_of_range_features.join(", "))?;
     }
     Ok(())
+}
+
+/// The groups, and the features that weigh most.
+fn write_explanation(out: &mut impl Write, of: &Explanation) -> anyhow::Result<()> {
+    let percent = |part: &Contribution| format!("{} {:.0} %", part.feature, 100.0 * part.share);
+    let groups: Vec<String> = of.groups.iter().map(percent).collect();
+    let signed = |part: &Contribution| {
+        let delta = part.delta_std.unwrap_or_default();
+        format!("{} ({delta:+.1} deviations)", percent(part))
+    };
+    let features: Vec<String> = of.features.iter().take(TOLD_FEATURES).map(signed).collect();
+    Ok(writeln!(out, "      {}\n      {}", groups.join(", "), features.join(", "))?)
 }

@@ -68,6 +68,44 @@ impl RowSet {
         there
     }
 
+    /// Keeps the rows that are in both sets.
+    ///
+    /// # Panics
+    /// When the sets are over different numbers of rows.
+    pub fn intersect(&mut self, other: &Self) {
+        self.combine(other, |a, b| a & b);
+    }
+
+    /// Adds the rows of another set.
+    ///
+    /// # Panics
+    /// When the sets are over different numbers of rows.
+    pub fn unite(&mut self, other: &Self) {
+        self.combine(other, |a, b| a | b);
+    }
+
+    /// Turns into the set of the rows that are not in it.
+    pub fn complement(&mut self) {
+        self.words.iter_mut().for_each(|word| *word = !*word);
+        let past_the_end = self.words.len() * 64 - self.rows;
+        if let Some(last) = self.words.last_mut() {
+            *last &= u64::MAX >> past_the_end;
+        }
+        self.len = self.rows - self.len;
+        self.leaf_order.take();
+    }
+
+    fn combine(&mut self, other: &Self, join: impl Fn(u64, u64) -> u64) {
+        assert_eq!(self.rows, other.rows, "both are sets of rows of one index");
+        let mut len = 0;
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word = join(*word, *other);
+            len += word.count_ones() as usize;
+        }
+        self.len = len;
+        self.leaf_order.take();
+    }
+
     /// Whether the row is in the set.
     #[must_use]
     #[inline]
@@ -133,6 +171,21 @@ mod tests {
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), model.iter().copied().collect::<Vec<_>>());
             prop_assert!((0..400).all(|row| set.contains(row) == model.contains(&row)));
             prop_assert_eq!(RowSet::from_members(rows, model.iter().copied()), set);
+        }
+
+        #[test]
+        fn combines_as_sets_do(rows in 0usize..200, a in prop::collection::btree_set(0u32..200, 0..80), b in prop::collection::btree_set(0u32..200, 0..80)) {
+            let set = |members: &mut dyn Iterator<Item = u32>| RowSet::from_members(rows, members);
+            let (first, second) = (set(&mut a.iter().copied()), set(&mut b.iter().copied()));
+            let mut combined = first.clone();
+            combined.intersect(&second);
+            prop_assert_eq!(&combined, &set(&mut a.intersection(&b).copied()));
+            let mut combined = first.clone();
+            combined.unite(&second);
+            prop_assert_eq!(&combined, &set(&mut a.union(&b).copied()));
+            let mut combined = first;
+            combined.complement();
+            prop_assert_eq!(&combined, &set(&mut (0..200).filter(|row| !a.contains(row))));
         }
     }
 }

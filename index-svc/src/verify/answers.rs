@@ -48,7 +48,8 @@ pub fn check_answers(index: &Index, sample: usize) -> Result<Vec<Check>, Error> 
 }
 
 fn ask(index: &Index, row: u32, exact: bool) -> Result<Answer, Error> {
-    let options = Options::new(NEIGHBORS as i64, exact, 0, true).map_err(unasked)?;
+    let options =
+        Options::new(NEIGHBORS as i64, exact, 0, true).map_err(unasked)?.with_duplicates(true);
     let query = Query::by_row(index, row.into(), options).map_err(unasked)?;
     index.search(&query)
 }

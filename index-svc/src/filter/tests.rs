@@ -1,0 +1,203 @@
+//! Laws of filters: a printed one reads back, rows are those a plain reading gives, and any text is
+//! read or refused at a place that is in it.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::{
+    Comparison, Expression, Filter, MAX_DEPTH, MAX_FILTER_BYTES, MAX_TERMS, NAMED_FIELDS, Problem,
+    Term, Test, Value, column::Column, evaluate::evaluate,
+};
+use crate::{engine::RowSet, stop::Stop};
+
+const ATTRIBUTES: [&str; 4] = ["year", "genre_top", "my column", "AND"];
+
+fn attributes() -> Vec<String> {
+    ATTRIBUTES.map(str::to_owned).to_vec()
+}
+
+fn parse(text: &str) -> Result<Option<Filter>, super::FilterError> {
+    Filter::parse(text, &attributes())
+}
+
+/// Texts that rows have and that filters ask for: quotes, cases, numbers and look-alikes of them.
+fn texts() -> impl Strategy<Value = String> {
+    let pool = ["", "Rock", "rock", "Hip-Hop", "1999", "1999.0", " 7 ", "-5", "1e3", "inf", "NaN"];
+    let odd = ["\"", "\\", "'", "AND", "*", "ä ß", "(a, b)", "a:b=c!"];
+    prop::sample::select([pool.as_slice(), odd.as_slice()].concat()).prop_map(str::to_owned)
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let numbers = prop_oneof![
+        prop::sample::select(vec![1999.0, 7.0, -5.0, 1000.0, 0.0]),
+        any::<f64>().prop_filter("finite", |number| number.is_finite()),
+    ];
+    prop_oneof![texts().prop_map(Value::Text), numbers.prop_map(Value::Number)]
+}
+
+fn terms() -> impl Strategy<Value = Term> {
+    use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+    let signs = [Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual];
+    let compare = (prop::sample::select(signs.to_vec()), values());
+    let tests = prop_oneof![
+        4 => compare.prop_map(|(sign, value)| Test::Compare(sign, value)),
+        1 => texts().prop_map(Test::Contains),
+        1 => Just(Test::Present),
+        1 => prop::collection::vec(values(), 1..4).prop_map(Test::In),
+    ];
+    (0..NAMED_FIELDS.len() + ATTRIBUTES.len(), tests).prop_map(|(field, test)| {
+        let name = NAMED_FIELDS.iter().chain(&ATTRIBUTES).nth(field).expect("in range");
+        Term { field, name: (*name).to_owned(), test }
+    })
+}
+
+fn expressions() -> impl Strategy<Value = Expression> {
+    terms().prop_map(Expression::Term).prop_recursive(4, 16, 3, |inner| {
+        let several = prop::collection::vec(inner.clone(), 2..4);
+        prop_oneof![
+            several.clone().prop_map(Expression::And),
+            several.prop_map(Expression::Or),
+            inner.prop_map(|inner| Expression::Not(Box::new(inner))),
+        ]
+    })
+}
+
+/// What a filter means, said as plainly as it can be, one row at a time.
+fn holds(expression: &Expression, row: &[String]) -> bool {
+    let term = match expression {
+        Expression::And(parts) => return parts.iter().all(|part| holds(part, row)),
+        Expression::Or(parts) => return parts.iter().any(|part| holds(part, row)),
+        Expression::Not(inner) => return !holds(inner, row),
+        Expression::Term(term) => term,
+    };
+    let text = &row[term.field];
+    let spelled = text.trim().bytes().all(|b| b"0123456789+-.eE".contains(&b));
+    let number = text.trim().parse::<f64>().ok().filter(|_| spelled);
+    let compare = |sign: Comparison, value: &Value| match (value, number) {
+        (Value::Text(other), _) => match sign {
+            Comparison::Equal => text == other,
+            Comparison::NotEqual => text != other,
+            Comparison::Less => text < other,
+            Comparison::LessOrEqual => text <= other,
+            Comparison::Greater => text > other,
+            Comparison::GreaterOrEqual => text >= other,
+        },
+        (Value::Number(other), Some(number)) => match sign {
+            Comparison::Equal => number.total_cmp(other).is_eq() || (number - other).abs() <= 0.0,
+            Comparison::NotEqual => number < *other || number > *other,
+            Comparison::Less => number < *other,
+            Comparison::LessOrEqual => number <= *other,
+            Comparison::Greater => number > *other,
+            Comparison::GreaterOrEqual => number >= *other,
+        },
+        (Value::Number(_), None) => sign == Comparison::NotEqual,
+    };
+    match &term.test {
+        Test::Compare(sign, value) => compare(*sign, value),
+        Test::Contains(part) => text.to_lowercase().contains(&part.to_lowercase()),
+        Test::Present => !text.is_empty(),
+        Test::In(values) => values.iter().any(|value| compare(Comparison::Equal, value)),
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_reads_back(expression in expressions()) {
+        let printed = expression.to_string();
+        prop_assume!(printed.len() <= MAX_FILTER_BYTES);
+        let read = parse(&printed).expect("printed filters are filters").expect("not blank");
+        prop_assert_eq!(&read.expression, &expression, "{}", &printed);
+        prop_assert_eq!(read.text, printed);
+    }
+
+    #[test]
+    fn rows_are_those_of_a_plain_reading(
+        expression in expressions(),
+        rows in prop::collection::vec(
+            prop::collection::vec(texts(), NAMED_FIELDS.len() + ATTRIBUTES.len()), 0..90),
+    ) {
+        let mut column = |field: usize| {
+            let texts = rows.iter().map(|row| Ok::<_, crate::Error>(row[field].as_str()));
+            Column::collect(texts).map(Arc::new)
+        };
+        let found = evaluate(&expression, rows.len(), &mut column, Stop::never()).expect("in memory");
+        let plain = (0_u32..).zip(&rows).filter(|(_, row)| holds(&expression, row));
+        let plain = RowSet::from_members(rows.len(), plain.map(|(row, _)| row));
+        prop_assert_eq!(found, plain, "{}", expression);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused_at_a_place_in_it(text in "[a-z_ ()\"'=!<>:,\\-0-9ANDORTI\\\\ä]{0,60}") {
+        if let Err(error) = parse(&text) {
+            prop_assert!((1..=text.chars().count() + 1).contains(&error.column), "{}", error);
+        }
+    }
+}
+
+#[test]
+fn errors_name_the_column() {
+    let check = |text: &str, column: usize| {
+        let error = parse(text).expect_err(text);
+        assert_eq!(error.column, column, "{text}: {error}");
+        error.problem
+    };
+    check("genre_top = ", 13);
+    check("year >= 1990 AND", 17);
+    check("year 1990", 6);
+    check("(year = 1", 10);
+    check("year = 1)", 9);
+    check("year = 1 year = 2", 10);
+    check("year IN (1 2)", 12);
+    check("year IN ()", 10);
+    check("NOT NOT year = 1", 5);
+    check("year ! 5", 6);
+    check("year = OR", 8);
+    // Characters, not bytes.
+    check("artist_name = \"ä\" x", 19);
+    assert_eq!(check("artist_name = \"x", 15), Problem::Unterminated);
+    assert_eq!(check(r#"artist_name = "\n""#, 17), Problem::Escape { found: 'n' });
+    for (text, column) in [("genre = \"x\"", 1), ("year = 1 OR -nope = 1", 14), ("AND.x = 1", 1)] {
+        let problem = check(text, column);
+        let Problem::UnknownField { known, .. } = problem else { panic!("{problem:?}") };
+        assert!(known.contains(&"my column".to_owned()), "{known:?}");
+    }
+}
+
+#[test]
+fn sizes_are_limited() {
+    let long = "x".repeat(MAX_FILTER_BYTES + 1);
+    assert!(matches!(parse(&long), Err(error) if matches!(error.problem, Problem::TooLong { .. })));
+    let nested = |depth| format!("{}year = 1{}", "(".repeat(depth), ")".repeat(depth));
+    parse(&nested(MAX_DEPTH)).expect("as deep as may be");
+    let refused = parse(&nested(MAX_DEPTH + 1)).expect_err("too deep");
+    assert_eq!((refused.problem, refused.column), (Problem::TooDeep, MAX_DEPTH + 1));
+    let list = |values| format!("year IN ({})", vec!["1"; values].join(","));
+    parse(&list(MAX_TERMS)).expect("as many as may be");
+    assert_eq!(parse(&list(MAX_TERMS + 1)).expect_err("too many").problem, Problem::TooManyTerms);
+}
+
+#[test]
+fn words_mean_what_the_standard_says() {
+    let printed = |text: &str| parse(text).expect(text).expect("not blank").text;
+    for (text, expected) in [
+        ("year=1 AND year=2 OR year=3", "year = 1.0 AND year = 2.0 OR year = 3.0"),
+        ("(year=1 AND year=2) OR year=3", "(year = 1.0 AND year = 2.0) OR year = 3.0"),
+        ("-year=-1", "NOT year = -1.0"),
+        ("-(year=1 OR year=2)", "NOT (year = 1.0 OR year = 2.0)"),
+        ("NOT \"my column\":*", "NOT \"my column\" : *"),
+        ("\"AND\" : \"*\"", "\"AND\" : \"*\""),
+        ("genre_top IN (Rock, 'Hip-Hop',7)", "genre_top IN (\"Rock\", \"Hip-Hop\", 7.0)"),
+        ("track_id = \"007\"", "track_id = \"007\""),
+        ("year > 1990-05-01", "year > \"1990-05-01\""),
+    ] {
+        assert_eq!(printed(text), expected);
+    }
+    // OR binds tighter than AND.
+    let filter = parse("year=1 AND year=2 OR year=3").expect("sound").expect("not blank");
+    assert!(matches!(&filter.expression, Expression::And(parts)
+        if matches!(parts[..], [Expression::Term(_), Expression::Or(_)])));
+    for blank in ["", "  \t "] {
+        assert_eq!(parse(blank).expect("blank"), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! From a target to a list of rows: candidates with a bound on their score, an exact order of them as
+//! far as the bounds allow, and the rules of what may be in a list.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `leads` | candidates from an engine, or from a scan with weights, each with a bound |
+//! | `stream` | candidates in exact order, for as long as no unseen row can come between |
+//! | `span` | which results are on a page |
+//! | `rules` | what is left out: seeds, duplicates, artists over their limit, what is too far |
+//!
+//! A list is filled or the index is exhausted: the search widens until the bounds settle, and ends with
+//! the exact plan. A list that ends is always an exact one.
+
+mod leads;
+mod rules;
+mod span;
+mod stream;
+
+pub use self::rules::LeftOut;
+pub(crate) use self::{
+    leads::within_reach,
+    rules::{Chosen, Rules},
+    span::Span,
+};
+
+use self::{
+    rules::{End, Walk},
+    stream::Stream,
+};
+use crate::{
+    engine::{Candidates, RowSet},
+    error::Error,
+    index::Index,
+    planner::Plan,
+    stop::Stop,
+    store::ReadTxn,
+    target::Target,
+};
+
+/// Candidates beyond the results asked for: a seed, and one that shows the list to be settled.
+const SLACK: usize = 2;
+/// How much wider each next round is.
+const WIDEN: usize = 4;
+
+/// What a list is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) rules: &'a Rules<'a>,
+    /// The rows that a filter leaves; all of them without.
+    pub(crate) allowed: Option<&'a RowSet>,
+    /// Results wanted.
+    pub(crate) need: usize,
+}
+
+impl Wish<'_> {
+    /// Candidates that are asked for first.
+    pub(crate) fn fetch(&self) -> usize {
+        self.need + self.rules.taken.len() + SLACK
+    }
+}
+
+/// How a list is searched for.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    /// Where it begins; it goes on more thoroughly where that leads to too few.
+    pub(crate) plan: Plan,
+    /// Rows an engine may look at.
+    pub(crate) most: usize,
+    /// What the engine found already, for [`Wish::fetch`] candidates of a plain target.
+    pub(crate) first: Option<Candidates>,
+}
+
+impl Way {
+    /// By a plan, whatever it takes.
+    pub(crate) fn by(plan: Plan) -> Self {
+        Self { plan, most: usize::MAX, first: None }
+    }
+}
+
+/// Rows in order, and how they were found.
+#[derive(Clone, Debug)]
+pub(crate) struct List {
+    /// Best first, ties by row.
+    pub(crate) chosen: Vec<Chosen>,
+    /// All that was left out.
+    pub(crate) left_out: LeftOut,
+    /// Whether there is no more; then `within` counts the rows that are not too far.
+    pub(crate) ended: bool,
+    pub(crate) within: usize,
+    /// How it was answered in the end.
+    pub(crate) plan: Plan,
+    /// Distinct vectors whose distance was computed or bounded.
+    pub(crate) scored: usize,
+}
+
+impl Index {
+    /// Lists rows; `None` where an engine would have to look at more than it may.
+    pub(crate) fn list(
+        &self,
+        txn: &ReadTxn<'_>,
+        wish: Wish<'_>,
+        way: Way,
+        stop: Stop<'_>,
+    ) -> Result<Option<List>, Error> {
+        let Way { mut plan, most, mut first } = way;
+        let mut fetch = wish.fetch();
+        loop {
+            stop.check()?;
+            let leads = match first.take() {
+                Some(found) => Some(Self::leads_from(wish.target, &found, fetch)),
+                None => self.leads(wish.target, fetch, wish.allowed, (plan, most), stop)?,
+            };
+            let Some(leads) = leads else { return Ok(None) };
+            let scored = leads.scored;
+            let stream = Stream::new(self, txn, wish.target, leads);
+            let walk = Walk::run(self, txn, stream, wish.rules, wish.need, stop)?;
+            match walk.end {
+                End::Unsettled => fetch = fetch.saturating_mul(WIDEN),
+                // The engine led to too few rows; all of them will do.
+                End::Exhausted if !plan.is_exact() => plan = self.exact_plan(),
+                End::Full | End::Exhausted => {
+                    let Walk { chosen, left_out, end, within } = walk;
+                    let ended = end == End::Exhausted;
+                    return Ok(Some(List { chosen, left_out, ended, within, plan, scored }));
+                }
+            }
+        }
+    }
+}
