@@ -9,10 +9,12 @@
 //! - [`query`]: what may be asked, checked once at the edge
 //! - [`scaler`], [`vectors`], [`engine`], [`metadata`]: the stages
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
+//! - [`lineage`]: what a version was grown from; [`seal`]: has a file changed
 //! - [`index`]: an opened index; [`store`], [`manifest`] and [`engine::blocks`] are its files
 //! - [`versions`]: which version is served, and the swap to the next
 //! - [`table`]: feature tables as they are found in the wild
-//! - [`builder`]: tables to a new index directory; [`verify`]: is it what it says it is
+//! - [`import`]: the model folder of the Python system
+//! - [`builder`]: tables to a new index directory, and from one version to the next; [`verify`]: is it what it says it is
 //! - [`service`], [`status`]: the RPCs and the form of their errors
 
 pub mod builder;
@@ -20,13 +22,16 @@ pub mod calibration;
 pub mod distances;
 pub mod engine;
 pub mod error;
+pub mod import;
 pub mod index;
+pub mod lineage;
 pub mod manifest;
 pub mod metadata;
 pub mod planner;
 pub mod query;
 pub mod recall;
 pub mod scaler;
+pub mod seal;
 pub mod search;
 pub mod service;
 pub mod sources;
