@@ -1,10 +1,15 @@
 //! An opened index: everything a query needs, checked to fit together.
 //!
-//! Opening reads the scaled vectors into memory, maps the blocks engine's image, and checks the quick
-//! digest of every file that it opens, counts, names and the forest's shape; [`Index::verify_files`] and
-//! [`crate::verify`] check SHA-256 digests and every row too.
+//! Opening maps the blocks engine's image, or reads the scaled vectors into memory where there is
+//! none, and checks the quick digest of every file that it opens, counts, names and the forest's
+//! shape; [`Index::verify_files`] and [`crate::verify`] check SHA-256 digests and every row too.
 
-use std::{fs, ops::RangeFrom, path::Path, sync::Arc};
+use std::{
+    fs,
+    ops::RangeFrom,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use proto::features::FeatureSchema;
 
@@ -44,6 +49,8 @@ pub struct Index {
     pub(crate) vectors: Arc<ScaledVectors>,
     pub(crate) store: Arc<Store>,
     pub(crate) engines: Engines,
+    /// Rows a query may look at on the thread that asks; see [`Self::warm`].
+    pub(crate) here: OnceLock<usize>,
 }
 
 impl Index {
@@ -96,20 +103,18 @@ impl Index {
                 path: path.to_owned(),
                 why: "its distance quantiles do not ascend".to_owned(),
             })?;
-        let values = store.scaled(&txn, rows, dims)?;
-        let vectors = ScaledVectors::new(values, dims).ok_or_else(|| Error::NotAnIndex {
-            path: path.to_owned(),
-            why: "its scaled vectors are not whole rows".to_owned(),
-        })?;
-        let vectors = Arc::new(vectors);
+        let blocks = match choice {
+            EngineChoice::Forest => None,
+            _ => blocks(path, &manifest)?.map(Arc::new),
+        };
+        let vectors = Arc::new(match &blocks {
+            Some(blocks) => ScaledVectors::of_image(Arc::clone(blocks)),
+            None => stored_vectors(&store, &txn, rows, dims)?,
+        });
         drop(txn);
         let forest = match choice {
             EngineChoice::Blocks => None,
             _ => forest(&store, &vectors, &manifest)?,
-        };
-        let blocks = match choice {
-            EngineChoice::Forest => None,
-            _ => blocks(path, &manifest)?,
         };
         let missing = match choice {
             EngineChoice::Forest if forest.is_none() => Some(EngineName::Forest),
@@ -121,7 +126,8 @@ impl Index {
         }
         let engines = Engines::new(Arc::clone(&vectors), blocks, forest);
         let schema = manifest.schema();
-        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, engines })
+        let here = OnceLock::new();
+        Ok(Self { manifest, version, schema, scaler, pairs, vectors, store, engines, here })
     }
 
     /// Checks the digest of every file of the index at `path`, or of the wanted version of a folder;
@@ -207,6 +213,12 @@ impl Index {
         Ok(())
     }
 
+    /// The scaled vectors of the store, which those of the image are a copy of.
+    pub(crate) fn stored_vectors(&self) -> Result<ScaledVectors, Error> {
+        let (rows, dims) = (self.manifest.rows as usize, self.manifest.dims as usize);
+        stored_vectors(&self.store, &self.store.read()?, rows, dims)
+    }
+
     /// The raw vector of the track at `row`, as it was indexed.
     ///
     /// # Errors
@@ -214,6 +226,20 @@ impl Index {
     pub fn raw(&self, row: u32) -> Result<Vec<f64>, Error> {
         Ok(self.store.raw(&self.store.read()?, row, self.manifest.dims as usize)?)
     }
+}
+
+fn stored_vectors(
+    store: &Store,
+    txn: &ReadTxn<'_>,
+    rows: usize,
+    dims: usize,
+) -> Result<ScaledVectors, Error> {
+    let values = store.scaled(txn, rows, dims)?;
+    ScaledVectors::new(values, dims).ok_or_else(|| Error::Mismatch {
+        what: "columns".to_owned(),
+        got: "0".to_owned(),
+        expected: "at least 1".to_owned(),
+    })
 }
 
 fn forest(

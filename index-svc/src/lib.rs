@@ -41,6 +41,7 @@ pub mod table;
 pub mod vectors;
 pub mod verify;
 pub mod versions;
+mod warm;
 
 pub use error::Error;
 pub use index::Index;

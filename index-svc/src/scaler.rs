@@ -75,7 +75,19 @@ impl Scaler {
     /// Never on rows of [`Self::dims`] values; a debug build asserts the length.
     pub fn transform(&self, raw: &[f64]) -> Vec<f64> {
         debug_assert_eq!(raw.len(), self.dims(), "a row has the scaler's width");
-        raw.iter().zip(self.mean.iter().zip(&self.scale)).map(|(x, (m, s))| (x - m) / s).collect()
+        self.transformed(raw).collect()
+    }
+
+    /// Euclidean distance of a scaled vector from a raw one, that of their scaled forms to the last
+    /// bit: the distance that ranks and that replies carry.
+    #[must_use]
+    pub fn distance(&self, scaled: &[f64], raw: &[f64]) -> f64 {
+        debug_assert_eq!(raw.len(), self.dims(), "a row has the scaler's width");
+        scaled.iter().zip(self.transformed(raw)).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+    }
+
+    fn transformed(&self, raw: &[f64]) -> impl Iterator<Item = f64> {
+        raw.iter().zip(self.mean.iter().zip(&self.scale)).map(|(x, (m, s))| (x - m) / s)
     }
 }
 

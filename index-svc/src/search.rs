@@ -2,18 +2,20 @@
 //! metadata. One read transaction, so that all parts come from one state.
 
 use crate::{
-    engine::{Candidates, blocks::MAX_MAGNITUDE},
+    engine::{Candidates, Hit, blocks::MAX_MAGNITUDE},
     error::Error,
     index::Index,
     metadata::TrackMetadata,
     planner::{Plan, Planner, Wanted},
     query::{Query, Seed},
     store::ReadTxn,
-    vectors::{distance, to_f32},
+    vectors::to_f32,
 };
 
-/// Candidates ranked in `f64` beyond the results asked for.
-const RERANK_SLACK: usize = 32;
+/// Candidates asked for beyond the results: a seed, and one that shows the list to be settled.
+const FETCH_SLACK: usize = 2;
+/// Most results of [`Index::search_here`]: each is joined with its metadata.
+const MAX_HERE: usize = 64;
 /// A query feature farther than this from the mean, in standard deviations, is reported.
 const OUT_OF_RANGE_DEVIATIONS: f64 = 6.0;
 
@@ -69,24 +71,126 @@ pub struct Ranking {
     pub suppressed_seed_count: usize,
 }
 
+impl Ranked {
+    /// Nearest first, ties by row.
+    fn before(&self, other: &Self) -> bool {
+        self.distance.total_cmp(&other.distance).then(self.row.cmp(&other.row)).is_lt()
+    }
+}
+
+/// What is left out as a seed, besides rows exactly equal to the query.
+#[derive(Clone, Copy, Debug)]
+struct Seeds {
+    row: Option<u32>,
+    included: bool,
+}
+
+/// A query, ready to be searched.
+#[derive(Debug)]
+struct Asked {
+    scaled: Vec<f64>,
+    seeds: Seeds,
+    k: usize,
+    plan: Plan,
+}
+
 impl Index {
     /// Answers a query.
     ///
     /// # Errors
     /// When the index cannot be read.
+    ///
+    /// # Panics
+    /// Never: a query without a limit has an answer.
     pub fn search(&self, query: &Query) -> Result<Answer, Error> {
+        let answer = self.search_within(query, usize::MAX)?;
+        Ok(answer.expect("no index has that many rows"))
+    }
+
+    /// Answers many queries, in their order: those that are planned alike share passes over the
+    /// blocks engine's leaves.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    ///
+    /// # Panics
+    /// Never: a query without a limit has an answer.
+    pub fn search_many(&self, queries: &[Query]) -> Result<Vec<Answer>, Error> {
         let txn = self.store.read()?;
-        let (raw, seed_row) = match &query.seed {
-            Seed::Vector(raw) => (raw.clone(), None),
-            Seed::Row(row) => (self.store.raw(&txn, *row, self.scaler.dims())?, Some(*row)),
-        };
-        let scaled = self.scaler.transform(&raw);
+        let asked: Vec<Asked> =
+            queries.iter().map(|query| self.ask(&txn, query)).collect::<Result<_, Error>>()?;
+        let mut found = self.first_looks(&asked)?;
+        let mut answers = Vec::with_capacity(asked.len());
+        for (asked, first) in asked.into_iter().zip(&mut found) {
+            let ranking = self.rank_from(&txn, &asked, first.take(), usize::MAX)?;
+            answers.push(self.answer(
+                &txn,
+                &asked,
+                ranking.expect("no index has that many rows"),
+            )?);
+        }
+        Ok(answers)
+    }
+
+    /// What the engine finds first for each of many queries; `None` where nothing is gained.
+    fn first_looks(&self, asked: &[Asked]) -> Result<Vec<Option<Candidates>>, Error> {
+        let mut found: Vec<Option<Candidates>> = asked.iter().map(|_| None).collect();
+        let mut rest: Vec<usize> = (0..asked.len()).collect();
+        while let Some(&first) = rest.first() {
+            let Asked { k, plan, .. } = asked[first];
+            let (alike, others): (Vec<usize>, Vec<usize>) =
+                rest.into_iter().partition(|&at| (asked[at].k, asked[at].plan) == (k, plan));
+            rest = others;
+            let queries: Vec<f32> =
+                alike.iter().flat_map(|number| within_reach(&asked[*number].scaled)).collect();
+            let engines = &self.engines;
+            let batch =
+                engines.nearest_many(plan.engine, &queries, k + FETCH_SLACK, plan.effort)?;
+            for (number, candidates) in alike.into_iter().zip(batch) {
+                found[number] = Some(candidates);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Answers a query that is a matter of microseconds, for callers who must not compute for long;
+    /// `None` for others, and until [`Self::warm`] has found what this machine does in that time.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn search_here(&self, query: &Query) -> Result<Option<Answer>, Error> {
+        match self.here.get() {
+            Some(rows) if query.options.k <= MAX_HERE => self.search_within(query, *rows),
+            _ => Ok(None),
+        }
+    }
+
+    /// Answers a query unless that takes a look at more than `most` rows.
+    fn search_within(&self, query: &Query, most: usize) -> Result<Option<Answer>, Error> {
+        let txn = self.store.read()?;
+        let asked = self.ask(&txn, query)?;
+        let ranking = self.rank_from(&txn, &asked, None, most)?;
+        ranking.map(|ranking| self.answer(&txn, &asked, ranking)).transpose()
+    }
+
+    fn ask(&self, txn: &ReadTxn<'_>, query: &Query) -> Result<Asked, Error> {
         let options = query.options;
+        let (scaled, row) = match &query.seed {
+            Seed::Vector(raw) => (self.scaler.transform(raw), None),
+            Seed::Row(row) => {
+                let raw = self.store.raw(txn, *row, self.scaler.dims())?;
+                (self.scaler.transform(&raw), Some(*row))
+            }
+        };
+        let seeds = Seeds { row, included: options.include_seeds };
         let plan = self.plan(options.wanted, options.k);
-        let ranking = self.rank(&txn, &scaled, seed_row, options.k, options.include_seeds, plan)?;
-        let neighbors = self.join(&txn, &ranking.rows)?;
-        let seed = match seed_row {
-            Some(row) => Some((row, self.metadata_in(&txn, row)?)),
+        Ok(Asked { scaled, seeds, k: options.k, plan })
+    }
+
+    fn answer(&self, txn: &ReadTxn<'_>, asked: &Asked, ranking: Ranking) -> Result<Answer, Error> {
+        let neighbors = self.join(txn, &ranking.rows)?;
+        let seed = match asked.seeds.row {
+            Some(row) => Some((row, self.metadata_in(txn, row)?)),
             None => None,
         };
         Ok(Answer {
@@ -95,7 +199,7 @@ impl Index {
             plan: ranking.plan,
             candidate_count: ranking.candidate_count,
             suppressed_seed_count: ranking.suppressed_seed_count,
-            out_of_range_features: self.out_of_range(&scaled),
+            out_of_range_features: self.out_of_range(&asked.scaled),
         })
     }
 
@@ -144,22 +248,38 @@ impl Index {
         seed_row: Option<u32>,
         k: usize,
         include_seeds: bool,
-        mut plan: Plan,
+        plan: Plan,
     ) -> Result<Ranking, Error> {
+        let seeds = Seeds { row: seed_row, included: include_seeds };
+        let asked = Asked { scaled: scaled.to_vec(), seeds, k, plan };
+        let ranked = self.rank_from(txn, &asked, None, usize::MAX)?;
+        Ok(ranked.expect("no index has that many rows"))
+    }
+
+    /// As [`Self::rank`]; `None` where it would have to look at more than `most` rows. `first` is
+    /// what the engine has found already.
+    fn rank_from(
+        &self,
+        txn: &ReadTxn<'_>,
+        asked: &Asked,
+        mut first: Option<Candidates>,
+        most: usize,
+    ) -> Result<Option<Ranking>, Error> {
+        let Asked { scaled, seeds, k, plan } = asked;
+        let (seeds, k, mut plan) = (*seeds, *k, *plan);
         let query = within_reach(scaled);
-        let mut fetch = k + RERANK_SLACK;
+        let norm = query.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
+        let mut fetch = k + FETCH_SLACK;
         loop {
-            let found = self.engines.nearest(plan.engine, &query, fetch, None, plan.effort)?;
+            let (engine, effort) = (plan.engine, plan.effort);
+            let look = || self.engines.nearest_within(engine, &query, fetch, None, effort, most);
+            let found = first.take().map_or_else(look, |found| Ok(Some(found)))?;
+            let Some(found) = found else { return Ok(None) };
             let exhausted = found.hits.len() < fetch;
-            let rest = unseen_from(&found, &query);
-            let mut rows = self.exact_distances(txn, scaled, &found)?;
-            let before = rows.len();
-            if !include_seeds {
-                // A distance of zero is equality in every feature: the same recording, indexed twice.
-                rows.retain(|ranked| ranked.distance > 0.0 && Some(ranked.row) != seed_row);
-            }
-            let suppressed_seed_count = before - rows.len();
-            rows.truncate(k);
+            // What was looked at and not returned is at least as far as the last that was.
+            let rest = found.hits.last().map_or(f64::INFINITY, |last| at_least(last, norm));
+            let (rows, suppressed_seed_count) =
+                self.exactly(txn, scaled, norm, &found, seeds, k)?;
             let full = rows.len() == k;
             let settled = rows.last().is_some_and(|last| last.distance <= rest);
             if exhausted && !full && !plan.is_exact() {
@@ -167,27 +287,43 @@ impl Index {
                 plan = self.exact_plan();
             } else if exhausted || (full && settled) {
                 let candidate_count = found.scored;
-                return Ok(Ranking { rows, plan, candidate_count, suppressed_seed_count });
+                return Ok(Some(Ranking { rows, plan, candidate_count, suppressed_seed_count }));
             } else {
                 fetch = fetch.saturating_mul(4);
             }
         }
     }
 
-    fn exact_distances(
+    /// The first `k` of the hits that are no seeds, by their distance in `f64`, and the number of
+    /// seeds. Hits come nearly in that order, so few beyond the `k` need to be read.
+    fn exactly(
         &self,
         txn: &ReadTxn<'_>,
         scaled: &[f64],
+        norm: f64,
         found: &Candidates,
-    ) -> Result<Vec<Ranked>, Error> {
-        let mut rows = Vec::with_capacity(found.hits.len());
+        seeds: Seeds,
+        k: usize,
+    ) -> Result<(Vec<Ranked>, usize), Error> {
+        let mut rows: Vec<Ranked> = Vec::with_capacity(k.min(found.hits.len()) + 1);
+        let mut left_out = 0;
         for hit in &found.hits {
+            if rows.len() == k && rows.last().is_none_or(|last| last.distance < at_least(hit, norm))
+            {
+                break;
+            }
             let raw = self.store.raw(txn, hit.row, self.scaler.dims())?;
-            let distance = distance(scaled, &self.scaler.transform(&raw));
-            rows.push(Ranked { row: hit.row, distance });
+            let ranked = Ranked { row: hit.row, distance: self.scaler.distance(scaled, &raw) };
+            // A distance of zero is equality in every feature: the same recording, indexed twice.
+            if !seeds.included && (ranked.distance <= 0.0 || Some(ranked.row) == seeds.row) {
+                left_out += 1;
+                continue;
+            }
+            let at = rows.partition_point(|other| other.before(&ranked));
+            rows.insert(at, ranked);
+            rows.truncate(k);
         }
-        rows.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.row.cmp(&b.row)));
-        Ok(rows)
+        Ok((rows, left_out))
     }
 
     fn join(&self, txn: &ReadTxn<'_>, rows: &[Ranked]) -> Result<Vec<Neighbor>, Error> {
@@ -220,15 +356,11 @@ fn within_reach(scaled: &[f64]) -> Vec<f32> {
     query
 }
 
-/// A distance that every candidate the engine looked at and did not return is at least away.
+/// A distance that a hit, or any row ranked behind it, is at least away from a query of this norm.
 ///
-/// Engines rank `f32` rows, the roughest of them in `f32`. A coordinate is rounded by at most 2⁻²⁴ of its size and the sum of 74
-/// squares by far less than 1e-5 of itself, so the distance is off by at most
-/// `1e-5 d + 2e-7 |query|`; the factors are several times what the bound needs.
-fn unseen_from(found: &Candidates, query: &[f32]) -> f64 {
-    let norm = query.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
-    found.hits.last().map_or(f64::INFINITY, |last| {
-        let distance = last.squared_distance.sqrt();
-        distance * (1.0 - 1e-5) - 2e-7 * norm
-    })
+/// Engines rank `f32` rows, the roughest of them in `f32`. A coordinate is rounded by at most 2⁻²⁴
+/// of its size and the sum of 74 squares by far less than 1e-5 of itself, so the distance is off by
+/// at most `1e-5 d + 2e-7 |query|`; the factors are several times what the bound needs.
+fn at_least(hit: &Hit, norm: f64) -> f64 {
+    hit.squared_distance.sqrt() * (1.0 - 1e-5) - 2e-7 * norm
 }

@@ -1,6 +1,9 @@
 //! `soundalike.v1.IndexService`: wire request, checked query, worker pool, wire response.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use proto::v1::{
     self, FeatureVector, FeatureView, GetIndexInfoRequest, GetIndexInfoResponse, LookupRequest,
@@ -9,7 +12,7 @@ use proto::v1::{
     get_index_info_response::RecallPoint,
     index_service_server::{IndexService, IndexServiceServer},
 };
-use serving::CpuPool;
+use serving::{CpuPool, PoolError};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -49,6 +52,22 @@ impl IndexApi {
         self.served.pick(options.map_or("", |options| &options.expected_index_version))
     }
 
+    /// Answers where it was asked if that takes microseconds, which a change of threads would
+    /// double; else on a worker.
+    async fn answer(
+        &self,
+        index: &Arc<Index>,
+        query: Result<Query, QueryError>,
+    ) -> Result<Answer, Status> {
+        let query = query.inspect_err(tell)?;
+        let here = catch_unwind(AssertUnwindSafe(|| index.search_here(&query)))
+            .map_err(|_| status::from_pool(PoolError::Panicked))?;
+        match here.map_err(QueryError::from).inspect_err(tell)? {
+            Some(answer) => Ok(answer),
+            None => self.compute(index, move |index| Ok(index.search(&query)?)).await,
+        }
+    }
+
     /// Runs `job` over `index` on a worker.
     async fn compute<T: Send + 'static>(
         &self,
@@ -57,10 +76,14 @@ impl IndexApi {
     ) -> Result<T, Status> {
         let index = Arc::clone(index);
         let done = self.pool.run(move |_| job(&index)).await.map_err(status::from_pool)?;
-        if let Err(QueryError::Index(error)) = &done {
-            tracing::error!(%error, "the index could not be read");
-        }
-        Ok(done?)
+        Ok(done.inspect_err(tell)?)
+    }
+}
+
+/// Logs what is no answer to a caller.
+fn tell(error: &QueryError) {
+    if let QueryError::Index(error) = error {
+        tracing::error!(%error, "the index could not be read");
     }
 }
 
@@ -72,9 +95,7 @@ impl IndexService for IndexApi {
     ) -> Result<Response<QueryByFeaturesResponse>, Status> {
         let request = request.into_inner();
         let index = self.pick(request.options.as_ref());
-        let answer = self
-            .compute(&index, |index| Ok(index.search(&Query::from_features(index, request)?)?))
-            .await?;
+        let answer = self.answer(&index, Query::from_features(&index, request)).await?;
         let stats = Some(stats(&index, &answer));
         let neighbors = neighbors(answer);
         Ok(Response::new(QueryByFeaturesResponse { neighbors, stats }))
@@ -86,11 +107,7 @@ impl IndexService for IndexApi {
     ) -> Result<Response<QueryByTrackIndexResponse>, Status> {
         let request = request.into_inner();
         let index = self.pick(request.options.as_ref());
-        let mut answer = self
-            .compute(&index, move |index| {
-                Ok(index.search(&Query::from_track_index(index, &request)?)?)
-            })
-            .await?;
+        let mut answer = self.answer(&index, Query::from_track_index(&index, &request)).await?;
         let seed = answer.seed.take().map(|(row, metadata)| track(row, metadata));
         let stats = Some(stats(&index, &answer));
         let neighbors = neighbors(answer);

@@ -1,25 +1,47 @@
-//! The scaled vectors of all rows, contiguous in memory: `[rows, dims]` of `f32`.
-//!
-//! 31 MB for 106,574 rows of 74: small enough to hold, and an exact scan reads nothing else.
+//! The scaled vectors of all rows, by row: those of the blocks engine's image where it is open, so
+//! that memory holds them once, else read from the store.
 
-/// Scaled vectors, row after row.
+use std::{borrow::Cow, sync::Arc};
+
+use crate::engine::blocks::Blocks;
+
+/// Scaled vectors by row.
 #[derive(Clone, Debug)]
 pub struct ScaledVectors {
-    values: Vec<f32>,
+    source: Source,
     dims: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// Row after row.
+    Memory(Vec<f32>),
+    /// Leaf after leaf.
+    Image(Arc<Blocks>),
 }
 
 impl ScaledVectors {
     /// Vectors of `dims` values each; `None` when `values` is not whole rows.
     #[must_use]
     pub fn new(values: Vec<f32>, dims: usize) -> Option<Self> {
-        (dims > 0 && values.len().is_multiple_of(dims)).then_some(Self { values, dims })
+        (dims > 0 && values.len().is_multiple_of(dims))
+            .then_some(Self { source: Source::Memory(values), dims })
+    }
+
+    /// The vectors an image was built from.
+    #[must_use]
+    pub fn of_image(blocks: Arc<Blocks>) -> Self {
+        let dims = blocks.dims();
+        Self { source: Source::Image(blocks), dims }
     }
 
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.values.len() / self.dims
+        match &self.source {
+            Source::Memory(values) => values.len() / self.dims,
+            Source::Image(blocks) => blocks.rows(),
+        }
     }
 
     /// Values of a row.
@@ -34,19 +56,27 @@ impl ScaledVectors {
     /// When `row` is past the end; callers hold rows of this index only.
     #[must_use]
     pub fn row(&self, row: u32) -> &[f32] {
-        let start = row as usize * self.dims;
-        &self.values[start..start + self.dims]
+        match &self.source {
+            Source::Memory(values) => {
+                let start = row as usize * self.dims;
+                &values[start..start + self.dims]
+            }
+            Source::Image(blocks) => blocks.row(row).expect("callers hold rows of this index only"),
+        }
     }
 
-    /// All values, `[rows, dims]`.
+    /// All values, `[rows, dims]`; a copy where they lie leaf after leaf.
     #[must_use]
-    pub fn values(&self) -> &[f32] {
-        &self.values
+    pub fn values(&self) -> Cow<'_, [f32]> {
+        match &self.source {
+            Source::Memory(values) => Cow::Borrowed(values),
+            Source::Image(_) => self.iter().flatten().copied().collect::<Vec<_>>().into(),
+        }
     }
 
     /// All vectors in row order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
-        self.values.chunks_exact(self.dims)
+        (0..self.rows() as u32).map(|row| self.row(row))
     }
 }
 

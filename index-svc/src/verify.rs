@@ -18,7 +18,7 @@ use crate::{
     sources::Sources,
     store::f64_bytes,
     table::ColumnRule,
-    vectors::to_f32,
+    vectors::{ScaledVectors, to_f32},
 };
 
 /// How far a recall measured with other rows may be from the manifest's: several times the spread
@@ -56,10 +56,11 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
     let mut digests = [Sha256::new(), Sha256::new(), Sha256::new()];
     let fitted_rows = index.manifest.scaler.fitted_rows.unwrap_or(0);
     let mut means = MeanPass::new(index.scaler.dims());
+    let scaled = index.stored_vectors()?;
     let txn = index.store.read()?;
     for row in 0..rows {
         let raw = index.store.raw(&txn, row, index.scaler.dims())?;
-        let stored = index.vectors.row(row);
+        let stored = scaled.row(row);
         if features.is_none() && !same_bits(&to_f32(&index.scaler.transform(&raw)), stored) {
             features = Some(format!("row {row} is not its scaled raw vector"));
         }
@@ -115,11 +116,11 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
     ];
     let equal = || format!("{rows} vectors equal the stored features");
     if let Some(forest) = &index.engines.forest {
-        checks.push(Check::new("forest vectors", forest_failure(index, forest)?, equal()));
+        checks.push(Check::new("forest vectors", forest_failure(index, &scaled, forest)?, equal()));
     }
     if let Some(blocks) = &index.engines.blocks {
         let differs =
-            |row: &u32| !blocks.row(*row).is_some_and(|it| same_bits(it, index.vectors.row(*row)));
+            |row: &u32| !blocks.row(*row).is_some_and(|it| same_bits(it, scaled.row(*row)));
         let failure = (0..rows).find(differs);
         let failure =
             failure.map(|row| format!("row {row} of the image is not stored feature {row}"));
@@ -172,12 +173,15 @@ fn scaler_failure(index: &Index, fitted: Result<VariancePass, usize>) -> Option<
     }
 }
 
-fn forest_failure(index: &Index, forest: &Forest) -> Result<Option<String>, Error> {
+fn forest_failure(
+    index: &Index,
+    scaled: &ScaledVectors,
+    forest: &Forest,
+) -> Result<Option<String>, Error> {
     let mut failure = None;
     let mut next = 0;
     forest.each_vector(|row, vector| {
-        let fits =
-            row == next && row < index.rows() && same_bits(vector, &lift(index.vectors.row(row)));
+        let fits = row == next && row < index.rows() && same_bits(vector, &lift(scaled.row(row)));
         if failure.is_none() && !fits {
             failure = Some(format!("forest vector {row} is not stored feature {next}"));
         }

@@ -394,7 +394,7 @@ fn write_blocks(folder: &Path, vectors: &ScaledVectors, seed: u64) -> Result<Blo
     // The image does not depend on the number of threads.
     let options = BlocksOptions { seed, threads: 0, ..BlocksOptions::default() };
     let image =
-        blocks::build(vectors.values(), vectors.dims(), &options).map_err(EngineError::from)?;
+        blocks::build(&vectors.values(), vectors.dims(), &options).map_err(EngineError::from)?;
     let path = folder.join(BLOCKS_FILE);
     File::create(&path)
         .and_then(|mut file| file.write_all(image.bytes()).and_then(|()| file.sync_all()))

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let follower = Follower::open(source_at(&args.index), opening)?;
     let served = follower.served();
     let index = served.current();
+    index.warm();
     tracing::info!(
         version = index.version(),
         tracks = index.rows(),

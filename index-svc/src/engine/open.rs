@@ -4,7 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use super::{
     Candidates, Effort, Engine, EngineError, Forest, RowSet, Scan,
-    blocks::{Blocks, Image},
+    blocks::{Blocks, Image, SearchResult},
 };
 use crate::vectors::ScaledVectors;
 
@@ -48,18 +48,15 @@ impl Engine for Blocks {
         allowed: Option<&RowSet>,
         effort: Effort,
     ) -> Result<Candidates, EngineError> {
-        if query.len() != self.dims() {
-            return Err(EngineError::Width { got: query.len(), expected: self.dims() });
-        }
-        let found = Self::nearest(self, query, k, allowed, effort)?;
-        Ok(Candidates { hits: found.hits, scored: found.scanned })
+        check_width(self, query)?;
+        Ok(Self::nearest(self, query, k, allowed, effort)?.into())
     }
 }
 
 /// What is open; the scan always is.
 #[derive(Debug)]
 pub struct Engines {
-    pub(crate) blocks: Option<Blocks>,
+    pub(crate) blocks: Option<Arc<Blocks>>,
     pub(crate) forest: Option<Forest>,
     scan: Scan,
 }
@@ -69,7 +66,7 @@ impl Engines {
     #[must_use]
     pub fn new(
         vectors: Arc<ScaledVectors>,
-        blocks: Option<Blocks>,
+        blocks: Option<Arc<Blocks>>,
         forest: Option<Forest>,
     ) -> Self {
         Self { blocks, forest, scan: Scan::new(vectors) }
@@ -88,11 +85,73 @@ impl Engines {
         effort: Effort,
     ) -> Result<Candidates, EngineError> {
         let engine: Option<&dyn Engine> = match name {
-            EngineName::Blocks => self.blocks.as_ref().map(|blocks| blocks as _),
+            EngineName::Blocks => self.blocks.as_deref().map(|blocks| blocks as _),
             EngineName::Forest => self.forest.as_ref().map(|forest| forest as _),
             EngineName::Scan => Some(&self.scan),
         };
         engine.ok_or(EngineError::NotBuilt { name })?.nearest(query, k, allowed, effort)
+    }
+}
+
+impl Engines {
+    /// As [`Self::nearest`]; `None` where it would have to look at more than `most` rows, or cannot
+    /// tell beforehand, as the forest and the scan.
+    ///
+    /// # Errors
+    /// As [`Self::nearest`].
+    pub fn nearest_within(
+        &self,
+        name: EngineName,
+        query: &[f32],
+        k: usize,
+        allowed: Option<&RowSet>,
+        effort: Effort,
+        most: usize,
+    ) -> Result<Option<Candidates>, EngineError> {
+        match (name, &self.blocks) {
+            _ if most == usize::MAX => self.nearest(name, query, k, allowed, effort).map(Some),
+            (EngineName::Blocks, Some(blocks)) => {
+                check_width(blocks, query)?;
+                let found = blocks.nearest_within(query, k, allowed, effort, most)?;
+                Ok(found.map(Candidates::from))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Engines {
+    /// As [`Self::nearest`] for `queries` of `[n, dims]`, in their order. The blocks engine takes
+    /// many at once; its exact answers are those of single queries, and so are its limited ones.
+    ///
+    /// # Errors
+    /// As [`Self::nearest`].
+    pub fn nearest_many(
+        &self,
+        name: EngineName,
+        queries: &[f32],
+        k: usize,
+        effort: Effort,
+    ) -> Result<Vec<Candidates>, EngineError> {
+        if let (EngineName::Blocks, Some(blocks)) = (name, &self.blocks) {
+            let found = blocks.nearest_batch(queries, k, None, effort)?;
+            return Ok(found.into_iter().map(Candidates::from).collect());
+        }
+        let queries = queries.chunks_exact(self.scan.dims());
+        queries.map(|query| self.nearest(name, query, k, None, effort)).collect()
+    }
+}
+
+impl From<SearchResult> for Candidates {
+    fn from(found: SearchResult) -> Self {
+        Self { hits: found.hits, scored: found.scanned }
+    }
+}
+
+fn check_width(blocks: &Blocks, query: &[f32]) -> Result<(), EngineError> {
+    match blocks.dims() {
+        dims if dims == query.len() => Ok(()),
+        expected => Err(EngineError::Width { got: query.len(), expected }),
     }
 }
 

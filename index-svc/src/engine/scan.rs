@@ -17,6 +17,12 @@ impl Scan {
     pub fn new(vectors: Arc<ScaledVectors>) -> Self {
         Self { vectors }
     }
+
+    /// Values of a row.
+    #[must_use]
+    pub fn dims(&self) -> usize {
+        self.vectors.dims()
+    }
 }
 
 impl Engine for Scan {

@@ -167,6 +167,7 @@ fn verify_files(directory: &Path) -> Result<(), Error> {
 /// Asks for rows of the index, so that the first callers do not wait for its pages; each row must
 /// find itself, or one equal to it.
 fn warm(index: &Index) -> Result<(), Error> {
+    index.warm();
     let seed = index.manifest().forest.seed;
     for probe in recall::sample_rows(index.rows(), WARM_ROWS, seed) {
         let Probe::Row(row) = probe else { continue };

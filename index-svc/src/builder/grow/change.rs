@@ -229,6 +229,7 @@ impl<'i> Growing<'i> {
 /// Compares every row with the one it was in the old version; returns the digests of the contents.
 fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<ContentDigests, Error> {
     let dims = old.scaler.dims();
+    let stored = new.stored_vectors()?;
     let (old_txn, new_txn) = (old.store.read()?, new.store.read()?);
     let [mut raw_vectors, mut scaled_vectors, mut metadata] = [(); 3].map(|()| Sha256::new());
     for row in 0..new.rows() {
@@ -243,7 +244,7 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
             }
         }
         raw_vectors.update(&raw);
-        new.vectors.row(row).iter().for_each(|value| scaled_vectors.update(value.to_le_bytes()));
+        stored.row(row).iter().for_each(|value| scaled_vectors.update(value.to_le_bytes()));
         metadata.update(record);
     }
     let digest = |digest: Sha256| hex(&digest.finalize());

@@ -4,7 +4,7 @@ use super::Blocks;
 use super::Effort;
 use super::RowSet;
 use super::error::BlocksError;
-use super::search::{Asked, SearchResult, Searcher, gathers};
+use super::search::{Asked, SearchResult, Searcher};
 
 /// Queries that share an exact search's pass over the leaves.
 const PASS: usize = 64;
@@ -21,68 +21,74 @@ pub(super) fn nearest_batch(
     if !queries.len().is_multiple_of(dims) {
         return Err(BlocksError::Shape { values: queries.len(), dims });
     }
-    let mut searcher = Searcher::new(blocks);
+    let mut searcher = Searcher::new(blocks, allowed)?;
     for query in queries.chunks_exact(dims) {
-        searcher.check(query, allowed, effort)?;
+        searcher.check(query, effort)?;
     }
-    let gathers = allowed.is_some_and(gathers);
-    if effort == Effort::Exact && !gathers && k > 0 && searcher.within(allowed) > 0 {
+    if searcher.is_gathering() || k.min(searcher.within()) == 0 {
+        return queries
+            .chunks_exact(dims)
+            .map(|query| Ok(searcher.nearest(query, k, effort, usize::MAX)?.unwrap_or_default()))
+            .collect();
+    }
+    let k = k.min(searcher.within());
+    if effort == Effort::Exact {
         searcher.scanner.coarse = true;
         return Ok(queries
             .chunks(PASS * dims)
-            .flat_map(|pass| exact(&mut searcher, pass, k, allowed))
+            .flat_map(|pass| exact(&mut searcher, pass, k))
             .collect());
     }
-    limited(&mut searcher, queries, k, allowed, effort)
+    Ok(queries
+        .chunks(PASS * dims)
+        .flat_map(|pass| limited(&mut searcher, pass, k, effort))
+        .collect())
 }
 
 /// One pass over the leaves for all queries.
-fn exact(
-    searcher: &mut Searcher<'_>,
-    queries: &[f32],
-    k: usize,
-    allowed: Option<&RowSet>,
-) -> Vec<SearchResult> {
+fn exact(searcher: &mut Searcher<'_>, queries: &[f32], k: usize) -> Vec<SearchResult> {
     let dims = searcher.scanner.view.counts.dims;
-    let k = k.min(searcher.within(allowed));
     let mut all: Vec<(Asked, Vec<usize>)> = queries
         .chunks_exact(dims)
         .map(|query| {
             let mut asked = searcher.ask(query, k);
-            let visited = searcher.visit_nearest(&mut asked, allowed);
+            let visited = searcher.visit_nearest(&mut asked);
             (asked, visited)
         })
         .collect();
     for leaf in 0..searcher.scanner.view.counts.leaves {
         for (asked, visited) in &mut all {
             if visited.binary_search(&leaf).is_err() {
-                searcher.visit(asked, leaf, &[], allowed);
+                searcher.visit(asked, leaf, &[]);
             }
         }
     }
     all.into_iter().map(|(asked, _)| searcher.answer(asked, k)).collect()
 }
 
-/// One query after the other, neighbours in the tree together: they visit the same leaves.
+/// Rounds: in each, every walk that has not ended visits its next leaf, in the order of the leaves.
 fn limited(
     searcher: &mut Searcher<'_>,
     queries: &[f32],
     k: usize,
-    allowed: Option<&RowSet>,
     effort: Effort,
-) -> Result<Vec<SearchResult>, BlocksError> {
+) -> Vec<SearchResult> {
     let dims = searcher.scanner.view.counts.dims;
-    let mut order: Vec<(Option<usize>, usize)> = queries
-        .chunks_exact(dims)
-        .enumerate()
-        .map(|(number, query)| (searcher.home(query), number))
-        .collect();
-    order.sort_unstable();
-    let mut results = Vec::with_capacity(order.len());
-    for (_, number) in order {
-        let query = &queries[number * dims..][..dims];
-        results.push((number, searcher.nearest(query, k, allowed, effort)?));
+    let until = searcher.until(effort);
+    let mut all: Vec<Asked> =
+        queries.chunks_exact(dims).map(|query| searcher.ask(query, k)).collect();
+    let mut walking: Vec<(usize, usize)> = Vec::with_capacity(all.len());
+    walking.extend(
+        all.iter().enumerate().filter_map(|(number, asked)| Some((asked.next_leaf()?, number))),
+    );
+    while !walking.is_empty() {
+        walking.sort_unstable();
+        walking.retain_mut(|(leaf, number)| {
+            let asked = &mut all[*number];
+            let goes_on = searcher.step(asked, until);
+            *leaf = asked.next_leaf().unwrap_or_default();
+            goes_on
+        });
     }
-    results.sort_unstable_by_key(|(number, _)| *number);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
+    all.into_iter().map(|asked| searcher.answer(asked, k)).collect()
 }

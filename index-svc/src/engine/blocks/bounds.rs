@@ -151,6 +151,12 @@ pub(super) struct Interval {
 }
 
 impl Interval {
+    /// Bounds on a distance whose square was computed.
+    pub(super) fn around(squared_distance: f64) -> Self {
+        let distance = squared_distance.sqrt();
+        Self { lower: distance * (1.0 - SLACK), upper: distance * (1.0 + SLACK) }
+    }
+
     #[inline(always)]
     pub(super) fn new(query: &QueryTerms, scale: f32, error: f32, norm: f32, dot: i32) -> Self {
         let scale = f64::from(scale);

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `build`, `tree`, `two_means`, `pack` | rows into an image |
 //! | `image`, `storage`, `view` | the stored form: sections, memory, checked access |
-//! | `search`, `frontier`, `scan`, `candidates`, `batch` | a query |
+//! | `search`, `frontier`, `scan`, `filter`, `candidates`, `batch` | a query |
 //! | `bounds` | what integer codes can tell about distances |
 //! | `kernel/` | the inner loops per instruction set |
 //!
@@ -20,6 +20,7 @@ mod bounds;
 mod build;
 mod candidates;
 mod error;
+mod filter;
 mod frontier;
 mod image;
 mod kernel;
@@ -39,6 +40,8 @@ pub use image::{LEAF_ROWS, MAX_DIMS, MAX_ROWS};
 pub use kernel::Kernel;
 pub use search::SearchResult;
 pub use storage::Image;
+
+pub(crate) use filter::LeafOrder;
 
 pub use super::{Effort, Hit, RowSet};
 
@@ -80,6 +83,9 @@ impl Blocks {
     ///
     /// # Errors
     /// The query is of another width or holds a value out of range; the filter is over another number of rows.
+    ///
+    /// # Panics
+    /// Never: a search without a limit has a result.
     pub fn nearest(
         &self,
         query: &[f32],
@@ -87,7 +93,23 @@ impl Blocks {
         allowed: Option<&RowSet>,
         effort: Effort,
     ) -> Result<SearchResult, BlocksError> {
-        Searcher::new(self).nearest(query, k, allowed, effort)
+        let found = self.nearest_within(query, k, allowed, effort, usize::MAX)?;
+        Ok(found.expect("no index has that many rows"))
+    }
+
+    /// As [`Self::nearest`]; `None` where it would have to look at more than `most` rows.
+    ///
+    /// # Errors
+    /// As [`Self::nearest`].
+    pub fn nearest_within(
+        &self,
+        query: &[f32],
+        k: usize,
+        allowed: Option<&RowSet>,
+        effort: Effort,
+        most: usize,
+    ) -> Result<Option<SearchResult>, BlocksError> {
+        Searcher::new(self, allowed)?.nearest(query, k, effort, most)
     }
 
     /// As [`Self::nearest`], for `queries` of `[n, dims]`: one result per query, in their order.

@@ -2,19 +2,23 @@
 
 use std::ops::Range;
 
-use super::RowSet;
 use super::bounds::{
     Decisions, Interval, QueryTerms, ROW_CODE_LIMIT, SCALE_FLOOR, beyond, distance_at_least,
     query_code_limit, query_error,
 };
 use super::candidates::Candidates;
+use super::filter::LeafOrder;
 use super::kernel::{GROUP_ROWS, Groups, Kernel, LANES, QueryCode, Survivors};
 use super::view::{Leaf, View};
 
 /// Groups scanned between two looks at the limit while it is unknown.
 const FIRST_GROUPS: usize = 4;
-/// A coarse code may add at most this share of the limit to the query's error.
+/// Largest magnitude of a coarse code: what every kernel multiplies without widening it.
+const COARSE_CODE_LIMIT: f32 = 63.0;
+/// A coarse code's error may be this share of the limit,
 const COARSE_SHARE: f64 = 0.1;
+/// and so many times the rows' own: beyond that it would blur distances that they can tell apart, as an outlier in the query does.
+const COARSE_TIMES: f64 = 8.0;
 
 /// What scans need, reused from leaf to leaf and query to query.
 #[derive(Debug)]
@@ -23,7 +27,8 @@ pub(super) struct Scanner<'a> {
     pub(super) kernel: Kernel,
     code_limit: f32,
     norm_limit: f64,
-    /// A query's code may be coarse, one byte: for scans that wait for arithmetic, not for memory.
+    /// A query's code may be coarse: half the arithmetic for a few more distances to compute. For exact searches; in a limited
+    /// one it would also decide which leaves are visited.
     pub(super) coarse: bool,
     residual: Vec<f32>,
     code: QueryCode,
@@ -57,7 +62,7 @@ impl<'a> Scanner<'a> {
         query: &[f32],
         leaf: usize,
         upcoming: &[u8],
-        allowed: Option<&RowSet>,
+        allowed: Option<&LeafOrder>,
         candidates: &mut Candidates,
     ) -> usize {
         let leaf = self.view.leaf(leaf);
@@ -68,9 +73,12 @@ impl<'a> Scanner<'a> {
         }
         let norm = f64::from(residual.squared_norm).sqrt();
         let mut scale = (residual.max_abs / self.code_limit).max(SCALE_FLOOR);
-        if self.coarse {
-            let coarse = (residual.max_abs / ROW_CODE_LIMIT as f32).max(SCALE_FLOOR);
-            if query_error(f64::from(coarse), dims, norm) <= COARSE_SHARE * candidates.limit() {
+        if self.coarse && candidates.limit().is_finite() {
+            let coarse = (residual.max_abs / COARSE_CODE_LIMIT).max(SCALE_FLOOR);
+            let error = query_error(f64::from(coarse), dims, norm);
+            // Groups are sorted by their largest residual: the middle one's error is usual in the leaf.
+            let usual = f64::from(leaf.errors[leaf.groups / 2]);
+            if error <= COARSE_SHARE * candidates.limit() && error <= COARSE_TIMES * usual {
                 scale = coarse;
             }
         }
@@ -96,7 +104,7 @@ impl<'a> Scanner<'a> {
         range: Range<usize>,
         terms: &QueryTerms,
         upcoming: &[u8],
-        allowed: Option<&RowSet>,
+        allowed: Option<&LeafOrder>,
         candidates: &mut Candidates,
     ) {
         let Range { start: from, end: to } = range;
@@ -123,7 +131,7 @@ impl<'a> Scanner<'a> {
         for (row, dot) in self.survivors.iter() {
             let row = from * GROUP_ROWS + row as usize;
             let position = leaf.first + row;
-            if allowed.is_some_and(|allowed| !allowed.contains(self.view.row_numbers[position])) {
+            if allowed.is_some_and(|allowed| !allowed.allows(position)) {
                 continue;
             }
             let group = row / GROUP_ROWS;

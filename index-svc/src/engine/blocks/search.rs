@@ -1,21 +1,25 @@
 //! The story of a query: walk the tree, scan leaves, re-rank what may be near.
 
+use std::sync::Arc;
+
+use super::bounds::Interval;
 use super::build::check_values;
 use super::candidates::{Candidates, Nearest};
 use super::error::BlocksError;
-use super::frontier::Frontier;
+use super::filter::{LeafOrder, leaf_order};
+use super::frontier::{Frontier, Reached};
 use super::kernel::Kernel;
 use super::scan::Scanner;
 use super::{Blocks, Effort, Hit, RowSet};
 
 /// What a search found, and what it cost.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SearchResult {
     /// Nearest first, ties by row: at most k.
     pub hits: Vec<Hit>,
-    /// Rows whose codes, or distances where a filter left few rows, were looked at.
+    /// Rows whose codes or distances were looked at.
     pub scanned: usize,
-    /// Rows whose distance was computed.
+    /// Rows whose distance was computed in the end.
     pub reranked: usize,
 }
 
@@ -23,10 +27,12 @@ pub struct SearchResult {
 const EXACT_WALK: usize = 12;
 /// See [`Effort::Margin`]; keeps the recall of clustered tables with filters of 10 % and 50 % at that without.
 const FILTER_EXPONENT: f64 = 0.125;
-/// A filter that allows at most this many rows is answered by computing every allowed row's distance.
-const GATHER_ROWS: usize = 1500;
+/// A leaf is scanned if at least one in so many of its rows is allowed; else the allowed ones are computed.
+const SPARSE: usize = 8;
 /// Rows fetched ahead of the one whose distance is computed.
 const FETCH_AHEAD: usize = 8;
+/// What reaching a leaf costs, in rows scanned.
+const LEAF_COST: usize = 32;
 
 /// What one query has reached.
 #[derive(Debug)]
@@ -35,87 +41,110 @@ pub(super) struct Asked {
     query: Vec<f32>,
     candidates: Candidates,
     frontier: Frontier,
+    /// The leaf that is next in the walk's order.
+    next: Option<Reached>,
     scanned: usize,
+    /// Allowed rows of the leaves visited.
+    taken: usize,
+    /// What the search has cost, in rows scanned.
+    cost: usize,
 }
 
-/// Whether a filter leaves so few rows that computing every distance is cheapest.
-pub(super) fn gathers(allowed: &RowSet) -> bool {
-    allowed.len() <= GATHER_ROWS
+impl Asked {
+    /// The leaf that is next in the walk's order.
+    pub(super) fn next_leaf(&self) -> Option<usize> {
+        self.next.map(|reached| reached.leaf)
+    }
+}
+
+/// When a walk ends: before the next leaf, whose squared margin is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    Taken(usize),
+    Margin(f64),
+    Everything,
+}
+
+impl Until {
+    fn ended(self, asked: &Asked, next: Reached) -> bool {
+        match self {
+            Self::Taken(rows) => asked.taken >= rows,
+            Self::Margin(share) => {
+                let limit = asked.candidates.limit();
+                f64::from(next.squared_margin) > share * limit * limit
+            }
+            Self::Everything => false,
+        }
+    }
 }
 
 /// Answers queries one by one, and lends its parts to [`super::batch`].
 #[derive(Debug)]
 pub(super) struct Searcher<'a> {
     pub(super) scanner: Scanner<'a>,
+    filter: Option<Arc<LeafOrder>>,
 }
 
 impl<'a> Searcher<'a> {
-    pub(super) fn new(blocks: &'a Blocks) -> Self {
-        Self { scanner: Scanner::new(blocks.view(), blocks.kernel()) }
+    /// # Errors
+    /// The filter is over another number of rows.
+    pub(super) fn new(blocks: &'a Blocks, allowed: Option<&RowSet>) -> Result<Self, BlocksError> {
+        let (view, rows) = (blocks.view(), blocks.rows());
+        let filter = match allowed {
+            Some(filter) if filter.rows() != rows => {
+                return Err(BlocksError::FilterRows { filter_rows: filter.rows(), rows });
+            }
+            // A filter that allows everything is none.
+            Some(filter) if filter.len() == rows => None,
+            Some(filter) => Some(leaf_order(&view, blocks.digest(), filter)),
+            None => None,
+        };
+        Ok(Self { scanner: Scanner::new(view, blocks.kernel()), filter })
     }
 
-    /// See [`Blocks::nearest`].
+    /// See [`Blocks::nearest_within`].
     pub(super) fn nearest(
         &mut self,
         query: &[f32],
         k: usize,
-        allowed: Option<&RowSet>,
         effort: Effort,
-    ) -> Result<SearchResult, BlocksError> {
-        self.check(query, allowed, effort)?;
-        let k = k.min(self.within(allowed));
+        most: usize,
+    ) -> Result<Option<SearchResult>, BlocksError> {
+        self.check(query, effort)?;
+        let k = k.min(self.within());
         if k == 0 {
-            return Ok(SearchResult { hits: Vec::new(), scanned: 0, reranked: 0 });
+            return Ok(Some(SearchResult::default()));
         }
-        if let Some(allowed) = allowed
-            && gathers(allowed)
+        if let Some(filter) = self.filter.clone()
+            && let Some(few) = filter.few()
         {
-            return Ok(self.gather(query, k, allowed));
+            return Ok((few.len() <= most).then(|| self.compute(query, k, few)));
         }
+        self.scanner.coarse = effort == Effort::Exact;
         let mut asked = self.ask(query, k);
-        match effort {
-            Effort::Exact => {
-                let mut visited = self.visit_nearest(&mut asked, allowed).into_iter().peekable();
-                for leaf in 0..self.scanner.view.counts.leaves {
-                    if visited.next_if_eq(&leaf).is_none() {
-                        self.visit(&mut asked, leaf, &[], allowed);
+        match self.until(effort) {
+            Until::Everything if self.everything_at_most() > most => return Ok(None),
+            Until::Everything => self.everything(&mut asked),
+            until => {
+                let mut goes_on = true;
+                while goes_on {
+                    goes_on = self.step(&mut asked, until);
+                    if asked.cost > most {
+                        return Ok(None);
                     }
                 }
             }
-            Effort::Rows(budget) => {
-                let (rows, within) = (self.within(None) as u128, self.within(allowed) as u128);
-                let budget = (budget as u128 * rows / within).min(rows) as usize;
-                self.walk(&mut asked, allowed, |scanned, _, _| scanned >= budget);
-            }
-            Effort::Margin(share) => {
-                // The rows allowed lie more loosely around the query: their order agrees less with the leaves'.
-                let rarity = self.within(None) as f64 / self.within(allowed) as f64;
-                let share = f64::from(share) * rarity.powf(FILTER_EXPONENT);
-                self.walk(&mut asked, allowed, |_, margin, limit| {
-                    f64::from(margin) > share * limit * limit
-                });
-            }
         }
-        Ok(self.answer(asked, k))
+        Ok(Some(self.answer(asked, k)))
     }
 
     /// What is wrong with a question, if anything.
-    pub(super) fn check(
-        &self,
-        query: &[f32],
-        allowed: Option<&RowSet>,
-        effort: Effort,
-    ) -> Result<(), BlocksError> {
-        let counts = self.scanner.view.counts;
-        if query.len() != counts.dims {
-            return Err(BlocksError::Shape { values: query.len(), dims: counts.dims });
+    pub(super) fn check(&self, query: &[f32], effort: Effort) -> Result<(), BlocksError> {
+        let dims = self.scanner.view.counts.dims;
+        if query.len() != dims {
+            return Err(BlocksError::Shape { values: query.len(), dims });
         }
-        check_values(query, counts.dims)?;
-        if let Some(filter) = allowed
-            && filter.rows() != counts.rows
-        {
-            return Err(BlocksError::FilterRows { filter_rows: filter.rows(), rows: counts.rows });
-        }
+        check_values(query, dims)?;
         match effort {
             Effort::Margin(value) if !(value >= 0.0 && value.is_finite()) => {
                 Err(BlocksError::Effort { value })
@@ -125,20 +154,47 @@ impl<'a> Searcher<'a> {
     }
 
     /// Rows a search may return.
-    pub(super) fn within(&self, allowed: Option<&RowSet>) -> usize {
-        allowed.map_or(self.scanner.view.counts.rows, RowSet::len)
+    pub(super) fn within(&self) -> usize {
+        self.filter.as_ref().map_or(self.scanner.view.counts.rows, |filter| filter.len())
+    }
+
+    /// Rows that an exact search looks at, at most: a leaf is scanned whole for some allowed rows.
+    fn everything_at_most(&self) -> usize {
+        self.within().saturating_mul(SPARSE).min(self.scanner.view.counts.rows)
+    }
+
+    /// Whether so few rows are allowed that each is computed.
+    pub(super) fn is_gathering(&self) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.few().is_some())
+    }
+
+    pub(super) fn until(&self, effort: Effort) -> Until {
+        match effort {
+            Effort::Exact => Until::Everything,
+            Effort::Rows(rows) => Until::Taken(rows),
+            Effort::Margin(share) => {
+                // The rows allowed lie more loosely around the query: their order agrees less with the leaves'.
+                let rarity = self.scanner.view.counts.rows as f64 / self.within().max(1) as f64;
+                Until::Margin(f64::from(share) * rarity.powf(FILTER_EXPONENT))
+            }
+        }
     }
 
     /// A query that has reached nothing yet.
     pub(super) fn ask(&self, query: &[f32], k: usize) -> Asked {
-        let view = &self.scanner.view;
+        let Scanner { view, kernel, .. } = &self.scanner;
         let mut padded = vec![0.0; view.counts.padded_dims()];
         padded[..query.len()].copy_from_slice(query);
+        let mut frontier = Frontier::new(view);
+        let next = frontier.next(view, *kernel, &padded);
         Asked {
             query: padded,
             candidates: Candidates::new(k),
-            frontier: Frontier::new(view),
+            frontier,
+            next,
             scanned: 0,
+            taken: 0,
+            cost: 0,
         }
     }
 
@@ -151,78 +207,101 @@ impl<'a> Searcher<'a> {
         SearchResult { hits: nearest.into_hits(), scanned: asked.scanned, reranked }
     }
 
-    /// The leaf a walk begins with; `None` in an empty index.
-    pub(super) fn home(&self, query: &[f32]) -> Option<usize> {
-        let mut asked = self.ask(query, 1);
+    /// Visits the next leaf of the walk, at least one; whether the walk goes on.
+    pub(super) fn step(&mut self, asked: &mut Asked, until: Until) -> bool {
+        let Some(reached) = asked.next else { return false };
         let Scanner { view, kernel, .. } = &self.scanner;
-        asked.frontier.next(view, *kernel, &asked.query).map(|reached| reached.leaf)
+        // Knowing the next leaf lets the scan of this one fetch it.
+        asked.next = asked.frontier.next(view, *kernel, &asked.query);
+        let upcoming = asked.next.map_or(&[][..], |next| self.codes_to_scan(next.leaf));
+        self.visit(asked, reached.leaf, upcoming);
+        asked.next.is_some_and(|next| !until.ended(asked, next))
     }
 
-    pub(super) fn visit(
-        &mut self,
-        asked: &mut Asked,
-        leaf: usize,
-        upcoming: &[u8],
-        allowed: Option<&RowSet>,
-    ) {
-        asked.scanned +=
-            self.scanner.visit(&asked.query, leaf, upcoming, allowed, &mut asked.candidates);
-    }
-
-    /// Visits leaves nearest first, at least one, until `stop(rows scanned, next squared margin, limit)`.
-    fn walk(
-        &mut self,
-        asked: &mut Asked,
-        allowed: Option<&RowSet>,
-        stop: impl Fn(usize, f32, f64) -> bool,
-    ) {
-        let Scanner { view, kernel, .. } = self.scanner;
-        let mut next = asked.frontier.next(&view, kernel, &asked.query);
-        while let Some(reached) = next {
-            // Knowing the next leaf lets the scan of this one fetch it.
-            next = asked.frontier.next(&view, kernel, &asked.query);
-            let upcoming = next.map_or(&[][..], |next| view.leaf(next.leaf).codes);
-            self.visit(asked, reached.leaf, upcoming, allowed);
-            if next.is_some_and(|next| {
-                stop(asked.scanned, next.squared_margin, asked.candidates.limit())
-            }) {
-                break;
+    /// Visits every leaf: the nearest first, so that the limit is tight for the rest.
+    fn everything(&mut self, asked: &mut Asked) {
+        let mut visited = self.visit_nearest(asked).into_iter().peekable();
+        for leaf in 0..self.scanner.view.counts.leaves {
+            if visited.next_if_eq(&leaf).is_none() {
+                self.visit(asked, leaf, &[]);
             }
         }
     }
 
-    /// Begins an exact search with the nearest leaves, so that the limit is tight for the rest; returns them, ascending.
-    pub(super) fn visit_nearest(
-        &mut self,
-        asked: &mut Asked,
-        allowed: Option<&RowSet>,
-    ) -> Vec<usize> {
-        let Scanner { view, kernel, .. } = self.scanner;
+    /// Visits the leaves an exact search begins with; returns them, ascending.
+    pub(super) fn visit_nearest(&mut self, asked: &mut Asked) -> Vec<usize> {
         let mut visited = Vec::with_capacity(EXACT_WALK);
         while visited.len() < EXACT_WALK
-            && let Some(reached) = asked.frontier.next(&view, kernel, &asked.query)
+            && let Some(reached) = asked.next
         {
-            self.visit(asked, reached.leaf, &[], allowed);
             visited.push(reached.leaf);
+            self.step(asked, Until::Everything);
         }
         visited.sort_unstable();
         visited
     }
 
-    /// Computes the distance of every allowed row.
-    fn gather(&self, query: &[f32], k: usize, allowed: &RowSet) -> SearchResult {
-        let Scanner { view, kernel, .. } = self.scanner;
-        let mut nearest = Nearest::new(k);
-        let rows: Vec<(u32, usize)> =
-            allowed.iter().map(|row| (row, view.positions[row as usize] as usize)).collect();
-        for (at, &(row, position)) in rows.iter().enumerate() {
-            // The rows lie anywhere: waiting for one at a time would take most of the time.
-            if let Some(&(_, soon)) = rows.get(at + FETCH_AHEAD) {
-                Kernel::fetch(view.row_at(soon));
+    /// Looks at the allowed rows of a leaf. `upcoming` is fetched meanwhile.
+    pub(super) fn visit(&mut self, asked: &mut Asked, leaf: usize, upcoming: &[u8]) {
+        let rows = self.scanner.view.leaf_rows(leaf);
+        let allowed = self.filter.as_ref().map_or(rows, |filter| filter.count(leaf));
+        let scanned = if allowed == 0 {
+            0
+        } else if self.scans(leaf) {
+            let Asked { query, candidates, .. } = asked;
+            self.scanner.visit(query, leaf, upcoming, self.filter.as_deref(), candidates)
+        } else {
+            self.pick(asked, leaf);
+            allowed
+        };
+        asked.scanned += scanned;
+        // A leaf that is beyond the limit was not looked at.
+        asked.taken += if scanned == 0 { 0 } else { allowed };
+        asked.cost += scanned + LEAF_COST;
+    }
+
+    /// Whether so many rows of a leaf are allowed that its codes are scanned.
+    fn scans(&self, leaf: usize) -> bool {
+        let rows = self.scanner.view.leaf_rows(leaf);
+        self.filter.as_ref().is_none_or(|filter| filter.count(leaf) * SPARSE >= rows)
+    }
+
+    fn codes_to_scan(&self, leaf: usize) -> &'a [u8] {
+        if self.scans(leaf) { self.scanner.view.leaf(leaf).codes } else { &[] }
+    }
+
+    /// Computes the distances of a leaf's allowed rows.
+    fn pick(&self, asked: &mut Asked, leaf: usize) {
+        let (Scanner { view, kernel, .. }, Some(filter)) = (&self.scanner, &self.filter) else {
+            return;
+        };
+        let query = &asked.query[..view.counts.dims];
+        let first = view.leaf_first(leaf);
+        let positions = filter.positions(first, view.leaf_rows(leaf));
+        let mut soon = filter.positions(first, view.leaf_rows(leaf));
+        soon.by_ref().take(FETCH_AHEAD).for_each(|position| Kernel::fetch(view.row_at(position)));
+        for position in positions {
+            // The rows lie apart: waiting for one at a time would take most of the time.
+            if let Some(position) = soon.next() {
+                Kernel::fetch(view.row_at(position));
             }
             let squared_distance = kernel.squared_distance(query, view.row_at(position));
-            nearest.offer(Hit { row, squared_distance });
+            asked.candidates.offer(position, Interval::around(squared_distance));
         }
-        SearchResult { hits: nearest.into_hits(), scanned: rows.len(), reranked: rows.len() }
+    }
+
+    /// Computes the distances of a few rows.
+    fn compute(&self, query: &[f32], k: usize, few: &[u32]) -> SearchResult {
+        let Scanner { view, kernel, .. } = &self.scanner;
+        let mut nearest = Nearest::new(k);
+        for (at, &position) in few.iter().enumerate() {
+            let position = position as usize;
+            if let Some(&soon) = few.get(at + FETCH_AHEAD) {
+                Kernel::fetch(view.row_at(soon as usize));
+            }
+            let squared_distance = kernel.squared_distance(query, view.row_at(position));
+            nearest.offer(Hit { row: view.row_numbers[position], squared_distance });
+        }
+        SearchResult { hits: nearest.into_hits(), scanned: few.len(), reranked: few.len() }
     }
 }

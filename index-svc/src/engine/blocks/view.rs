@@ -101,6 +101,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Position of a leaf's first row.
+    pub(super) fn leaf_first(&self, leaf: usize) -> usize {
+        self.leaves[leaf][0] as usize
+    }
+
+    pub(super) fn leaf_rows(&self, leaf: usize) -> usize {
+        self.leaves[leaf][1] as usize
+    }
+
     pub(super) fn normal(&self, node: usize) -> &'a [f32] {
         let padded = self.counts.padded_dims();
         &self.normals[node * padded..][..padded]

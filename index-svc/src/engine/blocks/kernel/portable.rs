@@ -67,17 +67,18 @@ pub(super) fn encode(residual: &[f32], inverse_scale: f32, code: &mut QueryCode)
             let rounded = r[i] * inverse_scale + ROUNDING;
             let value = (rounded.to_bits() as i32).wrapping_sub(ROUNDING.to_bits() as i32);
             let low_byte = (value << 24) >> 24;
-            let high_byte = (value - low_byte) >> 8;
+            // Wraps for what a forged image can hold; sound residuals are far from it.
+            let high_byte = value.wrapping_sub(low_byte) >> 8;
             wide[i] = value as i16;
             low[i] = low_byte as i8;
             high[i] = high_byte as i8;
-            sums[i] += value;
+            sums[i] = sums[i].wrapping_add(value);
             highs[i] |= high_byte;
             let exact = f64::from(rounded - ROUNDING);
             squares[i] += exact * exact;
         }
     }
-    code.sum = sums.iter().sum();
+    code.sum = sums.iter().fold(0, |all, sum| all.wrapping_add(*sum));
     // Sums of integers below 2^53: exact in any order.
     code.squares = squares.iter().sum();
     code.narrow = highs.iter().all(|&high| high == 0);

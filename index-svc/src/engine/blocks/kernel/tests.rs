@@ -23,11 +23,12 @@ struct Scan {
     slopes: Vec<f32>,
     floors: Vec<f32>,
     query: Vec<f32>,
-    narrow: bool,
+    limit: f32,
 }
 
 fn scans() -> impl Strategy<Value = Scan> {
-    (0usize..12, 1usize..24, any::<bool>()).prop_flat_map(|(groups, chunks, narrow)| {
+    let limits = prop_oneof![Just(63.4f32), Just(127.0), Just(ROUNDING_LIMIT)];
+    (0usize..12, 1usize..24, limits).prop_flat_map(|(groups, chunks, limit)| {
         let padded = (chunks * CHUNK_COLUMNS).next_multiple_of(LANES);
         let norm = prop_oneof![8 => 0.0f32..100_000.0, 1 => Just(f32::INFINITY)];
         let floor = prop_oneof![8 => -3.0e6f32..3.0e6, 1 => Just(f32::NEG_INFINITY)];
@@ -36,11 +37,11 @@ fn scans() -> impl Strategy<Value = Scan> {
             prop::collection::vec(norm, groups * GROUP_ROWS),
             prop::collection::vec(prop_oneof![0.0f32..50.0, Just(0.0f32)], groups),
             prop::collection::vec(floor, groups),
-            floats(padded, if narrow { 127.0 } else { ROUNDING_LIMIT }),
+            floats(padded, limit),
         )
             .prop_map(move |(codes, norms, slopes, floors, mut query)| {
                 query[chunks * CHUNK_COLUMNS..].fill(0.0);
-                Scan { codes, norms, slopes, floors, query, narrow }
+                Scan { codes, norms, slopes, floors, query, limit }
             })
     })
 }
@@ -62,7 +63,7 @@ proptest! {
     #[test]
     fn every_kernel_scans_as_the_scalar_one(scan in scans()) {
         let code = code_of(&scan.query, 1.0);
-        prop_assert!(!scan.narrow || code.narrow);
+        prop_assert!(scan.limit > 127.0 || code.narrow);
         let expected = survivors_of(Kernel(Isa::Scalar), &scan, &code, &[]);
         for kernel in Kernel::available() {
             prop_assert_eq!(&survivors_of(kernel, &scan, &code, &[]), &expected, "{}", kernel.name());
@@ -142,6 +143,27 @@ proptest! {
         let fast = Kernel::detect().squared_distance(&a, &b);
         // Both orders of at most 100 additions of non-negative terms err by at most 100 * 2^-53 relatively.
         prop_assert!((fast - plain).abs() <= 2.3e-14 * plain, "{fast} {plain}");
+    }
+}
+
+#[test]
+fn the_largest_products_of_narrow_codes_are_exact() {
+    for (row, code) in [(255u8, -64i8), (255, 63), (0, -64), (255, -128), (255, 127)] {
+        let chunks = 20;
+        let scan = Scan {
+            codes: vec![row; chunks * CHUNK_BYTES],
+            norms: vec![0.0; GROUP_ROWS],
+            slopes: vec![0.0],
+            floors: vec![f32::NEG_INFINITY],
+            query: vec![f32::from(code); chunks * CHUNK_COLUMNS],
+            limit: 128.0,
+        };
+        let code = code_of(&scan.query, 1.0);
+        let expected = survivors_of(Kernel(Isa::Scalar), &scan, &code, &[]);
+        assert_eq!(expected.len(), GROUP_ROWS);
+        for kernel in Kernel::available() {
+            assert_eq!(survivors_of(kernel, &scan, &code, &[]), expected, "{}", kernel.name());
+        }
     }
 }
 

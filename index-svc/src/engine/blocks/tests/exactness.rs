@@ -109,7 +109,9 @@ fn heavy_tails_stay_exact_and_cheap() {
     let blocks = index(&rows, dims, 256);
     for query in queries.chunks_exact(dims) {
         let reranked = blocks.nearest(query, 10, None, Effort::Exact).unwrap().reranked;
-        assert!(reranked <= 200, "outliers blur the codes: {reranked} rows re-ranked");
+        // Rows are spread evenly within their cluster of 667, so that a coarse code leaves some hundreds; were it an outlier's
+        // scale that the code has, it would be thousands.
+        assert!(reranked <= 400, "outliers blur the codes: {reranked} rows re-ranked");
     }
 }
 
@@ -167,6 +169,70 @@ fn filtered_walks_find_what_they_should() {
             found += truth.iter().filter(|hit| result.hits.contains(hit)).count();
         }
         assert!(found >= 490, "recall {found} of 500 with one row in {step}");
+    }
+}
+
+/// A limit on the rows to look at changes no answer: there is none, or the one without a limit.
+#[test]
+fn a_limit_on_rows_gives_the_answer_or_none() {
+    let rows = Noise::new(16).clustered(20_000, 24);
+    let queries = Noise::new(17).clustered(20, 24);
+    let blocks = index(&rows, 24, 256);
+    let tenth = RowSet::from_members(20_000, (0..20_000).step_by(5));
+    let few = RowSet::from_members(20_000, (0..20_000).step_by(100));
+    let (mut answers, mut refusals) = (0, 0);
+    for query in queries.chunks_exact(24) {
+        for allowed in [None, Some(&tenth), Some(&few)] {
+            for effort in [Effort::Exact, Effort::Rows(3000), Effort::Margin(0.3)] {
+                let whole = blocks.nearest(query, 10, allowed, effort).unwrap();
+                for most in [0, 100, 1000, 5000, 30_000] {
+                    match blocks.nearest_within(query, 10, allowed, effort, most).unwrap() {
+                        Some(found) => {
+                            assert_eq!(found, whole);
+                            assert!(found.scanned <= most, "{} > {most}", found.scanned);
+                            answers += 1;
+                        }
+                        None => refusals += 1,
+                    }
+                }
+            }
+        }
+    }
+    assert!(answers > 200 && refusals > 200, "{answers} answers, {refusals} refusals");
+}
+
+#[test]
+fn a_batch_of_limited_searches_is_its_single_ones() {
+    let rows = Noise::new(18).clustered(20_000, 24);
+    let queries = Noise::new(19).clustered(150, 24);
+    let blocks = index(&rows, 24, 256);
+    let fifth = RowSet::from_members(20_000, (0..20_000).step_by(5));
+    for allowed in [None, Some(&fifth)] {
+        for effort in [Effort::Rows(0), Effort::Rows(3000), Effort::Margin(0.3)] {
+            let batch = blocks.nearest_batch(&queries, 10, allowed, effort).unwrap();
+            let single: Vec<SearchResult> = queries
+                .chunks_exact(24)
+                .map(|query| blocks.nearest(query, 10, allowed, effort).unwrap())
+                .collect();
+            assert_eq!(batch, single);
+        }
+    }
+}
+
+#[test]
+fn a_filter_that_changes_is_not_asked_with_its_old_form() {
+    let rows = Noise::new(20).clustered(9000, 12);
+    let [blocks, other] = [256, 64].map(|leaf_rows| index(&rows, 12, leaf_rows));
+    let query = &rows[12 * 77..][..12];
+    let mut allowed = RowSet::from_members(9000, (0..9000).step_by(3));
+    for removed in [77 - 77 % 3, 78, 81] {
+        for blocks in [&blocks, &other] {
+            let found = blocks.nearest(query, 25, Some(&allowed), Effort::Exact).unwrap();
+            assert_eq!(found.hits, brute_force(&rows, query, 25, Some(&allowed)));
+        }
+        assert!(allowed.remove(removed) && allowed.insert(removed + 1));
+        let nearest = brute_force(&rows, query, 1, Some(&allowed))[0].row;
+        assert!(allowed.remove(nearest));
     }
 }
 
