@@ -5,7 +5,7 @@
 //! - [`decode`], [`mono`], [`window`]: encoded bytes to the analysed mono samples
 //! - [`resample`], [`features`], [`stats`]: samples to the vector, as a [`profile`] says
 //! - [`batch`], [`table`]: files and folders to feature tables
-//! - [`service`], [`upload`], [`wire`], [`status`]: the gRPC edge
+//! - [`service`], [`upload`], [`wire`], [`status`], [`metrics`]: the gRPC edge
 //! - [`cli`], [`config`], [`commands`]: what is typed, what is valid, what is wired together
 
 pub mod batch;
@@ -17,6 +17,7 @@ pub mod error;
 pub mod features;
 mod fft;
 pub mod limits;
+pub mod metrics;
 pub mod mono;
 mod peak;
 pub mod pipeline;

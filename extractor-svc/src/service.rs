@@ -22,6 +22,7 @@ use crate::{
     decode::EncodedAudio,
     error::ExtractError,
     limits::Limits,
+    metrics::ExtractorMetrics,
     pipeline::{self, Extraction},
     profile::Profile,
     status::CallError,
@@ -45,6 +46,7 @@ pub struct Extractor {
     uploads: UploadLimits,
     places: Arc<Semaphore>,
     pool: CpuPool,
+    metrics: ExtractorMetrics,
 }
 
 impl Extractor {
@@ -55,6 +57,7 @@ impl Extractor {
         limits: Limits,
         uploads: UploadLimits,
         pool: CpuPool,
+        metrics: ExtractorMetrics,
     ) -> Self {
         Self {
             profiles: profiles.into_iter().map(Arc::new).collect(),
@@ -63,6 +66,7 @@ impl Extractor {
             places: Arc::new(Semaphore::new(uploads.max_uploads)),
             uploads,
             pool,
+            metrics,
         }
     }
 
@@ -77,6 +81,7 @@ impl Extractor {
         let (mut upload, config) = Upload::open(stream, &self.uploads).await?;
         let request = ExtractionRequest::parse(&config, &self.profiles)?;
         let mut bytes = Vec::new();
+        let mut held = self.metrics.hold();
         while let Some(chunk) = upload.chunk().await? {
             let length = (bytes.len() + chunk.len()) as u64;
             if length > self.limits.max_stream_bytes {
@@ -84,6 +89,7 @@ impl Extractor {
                 return Err(ExtractError::StreamTooLarge { limit }.into());
             }
             bytes.extend_from_slice(&chunk);
+            held.grow(chunk.len());
         }
         let (limits, job) = (Arc::clone(&self.limits), request.clone());
         let extraction = self
@@ -98,6 +104,7 @@ impl Extractor {
                 pipeline::extract(audio, &job.window, &job.profile, &limits, &stop)
             })
             .await??;
+        self.metrics.extracted(&extraction, &held);
         Ok((request, extraction))
     }
 

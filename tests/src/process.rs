@@ -2,6 +2,7 @@
 //! by a signal, and killed when dropped, so that no test leaves one behind.
 
 use std::{
+    ffi::OsStr,
     io::{BufRead as _, BufReader, Read},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -64,10 +65,28 @@ impl Server {
     ///
     /// # Errors
     /// When it does not start, ends before it is ready, or prints something else first.
-    pub fn start<S: AsRef<std::ffi::OsStr>>(binary: &Path, args: &[S]) -> Result<Self> {
+    pub fn start<S: AsRef<OsStr>>(binary: &Path, args: &[S]) -> Result<Self> {
+        Self::start_in(binary, args, std::iter::empty::<(&str, &str)>())
+    }
+
+    /// As [`Server::start`], with these variables in its environment; flags go before them.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_in<S, K, V>(
+        binary: &Path,
+        args: &[S],
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self>
+    where
+        S: AsRef<OsStr>,
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(args)
+            .envs(variables)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

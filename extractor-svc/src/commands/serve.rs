@@ -8,6 +8,7 @@ use tonic::service::RoutesBuilder;
 
 use crate::{
     cli::ServeArgs,
+    metrics::ExtractorMetrics,
     profile::Profile,
     service::{Extractor, MAX_MESSAGE_BYTES},
 };
@@ -33,6 +34,7 @@ async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     let server = Server::open(args.serving.to_config(), CONTRACT).await?;
     let pool = server.pool("extract")?;
+    let metrics = ExtractorMetrics::new(server.registry())?;
     let (listener, address) = bind(&args.listen).await?;
     tracing::info!(%address, workers = pool.workers(), limits = ?args.limits, "starting");
 
@@ -41,6 +43,7 @@ async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         args.limits.to_limits(),
         args.limits.to_upload_limits(),
         pool,
+        metrics,
     );
     let mut routes = RoutesBuilder::default();
     routes.add_service(

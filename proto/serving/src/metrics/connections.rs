@@ -4,6 +4,11 @@ use prometheus::{IntCounterVec, IntGauge};
 
 use super::{MetricError, Registry};
 
+/// Files that are followed, by the names they are logged with.
+const RELOADED: [&str; 2] = ["tls", "tokens"];
+/// What becomes of a changed file.
+const OUTCOMES: [&str; 2] = ["taken", "refused"];
+
 /// The connection metrics of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionMetrics {
@@ -24,6 +29,17 @@ impl Drop for Open {
 
 impl ConnectionMetrics {
     pub(crate) fn new(registry: &Registry) -> Result<Self, MetricError> {
+        let reloads = registry.counter(
+            "grpc_server_reloads_total",
+            "Changed certificate and token files, by whether they were taken.",
+            &["what", "outcome"],
+        )?;
+        // A counter that begins with its first event has no increase to alert on.
+        for what in RELOADED {
+            for outcome in OUTCOMES {
+                reloads.with_label_values(&[what, outcome]).inc_by(0);
+            }
+        }
         Ok(Self {
             open: registry
                 .gauge("grpc_server_connections", "Open connections.", &[])?
@@ -33,11 +49,7 @@ impl ConnectionMetrics {
                 "Connections that ended, by what ended them.",
                 &["cause"],
             )?,
-            reloads: registry.counter(
-                "grpc_server_reloads_total",
-                "Changed certificate and token files, by whether they were taken.",
-                &["what", "outcome"],
-            )?,
+            reloads,
         })
     }
 
@@ -51,7 +63,8 @@ impl ConnectionMetrics {
     }
 
     pub(crate) fn reloaded(&self, what: &'static str, taken: bool) {
-        let outcome = if taken { "taken" } else { "refused" };
+        let [yes, no] = OUTCOMES;
+        let outcome = if taken { yes } else { no };
         self.reloads.with_label_values(&[what, outcome]).inc();
     }
 }

@@ -16,7 +16,11 @@ pub(crate) struct WorkerMetrics {
 }
 
 impl WorkerMetrics {
-    pub(crate) fn new(registry: &Registry, pool: &str) -> Result<Self, MetricError> {
+    pub(crate) fn new(
+        registry: &Registry,
+        pool: &str,
+        workers: usize,
+    ) -> Result<Self, MetricError> {
         let gauge = |name: &str, help: &str| {
             let made = IntGauge::with_opts(Opts::new(name, help).const_label("pool", pool));
             registry.keep(name, made)
@@ -27,6 +31,7 @@ impl WorkerMetrics {
                 .buckets(DURATION_BUCKETS.to_vec());
             registry.keep(name, Histogram::with_opts(options))
         };
+        gauge("workers", "Threads that run jobs.")?.set(i64::try_from(workers).unwrap_or(i64::MAX));
         Ok(Self {
             queued: gauge("worker_queue_length", "Jobs that wait for a worker.")?,
             busy: gauge("workers_busy", "Workers that run a job.")?,
@@ -51,8 +56,8 @@ mod tests {
     #[test]
     fn two_pools_share_a_registry_but_not_a_name() {
         let registry = Registry::new();
-        WorkerMetrics::new(&registry, "search").expect("new");
-        WorkerMetrics::new(&registry, "load").expect("another name");
-        assert!(WorkerMetrics::new(&registry, "load").is_err());
+        WorkerMetrics::new(&registry, "search", 2).expect("new");
+        WorkerMetrics::new(&registry, "load", 2).expect("another name");
+        assert!(WorkerMetrics::new(&registry, "load", 2).is_err());
     }
 }

@@ -121,7 +121,7 @@ impl CpuPool {
     /// # Errors
     /// When a pool of this name is in there already.
     pub fn with_metrics(mut self, registry: &Registry) -> Result<Self, MetricError> {
-        let metrics = Some(WorkerMetrics::new(registry, self.name)?);
+        let metrics = Some(WorkerMetrics::new(registry, self.name, self.line.workers)?);
         let Line { workers, max_queue, .. } = *self.line;
         self.line = Arc::new(Line { queue: Mutex::new(Queue::new()), workers, max_queue, metrics });
         Ok(self)

@@ -1,0 +1,104 @@
+//! What only the extractor can show of itself: the bytes it holds, and the audio it got through.
+//!
+//! Together they say how much work is in flight before its length is known: held bytes times the
+//! seconds that a byte turned out to be worth lately. An autoscaler that waits for busy cores sees a
+//! burst of uploads when it is over.
+
+use serving::metrics::{HistogramVec, IntCounterVec, IntGauge, MetricError, Registry};
+
+use crate::pipeline::Extraction;
+
+/// Upper bounds of recordings, in seconds: jingle, clip, song, set, and what the limits allow.
+const AUDIO_BUCKETS: &[f64] = &[5.0, 15.0, 31.0, 60.0, 180.0, 300.0, 600.0, 1200.0, 3600.0];
+
+/// The extractor's own metrics. Clones share them.
+#[derive(Clone, Debug)]
+pub struct ExtractorMetrics {
+    held: IntGauge,
+    audio: HistogramVec,
+    encoded: IntCounterVec,
+}
+
+impl ExtractorMetrics {
+    /// Adds the metrics to a registry.
+    ///
+    /// # Errors
+    /// When the registry has them already.
+    pub fn new(registry: &Registry) -> Result<Self, MetricError> {
+        Ok(Self {
+            held: registry
+                .gauge(
+                    "extractor_upload_in_flight_bytes",
+                    "Encoded bytes of uploads that have not been answered yet.",
+                    &[],
+                )?
+                .with_label_values::<&str>(&[]),
+            audio: registry.histogram(
+                "extractor_audio_seconds",
+                "Analysed length of recordings that gave features.",
+                &["source"],
+                AUDIO_BUCKETS,
+            )?,
+            encoded: registry.counter(
+                "extractor_encoded_bytes_total",
+                "Encoded bytes of recordings that gave features.",
+                &["source"],
+            )?,
+        })
+    }
+
+    /// Starts to count one upload, as empty.
+    #[must_use]
+    pub fn hold(&self) -> Held {
+        Held { gauge: self.held.clone(), bytes: 0 }
+    }
+
+    /// A recording gave features.
+    pub fn extracted(&self, extraction: &Extraction, held: &Held) {
+        // Container and codec: names from closed lists.
+        let source = [extraction.source.source_codec.as_str()];
+        self.audio.with_label_values(&source).observe(extraction.source.seconds());
+        self.encoded.with_label_values(&source).inc_by(held.bytes.unsigned_abs());
+    }
+}
+
+/// Counts the bytes of one upload as held until dropped.
+#[derive(Debug)]
+pub struct Held {
+    gauge: IntGauge,
+    bytes: i64,
+}
+
+impl Held {
+    /// So many more bytes have come.
+    pub fn grow(&mut self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.gauge.add(bytes);
+        self.bytes += bytes;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.gauge.sub(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_held_until_their_upload_is_over() {
+        let metrics = ExtractorMetrics::new(&Registry::new()).expect("a new registry");
+        let (mut first, mut second) = (metrics.hold(), metrics.hold());
+        first.grow(100);
+        second.grow(20);
+        second.grow(3);
+        assert_eq!(metrics.held.get(), 123);
+        drop(second);
+        assert_eq!(metrics.held.get(), 100);
+        drop(first);
+        assert_eq!(metrics.held.get(), 0);
+    }
+}

@@ -1,0 +1,159 @@
+//! The services as the manifests start them: their arguments and settings, on real binaries, asked by
+//! their own probes. Only addresses differ, and folders of the host stand for the pod's volumes.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
+};
+
+use e2e::{
+    calls::health,
+    library::{Library, run},
+    process::Server,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use crate::render::{Workload, list, overlays, text};
+
+/// What a pod's paths are on this host.
+struct Host {
+    folder: TempDir,
+}
+
+impl Host {
+    /// A folder for each volume of the pod, filled from what the cluster would fill it from.
+    fn of(workload: Workload<'_>, library: &Library) -> Self {
+        let host = Self { folder: tempfile::tempdir().expect("a folder") };
+        for volume in list(&workload.pod()["volumes"]) {
+            let place = host.folder.path().join(text(&volume["name"]));
+            fs::create_dir(&place).expect("a folder");
+            if let Some(name) = volume["configMap"]["name"].as_str() {
+                let map = workload.overlay.find("ConfigMap", name).expect("rendered");
+                for (file, content) in map["data"].as_object().expect("data") {
+                    fs::write(place.join(file), text(content)).expect("a file");
+                }
+            } else if !volume["secret"].is_null() {
+                secret(text(&volume["secret"]["secretName"]), &place);
+            } else if !volume["persistentVolumeClaim"].is_null() {
+                // As the build job leaves it: the version's directory.
+                let settings = workload.settings();
+                let version = Path::new(&settings["SOUNDALIKE_INDEX"]);
+                let version = version.file_name().expect("a directory on the volume");
+                std::os::unix::fs::symlink(library.index(), place.join(version)).expect("a link");
+            }
+        }
+        host
+    }
+
+    /// A path of a container, where its mounts say it is.
+    fn path(&self, container: &Value, path: &str) -> Option<PathBuf> {
+        list(&container["volumeMounts"]).iter().find_map(|mount| {
+            let inside = Path::new(path).strip_prefix(text(&mount["mountPath"])).ok()?;
+            Some(self.folder.path().join(text(&mount["name"])).join(inside))
+        })
+    }
+
+    /// A value with its path, if it is one, translated. A path outside all mounts would not exist.
+    fn value(&self, container: &Value, value: &str) -> OsString {
+        if !value.starts_with('/') {
+            return value.into();
+        }
+        let path = self.path(container, value);
+        path.unwrap_or_else(|| panic!("{value} lies on no volume of the container")).into()
+    }
+}
+
+/// The files of a Secret as the README describes them.
+fn secret(name: &str, place: &Path) {
+    let names = vec![format!("{}.soundalike.svc", name.trim_end_matches("-tls"))];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let files = match name {
+        "soundalike-tokens" => vec![("tokens", "player:0123456789abcdef\n".to_owned())],
+        "extractor-svc-tls" | "index-svc-tls" => {
+            vec![("tls.crt", made.cert.pem()), ("tls.key", made.signing_key.serialize_pem())]
+        }
+        other => panic!("no test knows the Secret {other}"),
+    };
+    for (file, content) in files {
+        fs::write(place.join(file), content).expect("a file");
+    }
+}
+
+/// Runs the init containers, then starts the container that serves.
+fn start(workload: Workload<'_>, host: &Host, library: &Library) -> Server {
+    let binaries = library.binaries();
+    for container in list(&workload.pod()["initContainers"]) {
+        let args: Vec<_> =
+            list(&container["args"]).iter().map(|arg| host.value(container, text(arg))).collect();
+        let args: Vec<_> = args.iter().map(OsString::as_os_str).collect();
+        run(&binaries.index, &args).expect("the init container succeeds");
+    }
+    let container = workload.container();
+    assert_eq!(container["args"], serde_json::json!(["serve"]), "{}", workload.place());
+    let mut settings: Vec<(String, OsString)> = workload
+        .settings()
+        .into_iter()
+        // Nobody listens there.
+        .filter(|(key, _)| key != "SOUNDALIKE_OTLP_ENDPOINT")
+        .map(|(key, value)| (key, host.value(container, &value)))
+        .collect();
+    for variable in list(&container["env"]) {
+        let source = &variable["valueFrom"]["resourceFieldRef"]["resource"];
+        assert_eq!(source, "limits.cpu", "{}", workload.place());
+        let cores = text(&container["resources"]["limits"]["cpu"]);
+        settings.push((text(&variable["name"]).to_owned(), cores.into()));
+    }
+    let binary = if workload.name() == "index-svc" { &binaries.index } else { &binaries.extractor };
+    // Free ports, and no wait at the end.
+    let args = ["--metrics-listen", "127.0.0.1:0", "--drain", "0s"];
+    Server::start_in(binary, &args, settings).expect("it starts")
+}
+
+/// The address of the HTTP port, as the log tells it.
+pub(crate) fn metrics_address(server: &Server) -> String {
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("metrics port")).expect("it is logged");
+    let from = line.find("127.0.0.1:").expect("an address");
+    line[from..].chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect()
+}
+
+/// `GET PATH`: the whole response.
+pub(crate) fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the port is open");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("answered");
+    response
+}
+
+// Clients that live on another thread than the one that waits let go of their connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_deployment_starts_answers_its_probes_and_ends() {
+    for overlay in overlays() {
+        let library = Library::shared().expect("the library builds");
+        for workload in overlay.workloads() {
+            let host = Host::of(workload, &library);
+            let mut server = start(workload, &host, &library);
+            for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+                let probe = &workload.container()[probe];
+                if let Some(path) = probe["httpGet"]["path"].as_str() {
+                    let response = get(&metrics_address(&server), path);
+                    assert!(response.starts_with("HTTP/1.1 200"), "{path}: {response}");
+                } else {
+                    let service = probe["grpc"]["service"].as_str().unwrap_or_default();
+                    let channel = server.connect().await.expect("it listens");
+                    let status = health(&channel, service).await.expect("it is known");
+                    assert_eq!(status, ServingStatus::Serving, "{service}");
+                }
+            }
+            let status = server.terminate().expect("it ends");
+            assert_eq!(status.code(), Some(0), "{}:\n{}", workload.place(), server.log());
+        }
+    }
+}
