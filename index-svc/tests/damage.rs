@@ -69,9 +69,9 @@ fn no_changed_byte_is_opened() {
     let (_folder, index) = copy_of(2);
     let refuses = || Index::open(&index).is_err();
     assert!(!refuses(), "it is sound to begin with");
-    damage_everywhere(&index.join("manifest.json"), 1, refuses);
-    damage_everywhere(&index.join("data.mdb"), 37, refuses);
-    damage_everywhere(&index.join("blocks.bin"), 11, refuses);
+    damage_everywhere(&index.join("manifest.json"), 3, refuses);
+    damage_everywhere(&index.join("data.mdb"), 401, refuses);
+    damage_everywhere(&index.join("blocks.bin"), 67, refuses);
 }
 
 /// Format version 1 had no quick digests: opening compares sizes, and what `--verify`, `validate` and
