@@ -41,6 +41,18 @@ const ARROWS: &[Arrow] = &[
         why: "the life of a server knows no message",
     },
     Arrow {
+        places: &["proto/client/src/"],
+        doors: &[],
+        forbidden: &["serving::", "extractor_svc", "index_svc"],
+        why: "a client knows the contract, and no server",
+    },
+    Arrow {
+        places: &["extractor-svc/src/", "index-svc/src/", "proto/src/", "proto/serving/src/"],
+        doors: &[],
+        forbidden: &["client::"],
+        why: "no server calls another",
+    },
+    Arrow {
         places: &["extractor-svc/src/"],
         doors: &[],
         forbidden: &["index_svc"],
@@ -174,10 +186,14 @@ const ARROWS: &[Arrow] = &[
 
 /// In the manifest, no dependency (of any kind) may have one of these names.
 const MANIFEST_ARROWS: &[(&str, &[&str])] = &[
-    ("proto/Cargo.toml", &["serving", "extractor-svc", "index-svc", "tokio", "tracing-subscriber"]),
-    ("proto/serving/Cargo.toml", &["proto", "extractor-svc", "index-svc", "e2e"]),
-    ("extractor-svc/Cargo.toml", &["index-svc", "e2e"]),
-    ("index-svc/Cargo.toml", &["extractor-svc", "e2e"]),
+    (
+        "proto/Cargo.toml",
+        &["serving", "client", "extractor-svc", "index-svc", "tokio", "tracing-subscriber"],
+    ),
+    ("proto/client/Cargo.toml", &["serving", "extractor-svc", "index-svc", "e2e"]),
+    ("proto/serving/Cargo.toml", &["proto", "client", "extractor-svc", "index-svc", "e2e"]),
+    ("extractor-svc/Cargo.toml", &["index-svc", "client", "e2e"]),
+    ("index-svc/Cargo.toml", &["extractor-svc", "client", "e2e"]),
     ("tests/Cargo.toml", &["extractor-svc", "index-svc", "serving"]),
 ];
 

@@ -60,8 +60,8 @@ def curves(engines, queries, truth, rounds):
             for setting in engine.settings:
                 runs.setdefault((name, setting), []).append(engine.run(queries, setting))
     return [{"engine": name, "setting": str(setting), "recall": recall(rounds[0]["rows"], truth)}
-            | {what: statistics.median(r[what] for r in rounds) for what in ("p50", "p99", "mean")}
-            | {"p50s": [round(r["p50"], 1) for r in rounds]} for (name, setting), rounds in runs.items()]
+            | {what: float(statistics.median(r[what] for r in rounds)) for what in ("p50", "p99", "mean")}
+            | {"p50s": [round(float(r["p50"]), 1) for r in rounds]} for (name, setting), rounds in runs.items()]
 
 
 def filtered(blocks, folder, x, queries, rounds, effort):

@@ -320,6 +320,15 @@ pub(crate) struct ServeArgs {
     /// swapped in are always checked.
     #[arg(long, env = "SOUNDALIKE_VERIFY")]
     pub(crate) verify: bool,
+    /// Origin, such as `https://player.example`, whose pages may call by gRPC-Web; may be repeated. By
+    /// default gRPC-Web is not served. Browsers need TLS for it.
+    #[arg(
+        long = "web-origin",
+        env = "SOUNDALIKE_WEB_ORIGIN",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    pub(crate) web_origins: Vec<String>,
     #[command(flatten)]
     pub(crate) serving: ServingArgs,
 }

@@ -7,6 +7,8 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use e2e::{
@@ -19,6 +21,9 @@ use tempfile::TempDir;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::render::{Workload, list, overlays, text};
+
+/// Longest wait for readiness; what is served is small.
+const MAX_START: Duration = Duration::from_secs(30);
 
 /// What a pod's paths are on this host.
 struct Host {
@@ -132,6 +137,18 @@ pub(crate) fn get(address: &str, path: &str) -> String {
     response
 }
 
+/// As a startup probe asks: again, while the server has announced its port and is not yet ready.
+fn answer(address: &str, path: &str) -> String {
+    let deadline = Instant::now() + MAX_START;
+    loop {
+        let response = get(address, path);
+        if !response.starts_with("HTTP/1.1 503") || Instant::now() > deadline {
+            return response;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 // Clients that live on another thread than the one that waits let go of their connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_deployment_starts_answers_its_probes_and_ends() {
@@ -143,7 +160,7 @@ async fn every_deployment_starts_answers_its_probes_and_ends() {
             for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
                 let probe = &workload.container()[probe];
                 if let Some(path) = probe["httpGet"]["path"].as_str() {
-                    let response = get(&metrics_address(&server), path);
+                    let response = answer(&metrics_address(&server), path);
                     assert!(response.starts_with("HTTP/1.1 200"), "{path}: {response}");
                 } else {
                     let service = probe["grpc"]["service"].as_str().unwrap_or_default();

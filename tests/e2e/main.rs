@@ -3,6 +3,7 @@
 //! Belongs here: what a client or an operator can observe. What one function does is tested beside
 //! it, and numerical parity per stage in the extractor's own tests.
 
+mod client;
 mod command_line;
 mod demo;
 mod extract;

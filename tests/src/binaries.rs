@@ -39,8 +39,9 @@ pub fn project_root() -> &'static Path {
 /// When cargo does not run, or a service does not compile (cargo's report goes to stderr).
 pub fn build() -> Result<Binaries> {
     let caller = Caller::of(&std::env::current_exe()?)?;
-    // Other packages in the set mean other features of what they share, and a second compilation.
-    let targets: &[&str] = if caller.is_test {
+    // Other packages in the set mean other features of what they share, and a second compilation; what
+    // is unoptimised was built for tests, with all of them.
+    let targets: &[&str] = if caller.is_test || caller.profile == "dev" {
         &["--workspace", "--bins", "--tests"]
     } else {
         &["--package", EXTRACTOR, "--package", INDEX, "--bins"]

@@ -11,6 +11,7 @@
 //! - [`clips`]: the project's test audio and its golden vectors
 //! - [`close`]: how close two vectors must be, per family and class
 //! - [`library`]: the test clips as feature table and index, made by the batch commands
+//! - [`proxy`]: a network that fails when told to
 //! - [`waveform`]: audio made in memory
 
 pub mod binaries;
@@ -19,5 +20,6 @@ pub mod clips;
 pub mod close;
 pub mod library;
 pub mod process;
+pub mod proxy;
 pub mod refusal;
 pub mod waveform;

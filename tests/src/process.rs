@@ -4,9 +4,14 @@
 use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader, Read},
+    net::TcpListener,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +25,10 @@ const MAX_START: Duration = Duration::from_secs(60);
 /// Longest wait for an exit; above the servers' default grace of 20 s.
 const MAX_EXIT: Duration = Duration::from_secs(30);
 
+/// Ports for servers that are started again.
+const FIRST_FREE_PORT: u32 = 20_000;
+const FREE_PORTS: u32 = 12_000;
+
 /// What the ready line starts with; the bound address follows.
 const READY: &str = "listening on ";
 
@@ -30,6 +39,12 @@ pub enum Signal {
     Term,
     /// What Ctrl-C sends.
     Int,
+    /// What nobody can catch.
+    Kill,
+    /// Pauses the process; its sockets stay open.
+    Stop,
+    /// Lets a paused process go on.
+    Cont,
 }
 
 impl Signal {
@@ -42,6 +57,9 @@ impl Signal {
         let name = match self {
             Self::Term => "TERM",
             Self::Int => "INT",
+            Self::Kill => "KILL",
+            Self::Stop => "STOP",
+            Self::Cont => "CONT",
         };
         let status = Command::new("sh")
             .args(["-c", "kill -s \"$0\" \"$1\"", name, &process.to_string()])
@@ -50,6 +68,26 @@ impl Signal {
         ensure!(status.success(), "cannot send SIG{name} to process {process}");
         Ok(())
     }
+}
+
+/// An address of this machine that is free, below the ports that the system hands out by itself: a
+/// server that is started there again will find it free again.
+///
+/// # Errors
+/// When none is free.
+pub fn free_address() -> Result<String> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test processes run side by side, and begin at different places.
+    let first = std::process::id().wrapping_mul(61);
+    for _ in 0..FREE_PORTS {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let address =
+            format!("127.0.0.1:{}", FIRST_FREE_PORT + first.wrapping_add(step) % FREE_PORTS);
+        if TcpListener::bind(&address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no port is free")
 }
 
 /// A running server.
@@ -66,7 +104,15 @@ impl Server {
     /// # Errors
     /// When it does not start, ends before it is ready, or prints something else first.
     pub fn start<S: AsRef<OsStr>>(binary: &Path, args: &[S]) -> Result<Self> {
-        Self::start_in(binary, args, std::iter::empty::<(&str, &str)>())
+        Self::start_at("127.0.0.1:0", binary, args)
+    }
+
+    /// The same, on this address.
+    ///
+    /// # Errors
+    /// As [`Server::start`], and when the address is taken.
+    pub fn start_at<S: AsRef<OsStr>>(listen: &str, binary: &Path, args: &[S]) -> Result<Self> {
+        Self::spawn(listen, binary, args, std::iter::empty::<(&str, &str)>())
     }
 
     /// As [`Server::start`], with these variables in its environment; flags go before them.
@@ -83,8 +129,22 @@ impl Server {
         K: AsRef<OsStr>,
         V: AsRef<OsStr>,
     {
+        Self::spawn("127.0.0.1:0", binary, args, variables)
+    }
+
+    fn spawn<S, K, V>(
+        listen: &str,
+        binary: &Path,
+        args: &[S],
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self>
+    where
+        S: AsRef<OsStr>,
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
         let mut child = Command::new(binary)
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", listen])
             .args(args)
             .envs(variables)
             .stdin(Stdio::null())
@@ -113,6 +173,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Number of the process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// What the server logged so far.

@@ -46,6 +46,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let signals = Signals::install()?;
         let server = Server::open(args.serving.to_config(), CONTRACT).await?;
+        let server = server.with_web(&args.web_origins)?;
         let pool = server.pool("search")?;
         let metrics = VersionMetrics::new(server.registry())?;
         metrics.serves(&index, None);

@@ -13,7 +13,6 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 use tonic::{Status, body::Body};
 
@@ -26,25 +25,25 @@ use crate::{
 
 /// A request's body.
 #[derive(Debug)]
-pub(crate) struct CountedBody {
-    inner: Incoming,
+pub(crate) struct CountedBody<B> {
+    inner: B,
     bytes: Arc<AtomicU64>,
 }
 
-impl CountedBody {
-    pub(crate) fn new(inner: Incoming, bytes: Arc<AtomicU64>) -> Self {
+impl<B> CountedBody<B> {
+    pub(crate) fn new(inner: B, bytes: Arc<AtomicU64>) -> Self {
         Self { inner, bytes }
     }
 }
 
-impl http_body::Body for CountedBody {
+impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for CountedBody<B> {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()

@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
 use tonic::{Status, body::Body, service::Routes, transport::server::TcpConnectInfo};
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
@@ -40,12 +40,16 @@ pub(crate) struct Calls {
 
 impl Calls {
     /// Answers one call. A call that is refused is answered as well, with its status.
-    pub(crate) async fn answer(
+    pub(crate) async fn answer<B>(
         &self,
-        mut request: Request<Incoming>,
+        mut request: Request<B>,
         mut peer: Peer,
         local: Option<SocketAddr>,
-    ) -> Response<Body> {
+    ) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let method = self.methods.of(request.uri().path()).clone();
         let mut access = Access::start(self.metrics.clone(), method.clone(), &request);
         let admitted = if method.is_health() {

@@ -17,6 +17,7 @@ use tokio::{
     time,
 };
 use tokio_rustls::TlsAcceptor;
+use tonic::body::Body;
 
 use self::preface::await_preface;
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
     metrics::ConnectionMetrics,
     peer::{Peer, certificate_identity},
     reload::Latest,
+    web::Web,
 };
 
 /// Time for the TLS handshake, and again for the client's HTTP/2 preface.
@@ -51,6 +53,7 @@ pub(crate) struct Connections {
     pub(crate) tls: Option<Latest<ServerConfig>>,
     pub(crate) limits: ConnectionLimits,
     pub(crate) metrics: ConnectionMetrics,
+    pub(crate) web: Option<Web>,
 }
 
 impl Connections {
@@ -141,10 +144,19 @@ impl Connections {
             },
             _ = stop.wait_for(|&stop| stop) => return "shutdown",
         };
-        let calls = Arc::clone(&self.calls);
+        let (calls, web) = (Arc::clone(&self.calls), self.web.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (calls, peer) = (Arc::clone(&calls), peer.clone());
-            async move { Ok::<_, Infallible>(calls.answer(request, peer, local).await) }
+            let (calls, peer, web) = (Arc::clone(&calls), peer.clone(), web.clone());
+            async move {
+                let Some(web) = web else {
+                    return Ok::<_, Infallible>(calls.answer(request, peer, local).await);
+                };
+                let calls = tower::service_fn(move |request: Request<Body>| {
+                    let (calls, peer) = (Arc::clone(&calls), peer.clone());
+                    async move { Ok::<_, Infallible>(calls.answer(request, peer, local).await) }
+                });
+                Ok(web.answer(request, calls).await)
+            }
         });
         let connection = self.protocol().serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);

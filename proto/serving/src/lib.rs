@@ -67,7 +67,8 @@
 //! - [`call`], [`peer`]: what is known of a call and its caller
 //! - [`status`]: rich errors, `google.rpc.Status` with details
 //! - private: `connection` (accept, TLS, age), `calls` (the way of a call), `auth`, `admission`,
-//!   `access` (log line, counts, span), `reload` (files that change), `tls`, `trace`, `export`
+//!   `access` (log line, counts, span), `reload` (files that change), `tls`, `trace`, `export`,
+//!   `web` (gRPC-Web)
 
 #![forbid(unsafe_code)]
 
@@ -92,6 +93,7 @@ pub mod status;
 pub mod telemetry;
 mod tls;
 mod trace;
+mod web;
 
 pub use args::{LogArgs, LogFormat, SecurityArgs, ServingArgs};
 pub use call::CallContext;

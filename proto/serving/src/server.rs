@@ -27,6 +27,7 @@ use crate::{
     pool::CpuPool,
     reload::{ReloadError, Reloading},
     telemetry, tls,
+    web::Web,
 };
 
 /// Error domain of a server that names none.
@@ -88,6 +89,7 @@ pub struct Server {
     tls: Option<Reloading<ServerConfig>>,
     tokens: Option<Reloading<Tokens>>,
     metrics_listener: Option<TcpListener>,
+    web: Option<Web>,
 }
 
 impl Server {
@@ -118,7 +120,21 @@ impl Server {
         if tokens.is_some() && tls.is_none() {
             tracing::warn!("bearer tokens cross this port unencrypted: no TLS is configured");
         }
-        Ok(Self { config, contract, registry, methods, tls, tokens, metrics_listener })
+        let web = None;
+        Ok(Self { config, contract, registry, methods, tls, tokens, metrics_listener, web })
+    }
+
+    /// Serves gRPC-Web too, for pages of these origins; for none when there is none.
+    ///
+    /// # Errors
+    /// When one is not `http[s]://HOST[:PORT]`.
+    pub fn with_web(mut self, origins: &[String]) -> Result<Self, ServeError> {
+        if !origins.is_empty() {
+            let web = Web::new(origins).map_err(|problem| ServeError::Config(vec![problem]))?;
+            tracing::info!(?origins, "gRPC-Web");
+            self.web = Some(web);
+        }
+        Ok(self)
     }
 
     /// Where the service adds its own metrics.
@@ -166,7 +182,7 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         abort: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Self { config, contract, registry, methods, tls, tokens, metrics_listener } = self;
+        let Self { config, contract, registry, methods, tls, tokens, metrics_listener, web } = self;
         let connection_metrics = ConnectionMetrics::new(&registry)?;
         let domain = contract.error_domain;
         let auth = Auth::new(tokens.as_ref().map(Reloading::latest), &config.security, domain);
@@ -185,6 +201,7 @@ impl Server {
             tls: tls.as_ref().map(Reloading::latest),
             limits: config.connections.clone(),
             metrics: connection_metrics.clone(),
+            web,
         };
 
         // Ended with this function, by being dropped.

@@ -28,7 +28,7 @@ const EXACT_WALK: usize = 12;
 /// See [`Effort::Margin`]; keeps the recall of clustered tables with filters of 10 % and 50 % at that without.
 const FILTER_EXPONENT: f64 = 0.125;
 /// A leaf is scanned if at least one in so many of its rows is allowed; else the allowed ones are computed.
-const SPARSE: usize = 8;
+const SPARSE: usize = 5;
 /// Rows fetched ahead of the one whose distance is computed.
 const FETCH_AHEAD: usize = 8;
 /// What reaching a leaf costs, in rows scanned.

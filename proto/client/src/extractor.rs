@@ -1,0 +1,75 @@
+//! `soundalike.v1.ExtractorService`.
+
+use proto::v1::{
+    FeatureVector, ListFeatureProfilesRequest, ListFeatureProfilesResponse,
+    extractor_service_client::ExtractorServiceClient,
+};
+use tonic::transport::Channel;
+
+use crate::{
+    balance::Activity,
+    call::{Attempt, Caller},
+    deadline::Deadline,
+    error::{CallError, OptionsError},
+    options::Options,
+    target::Target,
+    upload::Upload,
+};
+
+/// A client of the extractor. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct ExtractorClient(Caller);
+
+impl ExtractorClient {
+    /// A client of the servers at `target`; connects in the background. Must be called inside a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// When options or TLS cannot be right.
+    pub fn new(target: Target, options: Options) -> Result<Self, OptionsError> {
+        Ok(Self(Caller::new(proto::EXTRACTOR_SERVICE, target, options)?))
+    }
+
+    /// Turns audio into its feature vector.
+    ///
+    /// # Errors
+    /// When the server refuses the audio, the source fails, or no answer comes in time.
+    pub async fn extract(
+        &self,
+        upload: Upload,
+        deadline: Deadline,
+    ) -> Result<FeatureVector, CallError> {
+        let send = |attempt: Attempt, messages| async move {
+            stub(&attempt).extract_features(attempt.request(messages)).await
+        };
+        let answer = self.0.upload(deadline, upload, send).await?;
+        answer.feature_vector.ok_or(CallError::Incomplete("feature vector"))
+    }
+
+    /// What the servers can compute, and their limits.
+    ///
+    /// # Errors
+    /// When the server refuses the request, or no answer comes in time.
+    pub async fn list_feature_profiles(
+        &self,
+        request: ListFeatureProfilesRequest,
+        deadline: Deadline,
+    ) -> Result<ListFeatureProfilesResponse, CallError> {
+        let send = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            async move { stub(&attempt).list_feature_profiles(request).await }
+        };
+        self.0.query(deadline, send).await
+    }
+
+    /// What this client did so far, and with whom.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.0.activity()
+    }
+}
+
+fn stub(attempt: &Attempt) -> ExtractorServiceClient<Channel> {
+    ExtractorServiceClient::new(attempt.channel.clone())
+        .max_decoding_message_size(attempt.max_answer_bytes())
+}

@@ -1,0 +1,80 @@
+//! `soundalike.v1.IndexService`. All its methods only read.
+
+use proto::v1::{
+    GetIndexInfoRequest, GetIndexInfoResponse, LookupRequest, LookupResponse,
+    QueryByFeaturesRequest, QueryByFeaturesResponse, QueryByTrackIndexRequest,
+    QueryByTrackIndexResponse, index_service_client::IndexServiceClient,
+};
+use tonic::transport::Channel;
+
+use crate::{
+    balance::Activity,
+    call::{Attempt, Caller},
+    deadline::Deadline,
+    error::{CallError, OptionsError},
+    options::Options,
+    target::Target,
+};
+
+/// A client of the index. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct IndexClient(Caller);
+
+/// One idempotent method: its documentation, name, request and answer.
+macro_rules! queries {
+    ($($(#[$doc:meta])* $method:ident($request:ty) -> $answer:ty;)*) => {
+        impl IndexClient {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// When the server refuses the request, or no answer comes in time.
+                pub async fn $method(
+                    &self,
+                    request: $request,
+                    deadline: Deadline,
+                ) -> Result<$answer, CallError> {
+                    let send = |attempt: Attempt| {
+                        let request = attempt.request(request.clone());
+                        async move { stub(&attempt).$method(request).await }
+                    };
+                    self.0.query(deadline, send).await
+                }
+            )*
+        }
+    };
+}
+
+queries! {
+    /// Ranks tracks by distance to a raw vector.
+    query_by_features(QueryByFeaturesRequest) -> QueryByFeaturesResponse;
+    /// Ranks tracks by distance to the track at a row. A row belongs to one index version: send
+    /// `expected_index_version` with it, since replicas may hold different ones during a roll-out.
+    query_by_track_index(QueryByTrackIndexRequest) -> QueryByTrackIndexResponse;
+    /// Metadata and row of a track.
+    lookup(LookupRequest) -> LookupResponse;
+    /// Describes the loaded index.
+    get_index_info(GetIndexInfoRequest) -> GetIndexInfoResponse;
+}
+
+impl IndexClient {
+    /// A client of the servers at `target`; connects in the background. Must be called inside a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// When options or TLS cannot be right.
+    pub fn new(target: Target, options: Options) -> Result<Self, OptionsError> {
+        Ok(Self(Caller::new(proto::INDEX_SERVICE, target, options)?))
+    }
+
+    /// What this client did so far, and with whom.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.0.activity()
+    }
+}
+
+fn stub(attempt: &Attempt) -> IndexServiceClient<Channel> {
+    IndexServiceClient::new(attempt.channel.clone())
+        .max_decoding_message_size(attempt.max_answer_bytes())
+}

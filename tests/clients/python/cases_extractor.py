@@ -1,0 +1,110 @@
+"""What the extractor refuses."""
+import math
+import time
+
+import grpc
+from google.protobuf import duration_pb2
+from servers import AUDIO, Server, float_bytes, matroska_without_audio, tone, wav
+from soundalike.v1 import extractor_service_pb2 as extractor
+from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
+from verdict import SECONDS
+
+BAD = "INVALID_ARGUMENT"
+MUCH = "RESOURCE_EXHAUSTED"
+PCM_F32LE = extractor.ExtractionConfig.AUDIO_ENCODING_PCM_F32LE
+PCM_S16LE = extractor.ExtractionConfig.AUDIO_ENCODING_PCM_S16LE
+
+
+def config(**settings):
+    return extractor.ExtractFeaturesRequest(config=extractor.ExtractionConfig(**settings))
+
+
+def chunk(audio):
+    return extractor.ExtractFeaturesRequest(chunk=audio)
+
+
+def upload(audio, **settings):
+    """A well-formed stream."""
+    yield config(**settings)
+    for start in range(0, len(audio), 1 << 16):
+        yield chunk(audio[start:start + (1 << 16)])
+
+
+def stalled(*messages):
+    """A stream that never ends."""
+    yield from messages
+    time.sleep(SECONDS)
+
+
+def seconds(value):
+    return duration_pb2.Duration(seconds=value)
+
+
+def extractor_cases(check, binary):
+    with Server(binary) as server, grpc.insecure_channel(server.address) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+
+        def send(messages):
+            return lambda: stub.ExtractFeatures(iter(messages), timeout=SECONDS)
+
+        def audio(reason, content, facts=(), **settings):
+            check.refused(reason, BAD, send(upload(content, **settings)), "chunk", facts)
+
+        def setting(reason, field, **settings):
+            check.refused(reason, BAD, send(upload(song, **settings)), field)
+
+        song = wav(22_050, 1, tone(22_050, 1))
+        flac = (AUDIO / "chords_s16_44100.flac").read_bytes()
+        audio("UNSUPPORTED_CONTAINER", b"These are not the bytes of any music." * 100)
+        audio("UNSUPPORTED_CODEC", (AUDIO / "chords_opus_48000.opus").read_bytes(), ["codec"])
+        audio("UNDECODABLE_AUDIO", flac[:20])
+        audio("NO_AUDIO_TRACK", matroska_without_audio())
+        audio("EMPTY_AUDIO", b"")
+        audio("SILENT_AUDIO", wav(22_050, 1, [0.0] * 22_050), ["frames"])
+        audio("SAMPLE_RATE_UNSUPPORTED", wav(10, 1, tone(10, 10, 1)),
+              ["sample_rate_hertz", "min_sample_rate_hertz", "max_sample_rate_hertz"])
+        audio("TOO_MANY_CHANNELS", bytes(4096), ["channel_count", "max_channel_count"],
+              encoding=PCM_S16LE, sample_rate_hertz=22_050, channel_count=512)
+        samples = tone(22_050, 1)
+        samples[20_000] = math.nan
+        audio("NON_FINITE_SAMPLE", float_bytes(samples), ["sample_index"],
+              encoding=PCM_F32LE, sample_rate_hertz=22_050, channel_count=1)
+        loud = float_bytes([3e38 * (-1) ** i for i in range(22_050)])
+        audio("NON_FINITE_FEATURE", loud, ["column"],
+              encoding=PCM_F32LE, sample_rate_hertz=22_050, channel_count=1)
+
+        setting("UNKNOWN_PROFILE", "config.profile_id", profile_id="librosa-9")
+        setting("INVALID_WINDOW", "config.offset", offset=seconds(-1))
+        setting("INVALID_WINDOW", "config.duration", duration=seconds(0))
+        setting("OFFSET_PAST_END", "config.offset", offset=seconds(60))
+        setting("INVALID_FIELD", "config.encoding", encoding=99)
+        setting("INVALID_FIELD", "config.sample_rate_hertz", encoding=PCM_S16LE, channel_count=1)
+        setting("INVALID_FIELD", "config.channel_count", encoding=PCM_S16LE, sample_rate_hertz=22_050)
+        setting("INVALID_FIELD", "config.view", view=99)
+        for request, field in ((dict(page_size=-1), "page_size"), (dict(page_token="x"), "page_token")):
+            listing = extractor.ListFeatureProfilesRequest(**request)
+            check.refused("INVALID_FIELD", BAD, lambda: stub.ListFeatureProfiles(listing, timeout=SECONDS), field)
+
+        for messages in ([], [chunk(song)], [config(), config()], [extractor.ExtractFeaturesRequest()]):
+            check.refused("MESSAGE_ORDER", BAD, send(messages), "payload", ["message", "got", "expected"])
+        check.refused("CHUNK_TOO_LARGE", MUCH, send([config(), chunk(bytes((1 << 20) + 1))]),
+                      facts=["bytes", "max_chunk_bytes"])
+        assert stub.ExtractFeatures(upload(song), timeout=SECONDS).feature_vector.values, "the server goes on"
+
+    flags = ("--max-stream-bytes", 100_000, "--max-audio", "2s", "--max-idle", "300ms")
+    with Server(binary, *flags) as server, grpc.insecure_channel(server.address) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+        check.refused("STREAM_TOO_LARGE", MUCH, lambda: stub.ExtractFeatures(upload(bytes(200_000)), timeout=SECONDS),
+                      facts=["max_stream_bytes"])
+        long = wav(8000, 1, tone(8000, 3))
+        check.refused("AUDIO_TOO_LONG", MUCH, lambda: stub.ExtractFeatures(upload(long), timeout=SECONDS),
+                      facts=["max_audio_seconds"])
+        check.refused("STREAM_IDLE", MUCH, lambda: stub.ExtractFeatures(stalled(config()), timeout=SECONDS),
+                      facts=["max_idle_seconds"])
+        cropped = stub.ExtractFeatures(upload(long, duration=seconds(1)), timeout=SECONDS)
+        assert cropped.feature_vector.values, "the server goes on"
+
+    with Server(binary, "--max-wall", "300ms") as server, grpc.insecure_channel(server.address) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+        check.refused("WALL_TIME_EXCEEDED", MUCH, lambda: stub.ExtractFeatures(stalled(config()), timeout=SECONDS),
+                      facts=["max_wall_seconds"])

@@ -1,0 +1,88 @@
+"""What both servers refuse before, or instead of, doing their own work."""
+import threading
+
+import grpc
+from cases_extractor import config, stalled
+from servers import Server
+from soundalike.v1 import extractor_service_pb2 as extractor
+from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
+from soundalike.v1 import index_service_pb2 as index
+from soundalike.v1 import index_service_pb2_grpc as index_grpc
+from verdict import SECONDS
+
+
+def occupied(stub):
+    """An upload in flight, once the server has it."""
+    arrived = threading.Event()
+
+    def messages():
+        yield config()
+        # The second message is asked for when the first is on its way.
+        arrived.set()
+        yield from stalled()
+
+    call = stub.ExtractFeatures.future(messages(), timeout=SECONDS)
+    arrived.wait(SECONDS)
+    return call
+
+
+def serving_cases(check, extractor_binary, index_binary, directory, certificates):
+    listing = extractor.ListFeatureProfilesRequest()
+
+    # The server's own limit on time, below the caller's.
+    with Server(extractor_binary, "--max-call-time", "300ms") as server, \
+            grpc.insecure_channel(server.address) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+        check.refused("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED",
+                      lambda: stub.ExtractFeatures(stalled(config()), timeout=SECONDS))
+
+    # Places for calls, in all and of one peer, and for uploads: each says when to come back.
+    for flag, call in (
+        ("--max-concurrent-calls", lambda stub: stub.ListFeatureProfiles(listing, timeout=SECONDS)),
+        ("--max-concurrent-calls-per-peer", lambda stub: stub.ListFeatureProfiles(listing, timeout=SECONDS)),
+        ("--max-uploads", lambda stub: stub.ExtractFeatures(iter([config()]), timeout=SECONDS)),
+    ):
+        with Server(extractor_binary, flag, 1) as server, grpc.insecure_channel(server.address) as channel:
+            stub = extractor_grpc.ExtractorServiceStub(channel)
+            holding = occupied(stub)
+            for _ in range(200):
+                try:
+                    call(stub)
+                except grpc.RpcError as error:
+                    if error.code() == grpc.StatusCode.UNAVAILABLE:
+                        break
+            check.refused("OVERLOADED", "UNAVAILABLE", lambda: call(stub), retry=True)
+            holding.cancel()
+
+    certificate = {name: (certificates / name).read_bytes() for name in ("authority.pem", "client.pem", "client.key")}
+    tls = ("--tls-cert", certificates / "server.pem", "--tls-key", certificates / "server.key")
+
+    def secure(server, **identity):
+        trust = grpc.ssl_channel_credentials(certificate["authority.pem"], **identity)
+        return grpc.secure_channel(server.address, trust, [("grpc.ssl_target_name_override", "soundalike.test")])
+
+    flags = ("--index", directory, "--auth-tokens", certificates / "tokens", *tls)
+    with Server(index_binary, *flags) as server, secure(server) as channel:
+        stub = index_grpc.IndexServiceStub(channel)
+        card = index.GetIndexInfoRequest()
+        token = (certificates / "token").read_text().strip()
+
+        def bearing(value):
+            return lambda: stub.GetIndexInfo(card, timeout=SECONDS, metadata=[("authorization", value)])
+
+        check.refused("UNAUTHENTICATED", "UNAUTHENTICATED", lambda: stub.GetIndexInfo(card, timeout=SECONDS))
+        check.refused("UNAUTHENTICATED", "UNAUTHENTICATED", bearing("Bearer " + "0" * 24))
+        check.refused("UNAUTHENTICATED", "UNAUTHENTICATED", bearing(f"Basic {token}"))
+        assert bearing(f"Bearer {token}")().track_count, "the right token is let in"
+
+    allowed = ("--tls-client-ca", certificates / "authority.pem", "--allow-identity")
+    key = dict(private_key=certificate["client.key"], certificate_chain=certificate["client.pem"])
+    with Server(extractor_binary, *tls, *allowed, "spiffe://soundalike.test/other") as server, \
+            secure(server, **key) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+        check.refused("IDENTITY_NOT_ALLOWED", "PERMISSION_DENIED",
+                      lambda: stub.ListFeatureProfiles(listing, timeout=SECONDS))
+    with Server(extractor_binary, *tls, *allowed, "spiffe://soundalike.test/player") as server, \
+            secure(server, **key) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+        assert stub.ListFeatureProfiles(listing, timeout=SECONDS).feature_profiles, "the right one is let in"

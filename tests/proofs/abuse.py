@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Callers that no gRPC library is: slow, silent, many, malformed, oversized. After each kind a good
+call must be answered on a new connection, by the same process, and no task of it has panicked.
+
+    abuse.py --extractor BINARY --index BINARY --index-dir DIR [--connections 10000] [--seed 1]
+
+Run by tests/proofs/python.sh, which sets up what it needs.
+"""
+import argparse
+import pathlib
+import resource
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "clients" / "python"))
+
+import grpc
+from servers import AUDIO, Server
+from soundalike.v1 import extractor_service_pb2 as extractor
+from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
+from soundalike.v1 import index_service_pb2 as index
+from soundalike.v1 import index_service_pb2_grpc as index_grpc
+
+import attackers
+
+SONG = (AUDIO / "drums_s16_11025.flac").read_bytes()
+
+
+def good_upload(server):
+    messages = [extractor.ExtractFeaturesRequest(config=extractor.ExtractionConfig()),
+                extractor.ExtractFeaturesRequest(chunk=SONG)]
+    with grpc.insecure_channel(server.address) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+        answer = stub.ExtractFeatures(iter(messages), timeout=60, wait_for_ready=True)
+        assert len(answer.feature_vector.values) == 74
+
+
+def good_query(server):
+    with grpc.insecure_channel(server.address) as channel:
+        request = index.QueryByTrackIndexRequest(track_index=1, options=index.QueryOptions(page_size=3))
+        answer = index_grpc.IndexServiceStub(channel).QueryByTrackIndex(request, timeout=60, wait_for_ready=True)
+        assert len(answer.neighbors) == 3
+
+
+def attack(name, server, good, attacker):
+    """Lets the attacker do its worst, then makes the good call."""
+    pid, begin = server.process.pid, time.monotonic()
+    told = attacker(server)
+    good(server)
+    assert server.lives() and server.process.pid == pid, server.log()
+    assert "panicked" not in server.log(), server.log()
+    memory = server.resident_bytes() >> 20
+    print(f"  {name:<34} {told:<58} {memory:>4} MiB {time.monotonic() - begin:6.1f} s", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for flag in ("--extractor", "--index", "--index-dir"):
+        parser.add_argument(flag, required=True, type=pathlib.Path)
+    parser.add_argument("--connections", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # The limits that stand between an attacker and the end of time are made short below, so that they
+    # are seen at work.
+    connections = min(options.connections, most - 200)
+    if connections < options.connections:
+        print(f"  only {connections} connections: the limit on open files is {most}")
+
+    every = [(options.extractor, ("--max-wall", "4s", "--max-idle", "2s"), good_upload),
+             (options.index, ("--index", options.index_dir), good_query)]
+    for binary, flags, good in every:
+        print(f"  {binary.name}")
+        with Server(binary, *flags, "--log", "warn", "--keepalive", "1s") as server:
+            if good is good_upload:
+                attack("slow-loris uploads", server, good, attackers.dripping_uploads)
+                attack("silent uploads", server, good, attackers.silent_uploads)
+            attack("slow prefaces", server, good, attackers.slow_prefaces)
+            attack("half-open connections", server, good, attackers.half_open)
+            attack("other protocols", server, good, attackers.other_protocols)
+            attack("oversized metadata", server, good, attackers.oversized_metadata)
+            for kind, frames in attackers.MALFORMED.items():
+                attack(f"frames: {kind}", server, good, lambda one, frames=frames: attackers.malformed(one, frames))
+            for kind, flood in attackers.FLOODS.items():
+                attack(f"flood: {kind}", server, good, lambda one, flood=flood: attackers.flooded(one, flood))
+            attack("random frames", server, good, lambda one: attackers.fuzz(one, options.seed, 1500))
+            attack("more connections than allowed", server, good, lambda one: attackers.many(one, 1000))
+        # Ten thousand sockets in one Python answer pings too late for a second.
+        with Server(binary, *flags, "--log", "warn", "--max-connections", connections + 100) as server:
+            attack(f"{connections} connections", server, good,
+                   lambda one: attackers.many(one, connections, held=lambda: good(one)))
+    print("  the services went on")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

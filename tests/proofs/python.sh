@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# python.sh SCRIPT ARGS...: runs soak.py or abuse.py of this folder against the real binaries, built in
+# release, with an index of the project's own clips.
+#
+#   tests/proofs/python.sh abuse.py                    # about two minutes; 10,000 connections need that many files
+#   tests/proofs/python.sh soak.py --minutes 15
+#
+# Sets up its own environment in a temporary folder and leaves nothing behind.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+
+python3 -m venv "$scratch/venv"
+"$scratch/venv/bin/pip" install --quiet --disable-pip-version-check \
+    --requirement "$root/tests/clients/python/requirements.txt" hpack==4.2.0
+mkdir "$scratch/stubs"
+(cd "$root/proto/schema" && "$scratch/venv/bin/python" -m grpc_tools.protoc --proto_path . \
+    --python_out "$scratch/stubs" --grpc_python_out "$scratch/stubs" soundalike/v1/*.proto)
+(cd "$root" && cargo build --quiet --release --locked --bins --package extractor-svc --package index-svc)
+binaries=${CARGO_TARGET_DIR:-$root/target}/release
+"$binaries/extractor-svc" extract "$root/extractor-svc/testdata/audio" --pattern '**/*' \
+    --output "$scratch/table.csv" --log error
+"$binaries/index-svc" build --input "$scratch/table.csv" --output "$scratch/index" --log error >/dev/null
+script=$1
+shift
+PYTHONPATH=$scratch/stubs PYTHONDONTWRITEBYTECODE=1 "$scratch/venv/bin/python" "$here/$script" \
+    --extractor "$binaries/extractor-svc" --index "$binaries/index-svc" --index-dir "$scratch/index" "$@"
