@@ -87,7 +87,7 @@ const ARROWS: &[Arrow] = &[
         places: &["index-svc/src/"],
         doors: &[
             "index-svc/src/main.rs",
-            "index-svc/src/cli.rs",
+            "index-svc/src/cli",
             "index-svc/src/config.rs",
             "index-svc/src/commands/",
             "index-svc/src/service.rs",
@@ -126,7 +126,7 @@ const ARROWS: &[Arrow] = &[
             "extractor-svc/src/commands/",
             "extractor-svc/src/lib.rs",
             "index-svc/src/main.rs",
-            "index-svc/src/cli.rs",
+            "index-svc/src/cli",
             "index-svc/src/config.rs",
             "index-svc/src/commands/",
             "index-svc/src/lib.rs",

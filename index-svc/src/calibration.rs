@@ -65,6 +65,33 @@ pub fn calibrate(trial: &Trial<'_>, rows: usize) -> Result<Vec<RecallPoint>, Err
     Ok(curve)
 }
 
+/// Measures the points of an earlier curve again, at their margins; none when one of them misses its
+/// target or saves nothing any more, or there was no curve.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn check_curve(
+    trial: &Trial<'_>,
+    rows: usize,
+    earlier: &[RecallPoint],
+) -> Result<Option<Vec<RecallPoint>>, Error> {
+    let mut curve = Vec::with_capacity(earlier.len());
+    for point in earlier {
+        let figures = match point.margin {
+            Some(margin) => trial.figures(CALIBRATION_K, by_margin(margin))?,
+            None => trial.exact_figures(CALIBRATION_K)?,
+        };
+        let scored_share = figures.scored / rows.max(1) as f64;
+        let saves = point.margin.is_none() || scored_share <= MOST_SCORED_SHARE;
+        if figures.recall < point.target || !saves {
+            return Ok(None);
+        }
+        let p50_us = figures.p50.as_secs_f64() * 1e6;
+        curve.push(RecallPoint { recall: figures.recall, scored_share, p50_us, ..*point });
+    }
+    Ok((!curve.is_empty()).then_some(curve))
+}
+
 /// Measures a point of the curve again, with other queries.
 ///
 /// # Errors

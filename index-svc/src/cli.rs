@@ -1,10 +1,15 @@
 //! The command line, as typed: raw values, environment names, defaults, units. Checked in
 //! `config.rs`; the environment is read nowhere else.
 
+mod growth;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use serving::{LogArgs, ServingArgs};
+
+use self::growth::{APPEND_HELP, IMPORT_HELP, REMOVE_HELP};
+pub(crate) use self::growth::{AppendArgs, ImportArgs, RemoveArgs};
 
 /// Finds tracks that sound alike: builds an index from tables of librosa features, checks it,
 /// queries it, and serves it over gRPC.
@@ -36,6 +41,29 @@ pub(crate) enum Command {
     /// --profile.
     #[command(after_long_help = BUILD_HELP)]
     Build(BuildArgs),
+    /// Make a version with the rows of more tables behind those of the last one.
+    ///
+    /// The scaler stays as it was fitted, unless --refit is given, and the report says how far the rows
+    /// have drifted from it. Every row that was there is compared with the version before, every check
+    /// of a build is made, and recall is measured at the margins of the version before; they are
+    /// searched anew only where a target is missed. With a folder of versions the new one goes into it
+    /// and CURRENT is moved, so that a server swaps it in; else --output says where it goes. The version
+    /// before is never changed.
+    #[command(after_long_help = APPEND_HELP)]
+    Append(AppendArgs),
+    /// Make a version without some tracks of the last one.
+    ///
+    /// The last rows take the places of those that are removed. Everything else is as with append.
+    #[command(after_long_help = REMOVE_HELP)]
+    Remove(RemoveArgs),
+    /// Build an index from the folder of the Python system: scaled features, metadata, scaler.
+    ///
+    /// Raw vectors are made from the scaled ones and the scaler, which is kept. A pickle is read
+    /// without being executed: what is not a StandardScaler of numpy arrays is refused. The columns of
+    /// features.npy have no names; they are those the scaler was fitted with, or else --columns says
+    /// them.
+    #[command(after_long_help = IMPORT_HELP)]
+    Import(ImportArgs),
     /// Check an index, against itself and against the tables it was built from.
     ///
     /// Always: file digests, stored features against scaled raw vectors, track ids, the scaler

@@ -2,16 +2,17 @@
 
 use anyhow::{Context as _, bail};
 use index_svc::{
-    builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule},
+    builder::{AppendPlan, BuildEngines, BuildPlan, DuplicateRule, NanRule},
     gate::Threshold,
+    import::{ColumnNames, ImportPlan},
     index::{EngineChoice, Index},
     query::{Example, Options, Seed},
     recommend::Strategy,
 };
 
 use crate::cli::{
-    BuildArgs, BuildEngineArg, ColumnsArg, DuplicatesArg, EngineArg, NanArg, QueryArgs,
-    RankingArgs, StrategyArg, ValidateArgs,
+    AppendArgs, BuildArgs, BuildEngineArg, ColumnsArg, DuplicatesArg, EngineArg, ImportArgs,
+    NanArg, QueryArgs, RankingArgs, StrategyArg, ValidateArgs,
 };
 
 impl From<BuildArgs> for BuildPlan {
@@ -20,24 +21,77 @@ impl From<BuildArgs> for BuildPlan {
             inputs: args.input,
             output: args.output,
             profile: args.profile,
-            engines: match args.engine {
-                BuildEngineArg::Forest => BuildEngines::Forest,
-                BuildEngineArg::Blocks => BuildEngines::Blocks,
-                BuildEngineArg::Both => BuildEngines::Both,
-            },
+            engines: args.engine.into(),
             trees: args.trees,
             seed: args.seed,
-            nan: match args.nan {
-                NanArg::Zero => NanRule::Zero,
-                NanArg::Mean => NanRule::Mean,
-                NanArg::Drop => NanRule::Drop,
-                NanArg::Error => NanRule::Error,
-            },
-            duplicates: match args.duplicates {
-                DuplicatesArg::Error => DuplicateRule::Error,
-                DuplicatesArg::KeepFirst => DuplicateRule::KeepFirst,
-            },
+            nan: args.nan.into(),
+            duplicates: args.duplicates.into(),
             all_columns: args.columns == ColumnsArg::All,
+        }
+    }
+}
+
+impl From<BuildEngineArg> for BuildEngines {
+    fn from(arg: BuildEngineArg) -> Self {
+        match arg {
+            BuildEngineArg::Forest => Self::Forest,
+            BuildEngineArg::Blocks => Self::Blocks,
+            BuildEngineArg::Both => Self::Both,
+        }
+    }
+}
+
+impl From<NanArg> for NanRule {
+    fn from(arg: NanArg) -> Self {
+        match arg {
+            NanArg::Zero => Self::Zero,
+            NanArg::Mean => Self::Mean,
+            NanArg::Drop => Self::Drop,
+            NanArg::Error => Self::Error,
+        }
+    }
+}
+
+impl From<DuplicatesArg> for DuplicateRule {
+    fn from(arg: DuplicatesArg) -> Self {
+        match arg {
+            DuplicatesArg::Error => Self::Error,
+            DuplicatesArg::KeepFirst => Self::KeepFirst,
+        }
+    }
+}
+
+impl From<AppendArgs> for AppendPlan {
+    fn from(args: AppendArgs) -> Self {
+        Self {
+            index: args.index,
+            inputs: args.input,
+            output: args.output,
+            profile: args.profile,
+            nan: args.nan.map(Into::into),
+            duplicates: args.duplicates.into(),
+            refit: args.refit,
+        }
+    }
+}
+
+impl From<ImportArgs> for ImportPlan {
+    fn from(args: ImportArgs) -> Self {
+        let columns = match args.columns {
+            Some(path) if path.as_os_str() == "profile" => ColumnNames::Librosa,
+            Some(path) => ColumnNames::File(path),
+            None => ColumnNames::Scaler,
+        };
+        Self {
+            features: args.features,
+            metadata: args.metadata,
+            scaler: args.scaler,
+            columns,
+            output: args.output,
+            profile: args.profile,
+            engines: args.engine.into(),
+            trees: args.trees,
+            seed: args.seed,
         }
     }
 }

@@ -5,8 +5,8 @@ use std::{io, path::PathBuf};
 use thiserror::Error as ThisError;
 
 use crate::{
-    engine::EngineError, manifest::ManifestError, metadata::RecordError, store::StoreError,
-    table::TableError, versions::PointerError,
+    engine::EngineError, import::ImportError, manifest::ManifestError, metadata::RecordError,
+    store::StoreError, table::TableError, versions::PointerError,
 };
 
 /// Why an index could not be opened, built, read or checked.
@@ -34,6 +34,9 @@ pub enum Error {
     /// The pointer of a folder of versions was refused.
     #[error(transparent)]
     Pointer(#[from] PointerError),
+    /// A model folder was refused.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The operating system refused.
     #[error("{}: {source}", path.display())]
     Io {
@@ -65,6 +68,27 @@ pub enum Error {
     OutputExists {
         /// The path.
         path: PathBuf,
+    },
+    /// A grown version has no place to go to.
+    #[error(
+        "{} is one index and no folder of versions; say with --output where the new version goes",
+        path.display()
+    )]
+    OutputMissing {
+        /// The index.
+        path: PathBuf,
+    },
+    /// Another process is making a version of the same folder.
+    #[error("{} is being changed by another process; wait for it to end", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Tracks to remove are not in the index.
+    #[error("{} of the tracks to remove are not in the index: {}", unknown.len(), listed(unknown))]
+    UnknownTracks {
+        /// Their ids.
+        unknown: Vec<String>,
     },
     /// The tables had no row that could be kept.
     #[error("no rows to index: {read} read, {dropped} dropped for missing values")]
@@ -99,4 +123,14 @@ pub enum Error {
     /// An index did not pass its checks: one just built, or one about to be served.
     #[error("the index failed its checks: {0}")]
     Unsound(String),
+}
+
+/// The first few of a list.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let mut text = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(", …");
+    }
+    text
 }

@@ -1,11 +1,12 @@
 //! An opened index: everything a query needs, checked to fit together.
 //!
 //! Opening maps the blocks engine's image, or reads the scaled vectors into memory where there is
-//! none, and checks sizes, counts, names, the forest's shape and the image's digest;
-//! [`Index::verify_files`] and [`crate::verify`] check the other digests and every row too.
+//! none, and checks the quick digest of every file that it opens, counts, names and the forest's
+//! shape; [`Index::verify_files`] and [`crate::verify`] check SHA-256 digests and every row too.
 
 use std::{
     fs,
+    ops::RangeFrom,
     path::Path,
     sync::{Arc, OnceLock},
 };
@@ -20,6 +21,7 @@ use crate::{
     manifest::{BlocksFacts, MANIFEST_FILE, Manifest, file_facts},
     metadata::{self, TrackMetadata, id_key},
     scaler::Scaler,
+    seal::quick_digest,
     store::{DATA_FILE, DISTANCE_QUANTILES, ReadTxn, SCALER, Store},
     vectors::ScaledVectors,
     versions::resolve,
@@ -80,7 +82,7 @@ impl Index {
             return Err(not_an_index("it has neither a manifest.json nor a CURRENT"));
         }
         let (manifest, version) = Manifest::read(&directory)?;
-        check_sizes(&directory, &manifest)?;
+        check_files(&directory, &manifest)?;
         Self::open_parts(&directory, manifest, version, choice)
     }
 
@@ -218,6 +220,22 @@ impl Index {
         Ok(self.scaler.transform(&self.store.raw(txn, row, self.scaler.dims())?))
     }
 
+    /// Calls `take` with the raw vector of every row of a range that ends with the index.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn each_raw(
+        &self,
+        rows: RangeFrom<u32>,
+        take: &mut dyn FnMut(&[f64]),
+    ) -> Result<(), Error> {
+        let txn = self.store.read()?;
+        for row in rows.start..self.rows() {
+            take(&self.store.raw(&txn, row, self.manifest.dims as usize)?);
+        }
+        Ok(())
+    }
+
     /// The scaled vectors of the store, which those of the image are a copy of.
     pub(crate) fn stored_vectors(&self) -> Result<ScaledVectors, Error> {
         let (rows, dims) = (self.manifest.rows as usize, self.manifest.dims as usize);
@@ -265,9 +283,10 @@ fn blocks(path: &Path, manifest: &Manifest) -> Result<Option<Blocks>, Error> {
     Ok(manifest.blocks.as_ref().map(open).transpose()?)
 }
 
-/// Sizes are compared at every opening: a cut copy is the common damage, and reading past the end
-/// of a memory map ends the process. The blocks engine's image knows its own size.
-fn check_sizes(path: &Path, manifest: &Manifest) -> Result<(), Error> {
+/// Sizes and quick digests are compared at every opening, before a file is mapped: reading past the
+/// end of a memory map ends the process, and LMDB trusts the pages it is given. The blocks engine's
+/// image knows its own size and digest. Version 1 had sizes alone.
+fn check_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
     if !manifest.files.contains_key(DATA_FILE) {
         return Err(Error::NotAnIndex {
             path: path.to_owned(),
@@ -276,8 +295,13 @@ fn check_sizes(path: &Path, manifest: &Manifest) -> Result<(), Error> {
     }
     for (name, facts) in manifest.files.iter().filter(|(name, _)| *name != BLOCKS_FILE) {
         let file = path.join(name);
-        let found = fs::metadata(&file).map_err(|source| Error::Io { path: file, source })?;
+        let found =
+            fs::metadata(&file).map_err(|source| Error::Io { path: file.clone(), source })?;
         expect(format!("bytes in {name}"), found.len(), facts.bytes)?;
+        if let Some(xxh3) = &facts.xxh3 {
+            let got = quick_digest(&file).map_err(|source| Error::Io { path: file, source })?;
+            expect(format!("as quick digest of {name}"), &got, xxh3)?;
+        }
     }
     Ok(())
 }

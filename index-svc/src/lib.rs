@@ -13,11 +13,14 @@
 //! - [`scaler`], [`vectors`], [`engine`], [`metadata`]: the stages
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
 //! - [`card`]: what the neighbourhoods of an index are like, measured when it is built
+//! - [`lineage`]: what a version was grown from; [`seal`]: has a file changed
 //! - [`index`]: an opened index; [`store`], [`manifest`] and [`engine::blocks`] are its files
 //! - [`versions`]: which version is served, and the swap to the next
 //! - [`table`]: feature tables as they are found in the wild
-//! - [`builder`]: tables to a new index directory; [`validation`]: the story of
-//!   `validate`; [`verify`]: is it what it says it is; [`gate`]: is it good enough; [`report`]: what was found
+//! - [`import`]: the model folder of the Python system
+//! - [`builder`]: tables to a new index directory, and from one version to the next; [`validation`]: the
+//!   story of `validate`; [`verify`]: is it what it says it is; [`gate`]: is it good enough; [`report`]:
+//!   what was found
 //! - [`service`], [`status`]: the RPCs and the form of their errors
 
 mod answer;
@@ -32,8 +35,10 @@ pub mod explain;
 pub mod filter;
 pub mod gate;
 pub mod groups;
+pub mod import;
 pub mod index;
 mod info;
+pub mod lineage;
 mod list;
 pub mod manifest;
 pub mod metadata;
@@ -45,6 +50,7 @@ pub mod recommend;
 pub mod reply;
 pub mod report;
 pub mod scaler;
+pub mod seal;
 pub mod search;
 pub mod service;
 pub mod sources;

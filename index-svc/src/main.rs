@@ -18,6 +18,9 @@ fn main() -> ExitCode {
     let outcome =
         serving::telemetry::init(&cli.log).map_err(Into::into).and_then(|()| match cli.command {
             Command::Build(args) => commands::build::run(args),
+            Command::Append(args) => commands::append::run(args),
+            Command::Remove(args) => commands::remove::run(args),
+            Command::Import(args) => commands::import::run(args),
             Command::Validate(args) => commands::validate::run(&args),
             Command::Query(args) => commands::query::run(&args),
             Command::Serve(args) => commands::serve::run(&args),

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Read as _, Write as _},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -12,14 +13,21 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::{card::Card, planner::RecallPoint};
+use crate::{
+    card::Card,
+    lineage::{Growth, ScalerFacts},
+    planner::RecallPoint,
+    seal,
+};
 
 /// Name of the manifest in an index directory.
 pub const MANIFEST_FILE: &str = "manifest.json";
 /// What `format` says.
 pub const FORMAT: &str = "soundalike-index";
-/// The format version this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The format version this program writes.
+pub const FORMAT_VERSION: u32 = 2;
+/// The format versions it reads.
+pub const READABLE_VERSIONS: RangeInclusive<u32> = 1..=FORMAT_VERSION;
 /// The one metric of this format.
 pub const METRIC: &str = "euclidean";
 
@@ -33,7 +41,8 @@ const VERSION_DIGITS: usize = 16;
 pub struct Manifest {
     /// Always [`FORMAT`].
     pub format: String,
-    /// [`FORMAT_VERSION`] of the writer.
+    /// [`FORMAT_VERSION`] of the writer. Version 2 added the seal, `scaler`, `growth`, and the quick
+    /// digests of files.
     pub format_version: u32,
     /// Profile of the vectors.
     pub profile_id: String,
@@ -47,6 +56,12 @@ pub struct Manifest {
     pub dims: u32,
     /// Always [`METRIC`].
     pub metric: String,
+    /// What the scaler was fitted to.
+    #[serde(default)]
+    pub scaler: ScalerFacts,
+    /// How it was grown from another version, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     /// How the forest was grown.
     pub forest: ForestFacts,
     /// The image of the blocks engine, where it was built.
@@ -100,7 +115,7 @@ pub struct BlocksFacts {
 }
 
 /// What became of missing values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MissingValues {
     /// The rule: `zero`, `mean`, `drop` or `error`.
     pub rule: String,
@@ -112,6 +127,9 @@ pub struct MissingValues {
     pub dropped_rows: u64,
     /// Rows left out because their track id was there already.
     pub duplicate_rows: u64,
+    /// What filled a missing value of each feature, in their order; empty for zeros.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filled_with: Vec<f64>,
 }
 
 /// A table an index was built from.
@@ -147,6 +165,10 @@ pub struct FileFacts {
     pub bytes: u64,
     /// SHA-256, lower-case hex.
     pub sha256: String,
+    /// XXH3 digest, which is compared whenever the file is opened; see [`seal::quick_digest`]. None in
+    /// format version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xxh3: Option<String>,
 }
 
 /// Why a manifest was refused.
@@ -179,13 +201,22 @@ pub enum ManifestError {
     },
     /// The index has a format this program does not read.
     #[error(
-        "index format is `{format}` version {version}, expected `{FORMAT}` version {FORMAT_VERSION}"
+        "index format is `{format}` version {version}, expected `{FORMAT}` version {} to {}; build the \
+         index again from its tables, or open it with the program that built it",
+        READABLE_VERSIONS.start(),
+        READABLE_VERSIONS.end()
     )]
     Format {
         /// Its format.
         format: String,
         /// Its version.
         version: u32,
+    },
+    /// The seal is missing or is not that of the text: the file was changed after it was written.
+    #[error("{} was changed after it was written; restore it, or build the index again", path.display())]
+    Seal {
+        /// Which file.
+        path: PathBuf,
     },
     /// A field contradicts another or is out of range.
     #[error("manifest: {field} is {got}, expected {expected}")]
@@ -225,10 +256,18 @@ impl Manifest {
         let not_json = |source| ManifestError::Json { path: path.clone(), source };
         let FormatOnly { format, format_version } =
             serde_json::from_slice(&text).map_err(not_json)?;
-        if format != FORMAT || format_version != FORMAT_VERSION {
+        if format != FORMAT || !READABLE_VERSIONS.contains(&format_version) {
             return Err(ManifestError::Format { format, version: format_version });
         }
-        let manifest: Self = serde_json::from_slice(&text).map_err(not_json)?;
+        // Version 1 had no seal.
+        if format_version > 1 && !seal::is_sealed(&text) {
+            return Err(ManifestError::Seal { path });
+        }
+        let mut manifest: Self = serde_json::from_slice(&text).map_err(not_json)?;
+        if format_version == 1 {
+            // It was always fitted to all rows.
+            manifest.scaler.fitted_rows = Some(manifest.rows);
+        }
         manifest.check()?;
         Ok((manifest, version_of(&text)))
     }
@@ -239,9 +278,9 @@ impl Manifest {
     /// When the file cannot be written.
     pub fn write(&self, directory: &Path) -> Result<String, ManifestError> {
         let path = directory.join(MANIFEST_FILE);
-        let mut text = serde_json::to_vec_pretty(self)
+        let text = serde_json::to_vec_pretty(self)
             .map_err(|source| ManifestError::Json { path: path.clone(), source })?;
-        text.push(b'\n');
+        let text = seal::sealed(text);
         File::create(&path)
             .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
             .map_err(|source| ManifestError::Io { path, source })?;
@@ -282,6 +321,10 @@ impl Manifest {
         if self.forest.trees == 0 && self.blocks.is_none() {
             return field("forest.trees", "0".to_owned(), "1 or more, or blocks".to_owned());
         }
+        if self.scaler.fitted_rows.is_some_and(|rows| rows == 0 || rows > self.rows) {
+            let got = format!("{:?}", self.scaler.fitted_rows);
+            return field("scaler.fitted_rows", got, format!("1 to {}", self.rows));
+        }
         let sound = |point: &RecallPoint| {
             (0.0..=1.0).contains(&point.target)
                 && (0.0..=1.0).contains(&point.recall)
@@ -302,7 +345,7 @@ fn version_of(manifest: &[u8]) -> String {
     version
 }
 
-/// Size and SHA-256 of a file.
+/// Size and digests of a file.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -323,5 +366,6 @@ pub fn file_facts(path: &Path) -> Result<FileFacts, ManifestError> {
             Err(error) => return Err(failed(error)),
         }
     }
-    Ok(FileFacts { bytes, sha256: hex(&digest.finalize()) })
+    let xxh3 = Some(seal::quick_digest(path).map_err(failed)?);
+    Ok(FileFacts { bytes, sha256: hex(&digest.finalize()), xxh3 })
 }

@@ -1,7 +1,8 @@
 //! What is known about a track besides its vector, and its form in the store.
 //!
 //! A record is the four named fields, then the attribute columns in the manifest's order, each as
-//! a little-endian `u32` length and UTF-8 bytes.
+//! a little-endian `u32` length and UTF-8 bytes. A record may end before the attributes that were
+//! unknown when it was written; they are empty.
 
 use std::collections::BTreeMap;
 
@@ -69,6 +70,9 @@ impl TrackMetadata {
             attributes: BTreeMap::new(),
         };
         for name in attribute_names {
+            if fields.at == record.len() {
+                break;
+            }
             let value = fields.next()?;
             if !value.is_empty() {
                 track.attributes.insert(name.clone(), value);

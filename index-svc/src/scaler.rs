@@ -157,6 +157,18 @@ impl VariancePass {
         }
     }
 
+    /// Population variance of each column.
+    #[must_use]
+    pub fn variances(&self) -> Vec<f64> {
+        (0..self.mean.len()).map(|column| self.variance(column)).collect()
+    }
+
+    fn variance(&self, column: usize) -> f64 {
+        let n = self.counts[column] as f64;
+        let correction = self.deviations[column] * self.deviations[column] / n;
+        (self.squares[column] - correction) / n
+    }
+
     /// The scaler.
     ///
     /// # Errors
@@ -166,8 +178,7 @@ impl VariancePass {
         let mut constant = Vec::new();
         for (column, mean) in self.mean.iter().enumerate() {
             let n = self.counts[column] as f64;
-            let correction = self.deviations[column] * self.deviations[column] / n;
-            let variance = (self.squares[column] - correction) / n;
+            let variance = self.variance(column);
             if !variance.is_finite() {
                 return Err(column);
             }

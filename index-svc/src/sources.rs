@@ -88,13 +88,7 @@ impl Sources {
         let Some(profile) = &self.profile_id else {
             return Err(TableError::ProfileUnstated { path });
         };
-        if profile.is_empty()
-            || profile.len() > MAX_PROFILE_BYTES
-            || profile.chars().any(char::is_control)
-        {
-            let why = format!("profile id `{}` is not a name", profile.escape_debug());
-            return Err(TableError::Malformed { path, line: 0, why });
-        }
+        check_profile(profile, &path)?;
         Ok(profile)
     }
 
@@ -157,6 +151,18 @@ impl Sources {
             })
             .collect()
     }
+}
+
+/// Refuses what is no name of a profile.
+pub(crate) fn check_profile(profile: &str, path: &Path) -> Result<(), TableError> {
+    if profile.is_empty()
+        || profile.len() > MAX_PROFILE_BYTES
+        || profile.chars().any(char::is_control)
+    {
+        let why = format!("profile id `{}` is not a name", profile.escape_debug());
+        return Err(TableError::Malformed { path: path.to_owned(), line: 0, why });
+    }
+    Ok(())
 }
 
 fn append_new(names: &mut Vec<String>, more: impl Iterator<Item = String>) {

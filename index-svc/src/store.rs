@@ -145,13 +145,25 @@ impl Store {
     /// # Errors
     /// When the data file is missing or not an index's, or the index is open in this process.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |source| lmdb(path, source);
         let data = path.join(DATA_FILE);
         let bytes =
             fs::metadata(&data).map_err(|source| StoreError::Io { path: data, source })?.len();
         // A whole number of megabytes is a whole number of pages on every system.
         let map_bytes = (bytes as usize).next_multiple_of(1 << 20);
-        let env = open_env(path, map_bytes, EnvFlags::READ_ONLY | EnvFlags::NO_LOCK)?;
+        Self::existing(path, map_bytes, EnvFlags::READ_ONLY | EnvFlags::NO_LOCK)
+    }
+
+    /// Opens a copy of a finished environment for writing, as [`Self::create`] makes one.
+    ///
+    /// # Errors
+    /// When the data file is missing or not an index's, or cannot be written.
+    pub fn grow(path: &Path) -> Result<Self, StoreError> {
+        Self::existing(path, BUILD_MAP_BYTES, EnvFlags::NO_SYNC)
+    }
+
+    fn existing(path: &Path, map_bytes: usize, flags: EnvFlags) -> Result<Self, StoreError> {
+        let failed = |source| lmdb(path, source);
+        let env = open_env(path, map_bytes, flags)?;
         let databases = {
             let txn = env.read_txn().map_err(failed)?;
             env.open_databases_and_commit(txn, |opener, txn| {
@@ -354,6 +366,50 @@ impl Store {
     /// When LMDB fails.
     pub fn row_of(&self, txn: &ReadTxn<'_>, id_key: &[u8; 32]) -> Result<Option<u32>, StoreError> {
         self.ids.get(txn, id_key).map_err(|source| lmdb(&self.path, source))
+    }
+
+    /// Removes the raw vector and the metadata record of a row.
+    ///
+    /// # Errors
+    /// When LMDB refuses it.
+    pub fn remove_row(&self, txn: &mut WriteTxn<'_>, row: u32) -> Result<(), StoreError> {
+        let failed = |source| lmdb(&self.path, source);
+        self.raw.delete(txn, &row).map_err(failed)?;
+        self.tracks.delete(txn, &row).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Gives a track id another row.
+    ///
+    /// # Errors
+    /// When LMDB refuses it.
+    pub fn move_id(
+        &self,
+        txn: &mut WriteTxn<'_>,
+        id_key: &[u8; 32],
+        row: u32,
+    ) -> Result<(), StoreError> {
+        self.ids.put(txn, id_key, &row).map_err(|source| lmdb(&self.path, source))
+    }
+
+    /// Forgets a track id.
+    ///
+    /// # Errors
+    /// When LMDB refuses it.
+    pub fn remove_id(&self, txn: &mut WriteTxn<'_>, id_key: &[u8; 32]) -> Result<(), StoreError> {
+        self.ids.delete(txn, id_key).map(drop).map_err(|source| lmdb(&self.path, source))
+    }
+
+    /// Removes a block of scaled vectors.
+    ///
+    /// # Errors
+    /// When LMDB refuses it.
+    pub fn remove_scaled_block(
+        &self,
+        txn: &mut WriteTxn<'_>,
+        block: u32,
+    ) -> Result<(), StoreError> {
+        self.scaled.delete(txn, &block).map(drop).map_err(|source| lmdb(&self.path, source))
     }
 
     /// Number of raw vectors, metadata records and track ids.

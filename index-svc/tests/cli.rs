@@ -52,7 +52,7 @@ fn built() -> (TempDir, PathBuf, PathBuf) {
 
 #[test]
 fn help_names_exit_codes_and_environment() {
-    for command in ["build", "validate", "query", "serve"] {
+    for command in ["build", "append", "remove", "import", "validate", "query", "serve"] {
         let help = index_svc(&[command, "--help"]);
         assert!(help.status.success());
         let help = String::from_utf8(help.stdout).expect("UTF-8");

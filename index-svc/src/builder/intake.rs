@@ -6,12 +6,11 @@ use std::path::Path;
 use proto::features::{FeatureSchema, hex};
 use sha2::{Digest as _, Sha256};
 
-use super::{BuildPlan, COMMIT_ROWS, DuplicateRule, NanRule, spill::Spill};
+use super::{BuildPlan, COMMIT_ROWS, DuplicateRule, NanRule, rows::RowSource, spill::Spill};
 use crate::{
     error::Error,
     metadata::{MAX_TRACK_ID_BYTES, id_key},
     scaler::MeanPass,
-    sources::Sources,
     store::{Store, WriteTxn},
     table::{Row, TableError},
 };
@@ -34,18 +33,20 @@ pub(super) struct Intake {
     pub(super) duplicate_rows: u64,
 }
 
-/// Reads every row of every table.
+/// Reads every row of every table; they become rows from `first_row` on.
 pub(super) fn intake(
     plan: &BuildPlan,
-    sources: &Sources,
+    sources: &dyn RowSource,
     store: &Store,
     scratch: &Path,
+    first_row: u32,
 ) -> Result<Intake, Error> {
     let dims = sources.schema().dims();
     let mut pass = Pass {
         plan,
         sources,
         store,
+        first_row,
         taken: Intake {
             rows: 0,
             rows_per_table: Vec::new(),
@@ -61,7 +62,7 @@ pub(super) fn intake(
         uncommitted: 0,
     };
     let mut txn = Some(store.write()?);
-    let rows_per_table = sources.each_row(|path, row| {
+    let rows_per_table = sources.each_row(&mut |path, row| {
         let mut open = match txn.take() {
             Some(open) => open,
             None => store.write()?,
@@ -90,8 +91,9 @@ pub(super) fn intake(
 
 struct Pass<'a> {
     plan: &'a BuildPlan,
-    sources: &'a Sources,
+    sources: &'a dyn RowSource,
     store: &'a Store,
+    first_row: u32,
     taken: Intake,
     metadata: Sha256,
     uncommitted: u32,
@@ -110,8 +112,8 @@ impl Pass<'_> {
             self.taken.dropped_rows += 1;
             return Ok(());
         }
-        let row = self.taken.rows;
-        if row == MAX_ROWS {
+        let row = self.first_row.saturating_add(self.taken.rows);
+        if row >= MAX_ROWS {
             return Err(Error::TooManyRows { limit: MAX_ROWS });
         }
         if let Some(first_row) = self.store.put_id(txn, &id_key(&metadata.track_id), row)? {

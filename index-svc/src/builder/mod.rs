@@ -5,7 +5,10 @@
 //! memory holds one row of text at a time; what stays in memory to the end is the scaled vectors
 //! (4 bytes per value), as in a server.
 
+mod grow;
 mod intake;
+mod place;
+mod rows;
 mod spill;
 
 use std::{
@@ -20,8 +23,11 @@ use std::{
 use proto::features::{FeatureSchema, hex};
 use sha2::{Digest as _, Sha256};
 
+pub use self::grow::{AppendPlan, Grown, RemovePlan, append, remove};
+pub(crate) use self::rows::RowSource;
 use self::{
     intake::{Intake, intake},
+    place::{Workplace, refuse_existing},
     spill::Spill,
 };
 use crate::{
@@ -35,6 +41,7 @@ use crate::{
     },
     error::Error,
     index::{EngineChoice, Index},
+    lineage::{ScalerFacts, ScalerOrigin},
     manifest::{
         BlocksFacts, ContentDigests, FORMAT, FORMAT_VERSION, FileFacts, ForestFacts, METRIC,
         Manifest, MissingValues, file_facts,
@@ -66,6 +73,14 @@ pub enum NanRule {
 }
 
 impl NanRule {
+    /// The rule of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Zero, Self::Mean, Self::Drop, Self::Error]
+            .into_iter()
+            .find(|rule| rule.name() == name)
+    }
+
     /// The rule's name, as on the command line and in manifests.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -158,15 +173,63 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
         tracing::info!(column = %name, "feature column is not in the profile and is left out");
     }
 
-    let directory = building_directory(&plan.output)?;
-    let store = Store::create(directory.path())?;
-    let mut taken = intake(plan, &sources, &store, directory.path())?;
+    let recipe = Recipe { profile_id, scaler: None };
+    let (version, manifest) = assemble(plan, &sources, recipe)?.publish(&plan.output)?;
+    let features_left_out = sources.features_left_out().to_vec();
+    Ok(Built { version, manifest, features_left_out })
+}
+
+/// What the rows of a build do not say themselves.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    /// Their profile.
+    pub(crate) profile_id: String,
+    /// The scaler to use; without one it is fitted.
+    pub(crate) scaler: Option<Scaler>,
+}
+
+/// A complete, verified version without a name.
+#[derive(Debug)]
+pub(crate) struct Assembled {
+    place: Workplace,
+    pub(crate) manifest: Manifest,
+}
+
+impl Assembled {
+    pub(crate) fn publish(self, output: &Path) -> Result<(String, Manifest), Error> {
+        Ok((self.place.publish(&self.manifest, output)?, self.manifest))
+    }
+}
+
+/// Builds, verifies and measures a version of `sources` beside the output of `plan`.
+pub(crate) fn assemble(
+    plan: &BuildPlan,
+    sources: &dyn RowSource,
+    recipe: Recipe,
+) -> Result<Assembled, Error> {
+    let place = Workplace::beside(&plan.output)?;
+    let store = Store::create(place.path())?;
+    let mut taken = intake(plan, sources, &store, place.path(), 0)?;
     tracing::info!(rows = taken.rows, "tables are read");
     let filling = taken.fill(plan.nan, sources.schema())?;
-    let scaler = fit(&mut taken.spill, &filling, taken.sums.take(), sources.schema())?;
+    let origin = match &recipe.scaler {
+        Some(_) => ScalerFacts { origin: ScalerOrigin::Imported, fitted_rows: None },
+        None => ScalerFacts { origin: ScalerOrigin::Fitted, fitted_rows: Some(taken.rows) },
+    };
+    let scaler = match recipe.scaler {
+        Some(scaler) => scaler,
+        None => fit(&mut taken.spill, &filling, taken.sums.take(), sources.schema())?,
+    };
     let forest =
-        plan.engines.forest().then(|| ForestWriter::new(&store, scaler.dims(), directory.path()));
-    let mut contents = write_vectors(&store, forest.as_ref(), &mut taken.spill, &filling, &scaler)?;
+        plan.engines.forest().then(|| ForestWriter::new(&store, scaler.dims(), place.path()));
+    let mut contents = write_vectors(
+        &store,
+        forest.as_ref(),
+        &mut taken.spill,
+        &filling,
+        &scaler,
+        sources.schema(),
+    )?;
     contents.metadata = std::mem::take(&mut taken.metadata_sha256);
     let vectors = write_facts(&store, &scaler, taken.rows, plan.seed, &mut contents)?;
     if let Some(forest) = &forest {
@@ -175,7 +238,7 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
     }
     store.close()?;
     let blocks = match plan.engines.blocks() {
-        true => Some(write_blocks(directory.path(), &vectors, plan.seed)?),
+        true => Some(write_blocks(place.path(), &vectors, plan.seed)?),
         false => None,
     };
     drop(vectors);
@@ -184,16 +247,18 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
-        profile_id,
+        profile_id: recipe.profile_id,
         schema_sha256: sources.schema().sha256(),
         feature_names: sources.schema().names().to_vec(),
         rows: taken.rows,
         dims: scaler.dims() as u32,
         metric: METRIC.to_owned(),
+        scaler: origin,
+        growth: None,
         forest: ForestFacts { trees, seed: plan.seed, lift_radius: LIFT_RADIUS },
         blocks,
         attribute_names: sources.attribute_names().to_vec(),
-        missing_values: missing_values(plan, &taken, sources.schema()),
+        missing_values: missing_values(plan, &taken, sources.schema(), &filling),
         constant_features: constant_features(&scaler, sources.schema()),
         recall_at_10: 0.0,
         recall_sample: 0,
@@ -201,38 +266,17 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
         card: None,
         sources: sources.facts(&taken.rows_per_table)?,
         contents,
-        files: files(directory.path())?,
+        files: files(place.path())?,
         built_at_unix: unix_seconds(),
-        built_by: format!("index-svc {}", env!("CARGO_PKG_VERSION")),
+        built_by: built_by(),
     };
-    let manifest = verified(directory.path(), manifest, plan.seed)?;
-    let version = publish(directory, &manifest, &plan.output)?;
-    let features_left_out = sources.features_left_out().to_vec();
-    Ok(Built { version, manifest, features_left_out })
+    let manifest = verified(place.path(), manifest, plan.seed)?;
+    Ok(Assembled { place, manifest })
 }
 
-fn refuse_existing(output: &Path) -> Result<(), Error> {
-    match fs::symlink_metadata(output) {
-        Ok(_) => Err(Error::OutputExists { path: output.to_owned() }),
-        Err(_) => Ok(()),
-    }
-}
-
-/// A hidden directory beside the output, so that the rename stays on one file system; removed when
-/// it is dropped.
-fn building_directory(output: &Path) -> Result<tempfile::TempDir, Error> {
-    let parent = parent_of(output);
-    let failed = |source| Error::Io { path: parent.to_owned(), source };
-    fs::create_dir_all(parent).map_err(failed)?;
-    let name = output.file_name().unwrap_or_default().to_string_lossy();
-    tempfile::Builder::new()
-        .prefix(&format!(".{name}.building-"))
-        .tempdir_in(parent)
-        .map_err(failed)
-}
-
-fn parent_of(output: &Path) -> &Path {
-    output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// The name of this program, as manifests have it.
+fn built_by() -> String {
+    format!("index-svc {}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Fits the scaler to the rows with their missing values filled.
@@ -265,6 +309,11 @@ fn fit(
     variances.finish().map_err(unscalable)
 }
 
+fn unscalable_column(schema: &FeatureSchema, column: usize) -> Error {
+    let why = "a scaled value is beyond 32-bit floats";
+    Error::Unscalable { column: schema.names()[column].clone(), why }
+}
+
 /// Writes raw vectors, scaled blocks and the forest's vectors.
 fn write_vectors(
     store: &Store,
@@ -272,6 +321,7 @@ fn write_vectors(
     spill: &mut Spill,
     filling: &[f64],
     scaler: &Scaler,
+    schema: &FeatureSchema,
 ) -> Result<ContentDigests, Error> {
     let (mut raw_digest, mut scaled_digest) = (Sha256::new(), Sha256::new());
     let mut block = Vec::with_capacity(BLOCK_ROWS * scaler.dims());
@@ -286,10 +336,7 @@ fn write_vectors(
         store.put_raw(&mut txn, row, raw)?;
         let scaled = to_f32(&scaler.transform(raw));
         if let Some(column) = scaled.iter().position(|value| !value.is_finite()) {
-            return Err(Error::Unscalable {
-                column: format!("number {column}"),
-                why: "a scaled value is beyond 32-bit floats",
-            });
+            return Err(unscalable_column(schema, column));
         }
         if let Some(forest) = forest {
             forest.add(&mut txn, row, &scaled)?;
@@ -358,7 +405,13 @@ fn write_blocks(folder: &Path, vectors: &ScaledVectors, seed: u64) -> Result<Blo
     Ok(BlocksFacts { leaf_rows: options.leaf_rows as u32, digest: digest_text(&built) })
 }
 
-fn missing_values(plan: &BuildPlan, taken: &Intake, schema: &FeatureSchema) -> MissingValues {
+fn missing_values(
+    plan: &BuildPlan,
+    taken: &Intake,
+    schema: &FeatureSchema,
+    filling: &[f64],
+) -> MissingValues {
+    let zeros = filling.iter().all(|value| *value == 0.0);
     let counts = schema.names().iter().cloned().zip(taken.missing.iter().copied());
     MissingValues {
         rule: plan.nan.name().to_owned(),
@@ -366,6 +419,7 @@ fn missing_values(plan: &BuildPlan, taken: &Intake, schema: &FeatureSchema) -> M
         imputed_values: taken.imputed_values,
         dropped_rows: taken.dropped_rows,
         duplicate_rows: taken.duplicate_rows,
+        filled_with: if zeros { Vec::new() } else { filling.to_vec() },
     }
 }
 
@@ -416,24 +470,6 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
     let measured = Trial::from_truth(&index, truth).measure(&[CALIBRATION_K], Wanted::Default)?;
     index.manifest.recall_at_10 = measured.recall[0];
     Ok(index.manifest)
-}
-
-/// Writes the manifest, flushes the directory, and gives it its name.
-fn publish(
-    directory: tempfile::TempDir,
-    manifest: &Manifest,
-    output: &Path,
-) -> Result<String, Error> {
-    let version = manifest.write(directory.path())?;
-    let failed = |source| Error::Io { path: output.to_owned(), source };
-    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).map_err(failed)?;
-    File::open(directory.path()).and_then(|file| file.sync_all()).map_err(failed)?;
-    refuse_existing(output)?;
-    fs::rename(directory.path(), output).map_err(failed)?;
-    // It has its name now; there is nothing left to remove.
-    let _ = directory.keep();
-    File::open(parent_of(output)).and_then(|file| file.sync_all()).map_err(failed)?;
-    Ok(version)
 }
 
 fn unix_seconds() -> i64 {

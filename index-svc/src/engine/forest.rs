@@ -181,7 +181,16 @@ impl ForestWriter {
         self.writer.add_item(txn, row, &lift(scaled)).map_err(failed)
     }
 
-    /// Grows `trees` trees over the added vectors and commits them.
+    /// Removes the vector of a row.
+    ///
+    /// # Errors
+    /// When the store refuses it.
+    pub fn remove(&self, txn: &mut WriteTxn<'_>, row: u32) -> Result<(), EngineError> {
+        self.writer.del_item(txn, row).map(drop).map_err(failed)
+    }
+
+    /// Grows `trees` trees over the added vectors and commits them. Trees that are there take the
+    /// vectors added since, and lose those removed.
     ///
     /// One thread: with more, arroy hands out node ids in the order threads ask for them, and the
     /// same seed no longer gives the same forest.

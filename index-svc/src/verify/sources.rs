@@ -1,6 +1,6 @@
 //! An index against the tables it was built from.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use super::{Check, same_bits};
 use crate::{
@@ -17,6 +17,9 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
     let sources = Sources::open(inputs, &ColumnRule::Schema(manifest.schema()), None)?;
     let filling = filling(index, &sources)?;
     let drops = manifest.missing_values.rule == "drop";
+    // Where rows were removed, others took their places, and tables have rows the index has not.
+    let in_order = manifest.growth.as_ref().is_none_or(|growth| growth.removed_since_build == 0);
+    let mut seen = HashSet::new();
     let (mut features, mut metadata) = (None, None);
     let mut next = 0;
     let txn = index.store.read()?;
@@ -25,9 +28,17 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
             return Ok(());
         }
         let known = index.store.row_of(&txn, &id_key(&row.metadata.track_id))?;
-        if known.is_some_and(|known| known < next) && manifest.missing_values.duplicate_rows > 0 {
+        if in_order
+            && known.is_some_and(|known| known < next)
+            && manifest.missing_values.duplicate_rows > 0
+        {
             return Ok(());
         }
+        let at = match known {
+            Some(known) if !in_order && seen.insert(known) => known,
+            _ if !in_order => return Ok(()),
+            _ => next,
+        };
         let here = || format!("{}, line {}", path.display(), row.line);
         if next >= index.rows() {
             features.get_or_insert_with(|| format!("{}: more rows than the index has", here()));
@@ -40,13 +51,13 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
             .map(|(value, fill)| if value.is_nan() { *fill } else { *value })
             .collect();
         // The stored features follow from the raw vectors, which is a check of its own.
-        let raw = index.store.raw(&txn, next, index.scaler.dims())?;
+        let raw = index.store.raw(&txn, at, index.scaler.dims())?;
         let scaled = |raw: &[f64]| to_f32(&index.scaler.transform(raw));
         if !same_bits(&scaled(&filled), &scaled(&raw)) {
-            features.get_or_insert_with(|| format!("{}: row {next} has other features", here()));
+            features.get_or_insert_with(|| format!("{}: row {at} has other features", here()));
         }
-        if row.metadata != index.metadata_in(&txn, next)? {
-            metadata.get_or_insert_with(|| format!("{}: row {next} has other metadata", here()));
+        if row.metadata != index.metadata_in(&txn, at)? {
+            metadata.get_or_insert_with(|| format!("{}: row {at} has other metadata", here()));
         }
         next += 1;
         Ok(())
@@ -63,6 +74,9 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
 /// What a missing value of each column was replaced by.
 fn filling(index: &Index, sources: &Sources) -> Result<Vec<f64>, Error> {
     let missing = &index.manifest.missing_values;
+    if !missing.filled_with.is_empty() {
+        return Ok(missing.filled_with.clone());
+    }
     let mut means = MeanPass::new(index.scaler.dims());
     if missing.rule == "mean" && missing.imputed_values > 0 {
         let txn = index.store.read()?;

@@ -1,0 +1,299 @@
+//! A copy of a version, changed row by row, and everything that follows from its rows made anew.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, thread,
+};
+
+use proto::features::hex;
+use sha2::{Digest as _, Sha256};
+
+use super::{Ready, again::Again, goal::Goal};
+use crate::{
+    builder::{
+        BuildPlan, COMMIT_ROWS, NanRule, built_by, files, intake::intake, missing_values,
+        place::Workplace, rows::RowSource as _, unix_seconds, unscalable_column, write_blocks,
+    },
+    calibration::{CALIBRATION_K, CALIBRATION_SAMPLE, calibrate, check_curve},
+    card::Card,
+    distances::PairDistances,
+    engine::ForestWriter,
+    error::Error,
+    index::Index,
+    lineage::{CurveOrigin, Growth, Operation},
+    manifest::{BlocksFacts, ContentDigests, FORMAT_VERSION, Manifest},
+    metadata::id_key,
+    planner::{Planner, Wanted},
+    recall::{Trial, sample_rows},
+    store::{BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, Store, f64_bytes},
+    vectors::{ScaledVectors, to_f32},
+    verify,
+};
+
+/// A version in the making.
+#[derive(Debug)]
+pub(super) struct Growing<'i> {
+    old: &'i Index,
+    place: Workplace,
+    store: Store,
+    forest: Option<ForestWriter>,
+    /// Scaled vectors of all rows.
+    values: Vec<f32>,
+    /// Rows that were another one's in the old version, with that one.
+    moved: BTreeMap<u32, u32>,
+    manifest: Manifest,
+}
+
+impl<'i> Growing<'i> {
+    /// A copy of `old`. A copy of the file, for the old version never changes; on file systems that
+    /// can, the two share what stays the same.
+    pub(super) fn begin(old: &'i Index, goal: &Goal) -> Result<Self, Error> {
+        let place = Workplace::beside(&goal.beside())?;
+        let (from, to) = (goal.from().join(DATA_FILE), place.path().join(DATA_FILE));
+        fs::copy(&from, &to).map_err(|source| Error::Io { path: to, source })?;
+        let store = Store::grow(place.path())?;
+        let manifest = old.manifest().clone();
+        let forest = (manifest.forest.trees > 0)
+            .then(|| ForestWriter::new(&store, old.scaler.dims(), place.path()));
+        let values = old.vectors.values().to_vec();
+        Ok(Self { old, place, store, forest, values, moved: BTreeMap::new(), manifest })
+    }
+
+    fn dims(&self) -> usize {
+        self.old.scaler.dims()
+    }
+
+    /// Adds the new rows of `rows` behind the others.
+    pub(super) fn append(&mut self, settings: &BuildPlan, rows: &Again<'_>) -> Result<(), Error> {
+        let (before, schema) = (self.old.rows(), self.old.schema());
+        let added = rows.added();
+        let mut taken = intake(settings, &added, &self.store, self.place.path(), before)?;
+        let filling = match (settings.nan, &self.manifest.missing_values.filled_with) {
+            (NanRule::Mean, known) if known.is_empty() => self.old.scaler.mean().to_vec(),
+            (NanRule::Mean, known) => known.clone(),
+            _ => vec![0.0; schema.dims()],
+        };
+        let mut open = Some(self.store.write()?);
+        let (store, forest, scaler) = (&self.store, &self.forest, &self.old.scaler);
+        let values = &mut self.values;
+        taken.spill.each_row(&filling, |row, raw| {
+            let mut txn = match open.take() {
+                Some(txn) => txn,
+                None => store.write()?,
+            };
+            let scaled = to_f32(&scaler.transform(raw));
+            if let Some(column) = scaled.iter().position(|value| !value.is_finite()) {
+                return Err(unscalable_column(schema, column));
+            }
+            store.put_raw(&mut txn, before + row, raw)?;
+            if let Some(forest) = forest {
+                forest.add(&mut txn, before + row, &scaled)?;
+            }
+            values.extend_from_slice(&scaled);
+            if (row + 1) % COMMIT_ROWS == 0 {
+                store.commit(txn)?;
+            } else {
+                open = Some(txn);
+            }
+            Ok(())
+        })?;
+        if let Some(txn) = open {
+            self.store.commit(txn)?;
+        }
+        self.manifest.sources = rows.facts(&taken.rows_per_table)?;
+        self.manifest.attribute_names = rows.attribute_names().to_vec();
+        let mut missing = missing_values(settings, &taken, schema, &filling);
+        missing.filled_with.clone_from(&self.manifest.missing_values.filled_with);
+        if missing.imputed_values > 0 && settings.nan == NanRule::Mean {
+            missing.filled_with = filling;
+        }
+        rows.add_missing_values(&mut missing);
+        self.manifest.missing_values = missing;
+        let first_block = before as usize / BLOCK_ROWS;
+        let blocks = first_block..self.rows().div_ceil(BLOCK_ROWS);
+        self.write_scaled(blocks.map(|block| block as u32).collect())
+    }
+
+    /// Removes rows; the last ones take their places.
+    pub(super) fn remove(&mut self, gone: &BTreeSet<u32>) -> Result<(), Error> {
+        let (before, dims) = (self.old.rows(), self.dims());
+        let left = before - gone.len() as u32;
+        let fillers = (left..before).filter(|row| !gone.contains(row));
+        self.moved = gone.range(..left).copied().zip(fillers).collect();
+        let reading = self.old.store.read()?;
+        let mut txn = self.store.write()?;
+        for row in gone {
+            let id = self.old.metadata_in(&reading, *row)?.track_id;
+            self.store.remove_id(&mut txn, &id_key(&id))?;
+            if let Some(forest) = &self.forest {
+                forest.remove(&mut txn, *row)?;
+            }
+        }
+        let mut blocks = BTreeSet::from([left.saturating_sub(1) / BLOCK_ROWS as u32]);
+        for (hole, filler) in &self.moved {
+            let record = self.old.store.track(&reading, *filler)?;
+            let id = self.old.metadata_in(&reading, *filler)?.track_id;
+            self.store.put_raw(&mut txn, *hole, &self.old.store.raw(&reading, *filler, dims)?)?;
+            self.store.put_track(&mut txn, *hole, record)?;
+            self.store.move_id(&mut txn, &id_key(&id), *hole)?;
+            let from = *filler as usize * dims;
+            self.values.copy_within(from..from + dims, *hole as usize * dims);
+            if let Some(forest) = &self.forest {
+                forest.remove(&mut txn, *filler)?;
+                forest.add(&mut txn, *hole, self.old.vectors.row(*filler))?;
+            }
+            blocks.insert(hole / BLOCK_ROWS as u32);
+        }
+        for row in left..before {
+            self.store.remove_row(&mut txn, row)?;
+        }
+        let kept_blocks = (left as usize).div_ceil(BLOCK_ROWS) as u32;
+        for block in kept_blocks..(before as usize).div_ceil(BLOCK_ROWS) as u32 {
+            self.store.remove_scaled_block(&mut txn, block)?;
+        }
+        self.store.commit(txn)?;
+        self.values.truncate(left as usize * dims);
+        // The rows that the scaler was fitted to are not all there any more.
+        self.manifest.scaler.fitted_rows = None;
+        self.write_scaled(blocks)
+    }
+
+    fn rows(&self) -> usize {
+        self.values.len() / self.dims()
+    }
+
+    fn write_scaled(&self, blocks: BTreeSet<u32>) -> Result<(), Error> {
+        let block_values = BLOCK_ROWS * self.dims();
+        let mut txn = self.store.write()?;
+        for block in blocks {
+            let start = block as usize * block_values;
+            let end = (start + block_values).min(self.values.len());
+            self.store.put_scaled_block(&mut txn, block, &self.values[start..end])?;
+        }
+        Ok(self.store.commit(txn)?)
+    }
+
+    /// Grows the engines, verifies every row, and measures recall.
+    pub(super) fn finish(self, settings: &BuildPlan) -> Result<(Ready, Manifest), Error> {
+        let rows = self.rows() as u32;
+        tracing::info!(rows, "rows are changed");
+        let dims = self.dims();
+        let Self { old, place, store, forest, values, moved, mut manifest } = self;
+        let vectors = ScaledVectors::new(values, dims)
+            .filter(|vectors| vectors.rows() > 0)
+            .ok_or(Error::NoRows { read: 0, dropped: 0 })?;
+        let pairs = PairDistances::sample(&vectors, settings.seed);
+        let mut txn = store.write()?;
+        store.put_fact(&mut txn, DISTANCE_QUANTILES, pairs.quantiles())?;
+        store.commit(txn)?;
+        // Two threads' work, and neither needs the other's.
+        let blocks = thread::scope(|scope| {
+            let packing = manifest
+                .blocks
+                .is_some()
+                .then(|| scope.spawn(|| write_blocks(place.path(), &vectors, settings.seed)));
+            if let Some(forest) = &forest {
+                forest.build(&store, settings.trees as usize, settings.seed)?;
+            }
+            let packed: Option<Result<BlocksFacts, Error>> = packing.map(|packing| {
+                packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            packed.transpose()
+        })?;
+        drop(forest);
+        store.close()?;
+        drop(vectors);
+
+        manifest.format_version = FORMAT_VERSION;
+        manifest.rows = rows;
+        manifest.blocks = blocks;
+        manifest.files = files(place.path())?;
+        manifest.built_at_unix = unix_seconds();
+        manifest.built_by = built_by();
+        let ready = Ready { place };
+        let mut index = ready.open(manifest)?;
+        index.manifest.contents = carried(old, &index, &moved)?;
+        let failed: Vec<String> = verify::check_contents(&index)?
+            .into_iter()
+            .filter(|check| !check.passed)
+            .map(|check| format!("{}: {}", check.name, check.detail))
+            .collect();
+        if !failed.is_empty() {
+            return Err(Error::Unsound(failed.join("; ")));
+        }
+        measure(&mut index, settings.seed)?;
+        let manifest = index.manifest.clone();
+        Ok((ready, manifest))
+    }
+}
+
+/// Compares every row with the one it was in the old version; returns the digests of the contents.
+fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<ContentDigests, Error> {
+    let dims = old.scaler.dims();
+    let stored = new.stored_vectors()?;
+    let (old_txn, new_txn) = (old.store.read()?, new.store.read()?);
+    let [mut raw_vectors, mut scaled_vectors, mut metadata] = [(); 3].map(|()| Sha256::new());
+    for row in 0..new.rows() {
+        let raw = f64_bytes(&new.store.raw(&new_txn, row, dims)?);
+        let record = new.store.track(&new_txn, row)?;
+        let before = moved.get(&row).copied().unwrap_or(row);
+        if before < old.rows() {
+            let same_vector = f64_bytes(&old.store.raw(&old_txn, before, dims)?) == raw;
+            if !same_vector || old.store.track(&old_txn, before)? != record {
+                let text = format!("row {row} is not row {before} of the version before");
+                return Err(Error::Unsound(text));
+            }
+        }
+        raw_vectors.update(&raw);
+        stored.row(row).iter().for_each(|value| scaled_vectors.update(value.to_le_bytes()));
+        metadata.update(record);
+    }
+    let digest = |digest: Sha256| hex(&digest.finalize());
+    Ok(ContentDigests {
+        raw_vectors: digest(raw_vectors),
+        scaled_vectors: digest(scaled_vectors),
+        scaler: old.manifest().contents.scaler.clone(),
+        metadata: digest(metadata),
+    })
+}
+
+/// Measures recall at the margins there are, and searches new ones only where a target is missed.
+fn measure(index: &mut Index, seed: u64) -> Result<(), Error> {
+    tracing::info!("measuring recall");
+    let rows = index.rows() as usize;
+    let probes = sample_rows(index.rows(), CALIBRATION_SAMPLE, seed);
+    let trial = Trial::new(index, &probes, CALIBRATION_K)?;
+    let has_blocks = index.manifest.blocks.is_some();
+    let checked = match has_blocks {
+        true => check_curve(&trial, rows, &index.manifest.recall_curve)?,
+        false => Some(Vec::new()),
+    };
+    let (curve, origin) = match checked {
+        Some(curve) => (curve, CurveOrigin::Checked),
+        None => (calibrate(&trial, rows)?, CurveOrigin::Calibrated),
+    };
+    let trees = index.engines.forest.as_ref().map(|forest| forest.trees());
+    let plan = Planner { curve: &curve, blocks: has_blocks, trees };
+    let plan = plan.plan(Wanted::Default, CALIBRATION_K, rows);
+    let recall_at_10 = trial.figures(CALIBRATION_K, plan)?.recall;
+    tracing::info!("measuring the model card");
+    let card = Card::measure(index, &trial, None)?;
+    drop(trial);
+    index.manifest.card = Some(card);
+    index.manifest.recall_at_10 = recall_at_10;
+    index.manifest.recall_curve = curve;
+    index.manifest.recall_sample = probes.len() as u32;
+    // The rest of it is known to whoever asked for the change.
+    index.manifest.growth = Some(Growth {
+        from_version: String::new(),
+        operation: Operation::Append,
+        rows_before: 0,
+        added: 0,
+        removed: 0,
+        removed_since_build: 0,
+        refitted: false,
+        recall_curve: origin,
+        drift: Vec::new(),
+    });
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! A new version from the last one: rows added behind the others, or removed.
+//!
+//! The scaler stays, so that the rows that were there keep their vectors bit for bit: the store is
+//! copied and changed where rows change, the trees of the forest take and lose vectors, and the
+//! blocks, which take less than a second, are packed anew. Every row is then compared with the
+//! version before, every check of a build is made, and recall is measured at the margins of the
+//! curve, which is searched anew only where a target is missed. With `refit` everything is built
+//! again from the stored raw vectors.
+
+mod again;
+mod change;
+mod goal;
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use self::{again::Again, change::Growing, goal::Goal};
+use super::{BuildEngines, BuildPlan, DuplicateRule, NanRule, Recipe, assemble};
+use crate::{
+    error::Error,
+    index::Index,
+    lineage::{ColumnDrift, CurveOrigin, Growth, Operation, drift},
+    manifest::Manifest,
+    metadata::id_key,
+    sources::Sources,
+    table::{ColumnRule, TableError},
+};
+
+/// Rows to add to an index.
+#[derive(Clone, Debug)]
+pub struct AppendPlan {
+    /// The index, or a folder of versions.
+    pub index: PathBuf,
+    /// Tables of new rows, in order.
+    pub inputs: Vec<PathBuf>,
+    /// Where the new version goes; none for the folder of versions that `index` is.
+    pub output: Option<PathBuf>,
+    /// Profile of tables that do not say it themselves; it must be the index's.
+    pub profile: Option<String>,
+    /// What a missing value becomes; none for the index's own rule.
+    pub nan: Option<NanRule>,
+    /// What a track id means that is repeated, or in the index already.
+    pub duplicates: DuplicateRule,
+    /// Whether the scaler is fitted again, to all rows.
+    pub refit: bool,
+}
+
+/// Rows to remove from an index.
+#[derive(Clone, Debug)]
+pub struct RemovePlan {
+    /// The index, or a folder of versions.
+    pub index: PathBuf,
+    /// Ids of the tracks to remove.
+    pub ids: Vec<String>,
+    /// Where the new version goes; none for the folder of versions that `index` is.
+    pub output: Option<PathBuf>,
+    /// Whether the scaler is fitted again, to the rows that stay.
+    pub refit: bool,
+}
+
+/// A version that was grown from another.
+#[derive(Clone, Debug)]
+pub struct Grown {
+    /// The new version.
+    pub version: String,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether the folder's pointer names it now. Not if it was moved elsewhere in the meantime.
+    pub pointer_moved: bool,
+    /// How far the added rows alone are from the scaler of the version before.
+    pub drift_of_added: Vec<ColumnDrift>,
+}
+
+/// Makes a version with the rows of tables behind those of the last one.
+///
+/// # Errors
+/// When a table is refused, the version before is damaged, the place is taken, the disk is full, or
+/// the result fails its checks. Nothing is left behind then, and the version before stays as it is.
+pub fn append(plan: &AppendPlan) -> Result<Grown, Error> {
+    let goal = Goal::new(&plan.index, plan.output.as_deref())?;
+    let old = Index::open(goal.from())?;
+    let rule = ColumnRule::Schema(old.schema().clone());
+    let sources = Sources::open(&plan.inputs, &rule, plan.profile.as_deref())?;
+    let (got, expected) = (sources.profile_id()?, &old.manifest().profile_id);
+    if got != expected {
+        let (got, expected) = (got.to_owned(), expected.clone());
+        let path = plan.inputs.first().cloned().unwrap_or_default();
+        return Err(TableError::ProfileMismatch { path, got, expected }.into());
+    }
+    let nan = plan.nan.or_else(|| NanRule::named(&old.manifest().missing_values.rule));
+    let settings = BuildPlan {
+        nan: nan.unwrap_or(NanRule::Error),
+        duplicates: plan.duplicates,
+        ..settings(&old, &goal)
+    };
+    let none = BTreeSet::new();
+    let again = Again::new(&old, &none, Some(&sources));
+    let (place, mut manifest) = if plan.refit {
+        rebuilt(&settings, &again)?
+    } else {
+        let mut growing = Growing::begin(&old, &goal)?;
+        growing.append(&settings, &again)?;
+        growing.finish(&settings)?
+    };
+    let before = old.rows();
+    let growth = growth(&old, &manifest, Operation::Append, plan.refit);
+    let scaler = &old.scaler;
+    let names = old.schema().names();
+    let index = place.open(manifest.clone())?;
+    let drift_of_added = drift(scaler, names, |take| index.each_raw(before.., take))?;
+    let drift = drift(scaler, names, |take| index.each_raw(0.., take))?;
+    drop(index);
+    manifest.growth = Some(Growth { drift, ..growth });
+    goal.reach(place.place, manifest, drift_of_added)
+}
+
+/// Makes a version without some rows of the last one. The last rows take the places of those that
+/// are removed.
+///
+/// # Errors
+/// When a track is not in the index, none would be left, or as [`append`].
+pub fn remove(plan: &RemovePlan) -> Result<Grown, Error> {
+    let goal = Goal::new(&plan.index, plan.output.as_deref())?;
+    let old = Index::open(goal.from())?;
+    let (mut gone, mut unknown) = (BTreeSet::new(), Vec::new());
+    {
+        let txn = old.store.read()?;
+        for id in &plan.ids {
+            match old.store.row_of(&txn, &id_key(id))? {
+                Some(row) => drop(gone.insert(row)),
+                None => unknown.push(id.clone()),
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(Error::UnknownTracks { unknown });
+    }
+    if gone.len() == old.rows() as usize {
+        return Err(Error::NoRows { read: u64::from(old.rows()), dropped: 0 });
+    }
+    let settings = settings(&old, &goal);
+    let (place, mut manifest) = if plan.refit {
+        rebuilt(&settings, &Again::new(&old, &gone, None))?
+    } else {
+        let mut growing = Growing::begin(&old, &goal)?;
+        growing.remove(&gone)?;
+        growing.finish(&settings)?
+    };
+    let growth = growth(&old, &manifest, Operation::Remove, plan.refit);
+    let names = old.schema().names();
+    let index = place.open(manifest.clone())?;
+    let drift = drift(&old.scaler, names, |take| index.each_raw(0.., take))?;
+    drop(index);
+    manifest.growth = Some(Growth { drift, ..growth });
+    goal.reach(place.place, manifest, Vec::new())
+}
+
+/// A version that is complete but for the end of its manifest.
+struct Ready {
+    place: super::Workplace,
+}
+
+impl Ready {
+    fn open(&self, manifest: Manifest) -> Result<Index, Error> {
+        let engines = crate::index::EngineChoice::Auto;
+        Index::open_parts(self.place.path(), manifest, "unpublished".to_owned(), engines)
+    }
+}
+
+/// How the version before was built.
+fn settings(old: &Index, goal: &Goal) -> BuildPlan {
+    let manifest = old.manifest();
+    BuildPlan {
+        inputs: Vec::new(),
+        output: goal.beside(),
+        profile: Some(manifest.profile_id.clone()),
+        engines: match (&manifest.blocks, manifest.forest.trees) {
+            (None, _) => BuildEngines::Forest,
+            (Some(_), 0) => BuildEngines::Blocks,
+            (Some(_), _) => BuildEngines::Both,
+        },
+        trees: manifest.forest.trees,
+        seed: manifest.forest.seed,
+        nan: NanRule::Error,
+        duplicates: DuplicateRule::Error,
+        all_columns: false,
+    }
+}
+
+fn rebuilt(settings: &BuildPlan, rows: &Again<'_>) -> Result<(Ready, Manifest), Error> {
+    let recipe = Recipe { profile_id: settings.profile.clone().unwrap_or_default(), scaler: None };
+    let super::Assembled { place, mut manifest } = assemble(settings, rows, recipe)?;
+    rows.add_missing_values(&mut manifest.missing_values);
+    Ok((Ready { place }, manifest))
+}
+
+fn growth(old: &Index, new: &Manifest, operation: Operation, refitted: bool) -> Growth {
+    let before = old.rows();
+    let earlier = old.manifest().growth.as_ref().map_or(0, |growth| growth.removed_since_build);
+    let removed = before.saturating_sub(new.rows);
+    // A curve that was only checked is said so by whoever checked it.
+    let checked = new.growth.as_ref().map(|growth| growth.recall_curve);
+    Growth {
+        from_version: old.version().to_owned(),
+        operation,
+        rows_before: before,
+        added: new.rows.saturating_sub(before),
+        removed,
+        removed_since_build: earlier + u64::from(removed),
+        refitted,
+        recall_curve: checked.unwrap_or(CurveOrigin::Calibrated),
+        drift: Vec::new(),
+    }
+}

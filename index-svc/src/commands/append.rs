@@ -1,0 +1,106 @@
+//! `append`: rows behind those of the last version, and a report of both grown versions and drift.
+
+use std::{
+    io::{Write as _, stdout},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use index_svc::{
+    builder::{AppendPlan, Grown, append},
+    lineage::{ColumnDrift, CurveOrigin},
+};
+use serde_json::{Value, json};
+
+use crate::cli::{AppendArgs, FormatArg};
+
+/// Columns of a drift that are shown as text.
+const SHOWN_COLUMNS: usize = 5;
+/// A drift from which the report says that there is one: a quarter of a deviation, or of the scale.
+const TELLING_EXTENT: f64 = 0.25;
+
+pub(crate) fn run(args: AppendArgs) -> anyhow::Result<ExitCode> {
+    let format = args.format;
+    let start = Instant::now();
+    let grown = append(&AppendPlan::from(args))?;
+    report(format, &grown, start.elapsed())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what was grown.
+pub(super) fn report(format: FormatArg, grown: &Grown, took: Duration) -> anyhow::Result<()> {
+    match format {
+        FormatArg::Json => {
+            writeln!(stdout(), "{}", serde_json::to_string_pretty(&object(grown, took)?)?)?;
+        }
+        FormatArg::Text => print(grown, took)?,
+    }
+    Ok(())
+}
+
+fn object(grown: &Grown, took: Duration) -> anyhow::Result<Value> {
+    let manifest = &grown.manifest;
+    Ok(json!({
+        "index_version": grown.version,
+        "path": grown.path,
+        "pointer_moved": grown.pointer_moved,
+        "tracks": manifest.rows,
+        "scaler": manifest.scaler,
+        "growth": manifest.growth,
+        "drift_of_added": grown.drift_of_added,
+        "recall_at_10": manifest.recall_at_10,
+        "recall_curve": manifest.recall_curve,
+        "seconds": took.as_secs_f64(),
+    }))
+}
+
+fn print(grown: &Grown, took: Duration) -> anyhow::Result<()> {
+    let manifest = &grown.manifest;
+    let mut out = stdout().lock();
+    writeln!(out, "made {} in {:.1} s", grown.path.display(), took.as_secs_f64())?;
+    writeln!(out, "index version   {}", grown.version)?;
+    let Some(growth) = &manifest.growth else { return Ok(()) };
+    writeln!(out, "from version    {}", growth.from_version)?;
+    writeln!(
+        out,
+        "tracks          {} (were {}, {} added, {} removed)",
+        manifest.rows, growth.rows_before, growth.added, growth.removed
+    )?;
+    let curve = match growth.recall_curve {
+        CurveOrigin::Checked => "margins kept, recall measured again at each",
+        CurveOrigin::Calibrated => "margins searched anew",
+    };
+    writeln!(out, "recall at 10    {:.3} ({curve})", manifest.recall_at_10)?;
+    let scaler = if growth.refitted { "fitted again" } else { "kept" };
+    writeln!(out, "scaler          {scaler}; drift of all rows from the one before:")?;
+    print_drift(&mut out, &growth.drift)?;
+    if !grown.drift_of_added.is_empty() {
+        writeln!(out, "                and of the added rows alone:")?;
+        print_drift(&mut out, &grown.drift_of_added)?;
+    }
+    let far = growth.drift.iter().filter(|column| column.extent() > TELLING_EXTENT).count();
+    if far > 0 && !growth.refitted {
+        writeln!(
+            out,
+            "                {far} features are more than {TELLING_EXTENT} off: consider --refit"
+        )?;
+    }
+    if !grown.pointer_moved && grown.path.parent().is_some_and(index_svc::versions::is_folder) {
+        writeln!(out, "CURRENT was moved elsewhere in the meantime and stays so")?;
+    }
+    Ok(())
+}
+
+/// The columns that drifted most.
+fn print_drift(out: &mut impl std::io::Write, drift: &[ColumnDrift]) -> std::io::Result<()> {
+    let mut columns: Vec<&ColumnDrift> = drift.iter().collect();
+    columns.sort_by(|a, b| b.extent().total_cmp(&a.extent()));
+    for column in columns.iter().take(SHOWN_COLUMNS) {
+        writeln!(
+            out,
+            "  {:24} mean {:+.4} deviations, scale x {:.4}",
+            column.feature, column.mean_shift, column.scale_ratio
+        )?;
+    }
+    Ok(())
+}
