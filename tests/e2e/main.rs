@@ -6,8 +6,10 @@
 mod command_line;
 mod demo;
 mod extract;
+mod extract_limits;
 mod extract_refusals;
 mod health;
+mod hostile;
 mod query;
 mod query_refusals;
 mod round_trip;

@@ -30,18 +30,15 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let (limits, upload_limits) = args.limits.to_limits()?;
     let signals = Signals::install()?;
     let server = Server::open(args.serving.to_config(), CONTRACT).await?;
     let pool = server.pool("extract")?;
     let (listener, address) = bind(&args.listen).await?;
     tracing::info!(%address, workers = pool.workers(), limits = ?args.limits, "starting");
 
-    let service = Extractor::new(
-        vec![Profile::parse(DEFAULT_PROFILE)?],
-        args.limits.to_limits(),
-        args.limits.to_upload_limits(),
-        pool,
-    );
+    let service =
+        Extractor::new(vec![Profile::parse(DEFAULT_PROFILE)?], limits, upload_limits, pool);
     let mut routes = RoutesBuilder::default();
     routes.add_service(
         ExtractorServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),
