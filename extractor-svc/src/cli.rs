@@ -89,9 +89,6 @@ pub struct LimitArgs {
     /// Encoded bytes of one recording.
     #[arg(long, env = "SOUNDALIKE_MAX_STREAM_BYTES", default_value_t = 256 << 20, value_name = "BYTES")]
     pub max_stream_bytes: u64,
-    /// Decoded length of one recording; longer is an error unless a duration crops it.
-    #[arg(long, env = "SOUNDALIKE_MAX_AUDIO", default_value = "20m", value_parser = humantime::parse_duration, value_name = "DURATION")]
-    pub max_audio: Duration,
     /// Wait for the next message of an upload.
     #[arg(long, env = "SOUNDALIKE_MAX_IDLE", default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub max_idle: Duration,
@@ -106,6 +103,33 @@ pub struct LimitArgs {
     #[arg(long, env = "SOUNDALIKE_MAX_MEMORY", default_value_t = 512 << 20, value_name = "BYTES",
         value_parser = clap::value_parser!(u64).range(16 << 20..))]
     pub max_memory: u64,
+    #[command(flatten)]
+    pub audio: AudioLimitArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits on audio")]
+pub struct AudioLimitArgs {
+    /// Decoded length of one recording; longer is an error unless a duration crops it.
+    #[arg(long, env = "SOUNDALIKE_MAX_AUDIO", default_value = "20m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub max_audio: Duration,
+    /// Lowest sample rate of a recording. It bounds how much resampling can inflate.
+    #[arg(long, env = "SOUNDALIKE_MIN_SAMPLE_RATE", default_value_t = 4_000, value_name = "HERTZ")]
+    pub min_sample_rate: u32,
+    /// Highest sample rate of a recording.
+    #[arg(
+        long,
+        env = "SOUNDALIKE_MAX_SAMPLE_RATE",
+        default_value_t = 384_000,
+        value_name = "HERTZ"
+    )]
+    pub max_sample_rate: u32,
+    /// Most channels of a recording; at most 64.
+    #[arg(long, env = "SOUNDALIKE_MAX_CHANNELS", default_value_t = 64, value_name = "N")]
+    pub max_channels: usize,
+    /// Bytes of tags, pictures and tables that are read before the audio of a recording.
+    #[arg(long, env = "SOUNDALIKE_MAX_HEADER_BYTES", default_value_t = 64 << 20, value_name = "BYTES")]
+    pub max_header_bytes: u64,
 }
 
 #[derive(Args, Debug)]
@@ -165,10 +189,10 @@ pub struct InspectArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Form of what is printed.
-    #[arg(long, default_value = "text")]
+    #[arg(long, env = "SOUNDALIKE_REPORT_FORMAT", default_value = "text")]
     pub format: ReportFormat,
     /// Draw waveform, mel spectrogram, chroma and the features with their spread, as SVG.
-    #[arg(long, value_name = "FILE.svg")]
+    #[arg(long, env = "SOUNDALIKE_PLOT", value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
     /// Recipe of the numbers, as for `extract`.
     #[arg(long, env = "SOUNDALIKE_PROFILE", default_value = DEFAULT_PROFILE, value_name = "ID")]
@@ -202,7 +226,9 @@ pub struct FileLimitArgs {
     /// Encoded bytes of one recording.
     #[arg(long, env = "SOUNDALIKE_MAX_FILE_BYTES", default_value_t = 2 << 30, value_name = "BYTES")]
     pub max_file_bytes: u64,
-    /// Decoded length of one recording; longer is an error unless a duration crops it.
-    #[arg(long, env = "SOUNDALIKE_MAX_AUDIO", default_value = "20m", value_parser = humantime::parse_duration, value_name = "DURATION")]
-    pub max_audio: Duration,
+    /// Wall time of one recording.
+    #[arg(long, env = "SOUNDALIKE_MAX_WALL", default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub max_wall: Duration,
+    #[command(flatten)]
+    pub audio: AudioLimitArgs,
 }

@@ -2,6 +2,7 @@
 
 use std::{
     num::NonZeroUsize,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -9,12 +10,23 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    cli::{ExtractArgs, FileLimitArgs, InspectArgs, LimitArgs},
-    limits::Limits,
+    cli::{AudioLimitArgs, ExtractArgs, FileLimitArgs, InspectArgs, LimitArgs},
+    limits::{CHANNEL_CEILING, Limits},
     profile::Profile,
     table::{Destination, TableFormat},
     window::Window,
 };
+
+/// Sample rates that may be allowed, in hertz.
+const SAMPLE_RATES: RangeInclusive<u64> = 1_000..=768_000;
+/// Bytes of one recording that may be allowed: what fits a file of any file system in use.
+const STREAM_BYTES: RangeInclusive<u64> = 1..=1 << 40;
+/// Bytes before the audio that may be allowed; readers take 64 KiB at a time.
+const HEADER_BYTES: RangeInclusive<u64> = 1 << 16..=1 << 32;
+/// Uploads in flight that may be allowed.
+const UPLOADS: RangeInclusive<u64> = 1..=65_536;
+/// Longest time that may be allowed, for audio as for a wait: a day.
+const MAX_TIME: Duration = Duration::from_secs(24 * 3600);
 
 /// Everything that is wrong with a command line.
 #[derive(Debug, Error)]
@@ -46,6 +58,8 @@ pub struct ExtractConfig {
     pub strict: bool,
     /// Limits on each file.
     pub limits: Limits,
+    /// Wall time of each file.
+    pub max_wall: Duration,
 }
 
 impl ExtractConfig {
@@ -61,6 +75,7 @@ impl ExtractConfig {
                 "--resume: standard output cannot be read, expected --output FILE".to_owned(),
             );
         }
+        let limits = args.limits.check(&mut wrong);
         let (Some((profile, window)), true) = (recipe, wrong.is_empty()) else {
             return Err(ConfigError(wrong));
         };
@@ -83,7 +98,8 @@ impl ExtractConfig {
             resume: args.resume,
             failures: args.failures,
             strict: args.strict,
-            limits: args.limits.to_limits(),
+            limits,
+            max_wall: args.limits.max_wall,
         })
     }
 }
@@ -99,6 +115,8 @@ pub struct InspectConfig {
     pub window: Window,
     /// Limits on the file.
     pub limits: Limits,
+    /// Wall time of the file.
+    pub max_wall: Duration,
 }
 
 impl InspectConfig {
@@ -108,11 +126,12 @@ impl InspectConfig {
     /// With all that is wrong.
     pub fn from_args(args: InspectArgs) -> Result<Self, ConfigError> {
         let mut wrong = Vec::new();
-        let Some((profile, window)) = recipe(&args.profile, args.offset, args.duration, &mut wrong)
-        else {
+        let recipe = recipe(&args.profile, args.offset, args.duration, &mut wrong);
+        let limits = args.limits.check(&mut wrong);
+        let (Some((profile, window)), true) = (recipe, wrong.is_empty()) else {
             return Err(ConfigError(wrong));
         };
-        Ok(Self { file: args.file, profile, window, limits: args.limits.to_limits() })
+        Ok(Self { file: args.file, profile, window, limits, max_wall: args.limits.max_wall })
     }
 }
 
@@ -130,16 +149,6 @@ fn recipe(
     Some((profile.ok()?, window.ok()?))
 }
 
-impl FileLimitArgs {
-    fn to_limits(&self) -> Limits {
-        Limits {
-            max_stream_bytes: self.max_file_bytes,
-            max_audio: self.max_audio,
-            ..Limits::default()
-        }
-    }
-}
-
 /// Limits on an upload that are not about its bytes.
 #[derive(Clone, Debug)]
 pub struct UploadLimits {
@@ -154,24 +163,68 @@ pub struct UploadLimits {
 }
 
 impl LimitArgs {
-    /// What the decoder is held to.
-    #[must_use]
-    pub fn to_limits(&self) -> Limits {
-        Limits {
-            max_stream_bytes: self.max_stream_bytes,
-            max_audio: self.max_audio,
-            ..Limits::default()
+    /// What the decoder and what the stream is held to.
+    ///
+    /// # Errors
+    /// With all that is wrong.
+    pub fn to_limits(&self) -> Result<(Limits, UploadLimits), ConfigError> {
+        let mut wrong = Vec::new();
+        let limits = self.audio.check("--max-stream-bytes", self.max_stream_bytes, &mut wrong);
+        check_time("--max-idle", self.max_idle, &mut wrong);
+        check_time("--max-wall", self.max_wall, &mut wrong);
+        check_number("--max-uploads", self.max_uploads as u64, UPLOADS, &mut wrong);
+        let Self { max_idle, max_wall, max_uploads, max_memory, .. } = *self;
+        if wrong.is_empty() {
+            Ok((limits, UploadLimits { max_idle, max_wall, max_uploads, max_memory }))
+        } else {
+            Err(ConfigError(wrong))
         }
     }
+}
 
-    /// What the stream is held to.
-    #[must_use]
-    pub fn to_upload_limits(&self) -> UploadLimits {
-        UploadLimits {
-            max_idle: self.max_idle,
-            max_wall: self.max_wall,
-            max_uploads: self.max_uploads,
-            max_memory: self.max_memory,
+impl FileLimitArgs {
+    fn check(&self, wrong: &mut Vec<String>) -> Limits {
+        check_time("--max-wall", self.max_wall, wrong);
+        self.audio.check("--max-file-bytes", self.max_file_bytes, wrong)
+    }
+}
+
+impl AudioLimitArgs {
+    /// The limits of the decoder; `bytes` is what `bytes_flag` says.
+    fn check(&self, bytes_flag: &str, bytes: u64, wrong: &mut Vec<String>) -> Limits {
+        let (min, max) = (self.min_sample_rate, self.max_sample_rate);
+        check_number(bytes_flag, bytes, STREAM_BYTES, wrong);
+        check_time("--max-audio", self.max_audio, wrong);
+        check_number("--min-sample-rate", min.into(), SAMPLE_RATES, wrong);
+        check_number("--max-sample-rate", max.into(), SAMPLE_RATES, wrong);
+        if min > max {
+            wrong.push(format!("--min-sample-rate: {min} given, expected at most {max}"));
         }
+        let channels = 1..=CHANNEL_CEILING as u64;
+        check_number("--max-channels", self.max_channels as u64, channels, wrong);
+        check_number("--max-header-bytes", self.max_header_bytes, HEADER_BYTES, wrong);
+        Limits {
+            max_stream_bytes: bytes,
+            max_audio: self.max_audio,
+            min_sample_rate: min,
+            max_sample_rate: max,
+            max_channels: self.max_channels,
+            max_header_bytes: self.max_header_bytes,
+        }
+    }
+}
+
+/// Every limit has to be one: neither nothing nor everything.
+fn check_number(flag: &str, value: u64, range: RangeInclusive<u64>, wrong: &mut Vec<String>) {
+    if !range.contains(&value) {
+        let (min, max) = (range.start(), range.end());
+        wrong.push(format!("{flag}: {value} given, expected {min} to {max}"));
+    }
+}
+
+fn check_time(flag: &str, value: Duration, wrong: &mut Vec<String>) {
+    if value.is_zero() || value > MAX_TIME {
+        let value = humantime::format_duration(value);
+        wrong.push(format!("{flag}: {value} given, expected more than 0s, at most 24h"));
     }
 }

@@ -23,9 +23,7 @@ mod vorbis;
 mod warning;
 mod windowed;
 
-use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use self::source::{EncodedAudio, PcmLayout, PcmSample};
 pub use self::stream::{Pause, StreamBounds, StreamReader, StreamWriter, stream};
@@ -35,7 +33,7 @@ pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
 use self::mpeg::MpegReader;
 use self::packets::PacketReader;
 use self::pcm::PcmReader;
-use crate::error::ExtractError;
+use crate::error::{ExtractError, isolated};
 use crate::limits::{CHANNEL_CEILING, Limits};
 
 /// Decodes one source to blocks of mono samples.
@@ -124,6 +122,16 @@ impl Decoder {
         format!("{}/{}", self.container, self.reader.codec())
     }
 
+    /// Frames of the encoder's own (delay and padding) that are left out, at the start and at the
+    /// end; complete once the end was reached.
+    pub fn trimmed(&self) -> (u64, u64) {
+        match &self.reader {
+            Reader::Pcm { .. } => (0, 0),
+            Reader::Mpeg(reader) => reader.trimmed(),
+            Reader::Packets(reader) => reader.trimmed(),
+        }
+    }
+
     /// Replaces the contents of `out` by the next block, a mono sample per frame. `false` at the
     /// end, and then `out` is empty.
     ///
@@ -140,9 +148,15 @@ impl Decoder {
             None => self.read_block(out)?,
         };
         self.frames += out.len() as u64;
-        if self.frames > self.max_frames {
-            out.clear();
-            return self.fail(ExtractError::AudioTooLong { limit: self.limits.max_audio });
+        if let Some(over) = self.frames.checked_sub(self.max_frames).filter(|&over| over > 0) {
+            // What is within the limit is handed out: a window may end in this very block.
+            self.frames = self.max_frames;
+            out.truncate(out.len() - over as usize);
+            let error = ExtractError::AudioTooLong { limit: self.limits.max_audio };
+            if out.is_empty() {
+                return self.fail(error);
+            }
+            self.failed = Some(error);
         }
         Ok(found)
     }
@@ -236,16 +250,10 @@ fn check_spec(sample_rate: u32, channels: usize, limits: &Limits) -> Result<(), 
     Ok(())
 }
 
-/// Runs a step of foreign decoding; a panic in it becomes an error.
+/// Runs a step of foreign decoding; a panic in it becomes an error, after which the reader is never
+/// used again.
 fn guarded<T>(step: impl FnOnce() -> Result<T, ExtractError>) -> Result<T, ExtractError> {
-    // What the step leaves behind in a broken state is never used again.
-    catch_unwind(AssertUnwindSafe(step))
-        .unwrap_or_else(|panic| Err(ExtractError::DecoderPanicked { detail: words(&*panic) }))
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+    isolated(step, |detail| ExtractError::DecoderPanicked { detail })
 }
 
 #[cfg(test)]
@@ -253,7 +261,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use super::{EncodedAudio, PcmLayout, PcmSample, Reader, guarded};
+    use super::{EncodedAudio, PcmLayout, PcmSample, Reader};
     use crate::decode::Decoder;
     use crate::error::ExtractError;
     use crate::limits::Limits;
@@ -291,12 +299,23 @@ mod tests {
         assert_eq!(open(8000, 65), Err("TOO_MANY_CHANNELS"));
         assert_eq!(open(8000, 0), Err("TOO_MANY_CHANNELS"));
 
-        let mut decoder = Decoder::open(pcm(&[1; 8001], 8000, 1), &limits).unwrap();
-        let mut block = Vec::new();
-        assert!(decoder.next_mono_block(&mut block).unwrap());
-        let error = decoder.next_mono_block(&mut block).unwrap_err();
-        assert_eq!(error.reason(), "AUDIO_TOO_LONG");
-        assert_eq!(decoder.next_mono_block(&mut block), Err(error));
+        let frames = |samples: usize| {
+            let mut decoder = Decoder::open(pcm(&vec![1; samples], 8000, 1), &limits).unwrap();
+            let (mut block, mut frames) = (Vec::new(), 0);
+            loop {
+                match decoder.next_mono_block(&mut block) {
+                    Ok(true) => frames += block.len(),
+                    Ok(false) => return (frames, None),
+                    Err(error) => {
+                        assert_eq!(decoder.next_mono_block(&mut block), Err(error.clone()));
+                        return (frames, Some(error.reason()));
+                    }
+                }
+            }
+        };
+        assert_eq!(frames(8000), (8000, None));
+        assert_eq!(frames(8001), (8000, Some("AUDIO_TOO_LONG")));
+        assert_eq!(frames(2 * 4096 + 1), (8000, Some("AUDIO_TOO_LONG")));
 
         let limits = Limits { max_stream_bytes: 100, ..Limits::default() };
         let error = Decoder::open(pcm(&[1; 51], 8000, 1), &limits).unwrap_err();
@@ -329,9 +348,52 @@ mod tests {
         assert_eq!(open(b"?").reason(), "UNSUPPORTED_CONTAINER");
     }
 
+    /// A source that breaks in the middle of a step of the decoder, as the decoder itself may.
+    struct Breaking(std::io::Cursor<Vec<u8>>, u64);
+
+    impl std::io::Read for Breaking {
+        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+            assert!(self.0.position() < self.1, "odd bytes");
+            self.0.read(buf)
+        }
+    }
+
+    impl std::io::Seek for Breaking {
+        fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    impl symphonia::core::io::MediaSource for Breaking {
+        fn is_seekable(&self) -> bool {
+            true
+        }
+
+        fn byte_len(&self) -> Option<u64> {
+            None
+        }
+    }
+
     #[test]
-    fn a_panic_is_an_error() {
-        let error = guarded::<()>(|| panic!("odd bytes")).unwrap_err();
-        assert_eq!(error, ExtractError::DecoderPanicked { detail: "odd bytes".into() });
+    fn a_panic_is_an_error_and_the_last_of_its_decoder() {
+        let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/audio/drums_s16_11025.flac");
+        let bytes = std::fs::read(clip).unwrap();
+        let panicked = ExtractError::DecoderPanicked { detail: "odd bytes".into() };
+        let open = |at| {
+            let source = Breaking(std::io::Cursor::new(bytes.clone()), at);
+            Decoder::open(EncodedAudio::from_source(Box::new(source)), &Limits::default())
+        };
+        assert_eq!(open(20).unwrap_err(), panicked);
+        let mut decoder = open(bytes.len() as u64 / 2).unwrap();
+        let (mut block, mut frames) = (Vec::new(), 0);
+        let error = loop {
+            match decoder.next_mono_block(&mut block) {
+                Ok(_) => frames += block.len(),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error, panicked);
+        assert!(frames > 1000, "{frames}");
+        assert_eq!(decoder.next_mono_block(&mut block), Err(panicked));
     }
 }

@@ -3,6 +3,8 @@
 //! Each variant has a stable `UPPER_SNAKE` [`reason`](ExtractError::reason); callers branch on that
 //! and never on the text. How a reason becomes a wire status is decided elsewhere.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -77,6 +79,12 @@ pub enum ExtractError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// More bytes before the audio than the limit.
+    #[error("tags, pictures and tables before the audio are longer than {limit} bytes")]
+    HeaderTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The window begins at or behind the last sample.
     #[error("offset {offset_seconds} s is past the end of the audio at {audio_seconds} s")]
     OffsetPastEnd {
@@ -116,6 +124,12 @@ pub enum ExtractError {
     /// The decoder broke on these bytes; only this extraction is affected.
     #[error("the decoder failed on these bytes: {detail}")]
     DecoderPanicked {
+        /// Message of the panic.
+        detail: String,
+    },
+    /// Something else than the decoder broke; only this extraction is affected.
+    #[error("an internal error ended the extraction: {detail}")]
+    Panicked {
         /// Message of the panic.
         detail: String,
     },
@@ -167,8 +181,8 @@ pub enum ExtractError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The upload and its extraction took too long together.
-    #[error("the extraction took longer than {limit:?}, upload included")]
+    /// The extraction, and the upload if there is one, took too long.
+    #[error("the extraction took longer than {limit:?}")]
     WallTime {
         /// The limit.
         limit: Duration,
@@ -190,6 +204,7 @@ impl ExtractError {
             Self::TooManyChannels { .. } => "TOO_MANY_CHANNELS",
             Self::AudioTooLong { .. } => "AUDIO_TOO_LONG",
             Self::StreamTooLarge { .. } => "STREAM_TOO_LARGE",
+            Self::HeaderTooLarge { .. } => "HEADER_TOO_LARGE",
             Self::OffsetPastEnd { .. } => "OFFSET_PAST_END",
             Self::InvalidWindow { .. } => "INVALID_WINDOW",
             Self::SourceFailed { .. } => "SOURCE_FAILED",
@@ -197,6 +212,7 @@ impl ExtractError {
             Self::Cancelled => "CANCELLED",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::DecoderPanicked { .. } => "DECODER_PANICKED",
+            Self::Panicked { .. } => "INTERNAL",
             Self::NonFiniteFeature { .. } => "NON_FINITE_FEATURE",
             Self::UnknownProfile { .. } => "UNKNOWN_PROFILE",
             Self::TooShort { .. } => "AUDIO_TOO_SHORT",
@@ -208,9 +224,33 @@ impl ExtractError {
     }
 }
 
+/// Runs `step`; a panic in it becomes the error that `as_error` makes of its message. What the step
+/// leaves behind in a broken state must not be used again.
+pub(crate) fn isolated<T>(
+    step: impl FnOnce() -> Result<T, ExtractError>,
+    as_error: impl FnOnce(String) -> ExtractError,
+) -> Result<T, ExtractError> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| Err(as_error(words(&*panic))))
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ExtractError;
+    use super::{ExtractError, isolated};
+
+    #[test]
+    fn a_panic_is_an_error() {
+        let error = |detail| ExtractError::Panicked { detail };
+        let found = isolated::<()>(|| panic!("odd bytes"), error).unwrap_err();
+        assert_eq!(found, error("odd bytes".into()));
+        let found = isolated::<()>(|| panic!("{} bytes", 3), error).unwrap_err();
+        assert_eq!(found, error("3 bytes".into()));
+        assert_eq!(isolated(|| Ok(1), error), Ok(1));
+    }
 
     #[test]
     fn a_message_says_value_and_expectation() {

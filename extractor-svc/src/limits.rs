@@ -18,10 +18,10 @@ pub struct Limits {
     pub max_sample_rate: u32,
     /// Most channels of a source; never more than [`CHANNEL_CEILING`].
     pub max_channels: usize,
-    /// Bytes of one text tag that are kept in memory while a header is read.
-    pub max_tag_bytes: usize,
-    /// Bytes of one picture that are kept in memory while a header is read; larger ones are skipped.
-    pub max_artwork_bytes: usize,
+    /// Bytes that a container's reader may take before the audio: tags, pictures and tables. What
+    /// can be skipped without reading (tags in front of a container, chunks of WAVE, metadata of
+    /// FLAC) does not count.
+    pub max_header_bytes: u64,
 }
 
 impl Default for Limits {
@@ -32,8 +32,7 @@ impl Default for Limits {
             min_sample_rate: 4_000,
             max_sample_rate: 384_000,
             max_channels: CHANNEL_CEILING,
-            max_tag_bytes: 1 << 20,
-            max_artwork_bytes: 16 << 20,
+            max_header_bytes: 64 << 20,
         }
     }
 }

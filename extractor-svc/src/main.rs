@@ -9,7 +9,10 @@ use extractor_svc::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    // What a decoder says of foreign bytes is in the answer; in the log it would be a line for each
+    // file that anyone sends. Who wants it says `symphonia=info`.
+    cli.log.log.insert_str(0, "symphonia=error,");
     let outcome = serving::telemetry::init(&cli.log).map_err(anyhow::Error::from).and_then(|()| {
         match cli.command {
             Command::Serve(args) => commands::serve::run(&args),

@@ -150,6 +150,9 @@ fn refusal(error: &ExtractError) -> Refusal {
         ExtractError::StreamTooLarge { limit } => as_code(Code::ResourceExhausted)
             .quota("max_stream_bytes")
             .fact("max_stream_bytes", limit),
+        ExtractError::HeaderTooLarge { limit } => as_code(Code::ResourceExhausted)
+            .quota("max_header_bytes")
+            .fact("max_header_bytes", limit),
         ExtractError::AudioTooLong { limit } => as_code(Code::ResourceExhausted)
             .quota("max_audio_duration")
             .fact("max_audio_seconds", limit.as_secs_f64()),
@@ -169,5 +172,6 @@ fn refusal(error: &ExtractError) -> Refusal {
             error.reason(),
             "the decoder failed on these bytes; the server goes on",
         ),
+        ExtractError::Panicked { .. } => Refusal::from_pool(ERROR_DOMAIN, PoolError::Panicked),
     }
 }

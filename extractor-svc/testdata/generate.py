@@ -241,12 +241,12 @@ def encode(folder):
 # ---------------------------------------------------------------- the oracle
 
 
-def vector(y):
-    """The 74 columns of profile `librosa-0.11-22050`."""
-    f, rate = librosa.feature, {"sr": PROFILE_RATE, "hop_length": HOP}
+def vector(y, sr=PROFILE_RATE, hop=HOP):
+    """The 74 columns, by default of profile `librosa-0.11-22050`."""
+    f, rate = librosa.feature, {"sr": sr, "hop_length": hop}
     matrices = [f.mfcc(y=y, n_mfcc=20, **rate), f.chroma_cqt(y=y, **rate), f.spectral_centroid(y=y, **rate),
-                f.spectral_bandwidth(y=y, **rate), f.spectral_rolloff(y=y, **rate), f.rms(y=y, hop_length=HOP),
-                f.zero_crossing_rate(y, hop_length=HOP)]
+                f.spectral_bandwidth(y=y, **rate), f.spectral_rolloff(y=y, **rate), f.rms(y=y, hop_length=hop),
+                f.zero_crossing_rate(y, hop_length=hop)]
     return np.concatenate([stat(m, axis=1) for m in matrices for stat in (np.mean, np.std)]).astype(float)
 
 
@@ -280,6 +280,27 @@ def describe(folder):
     return golden, clips
 
 
+# Another recipe, and clips with what lies between file and samples at its rate.
+CUSTOM_RATE, CUSTOM_HOP = 44100, 256
+CUSTOM_CLIPS = [
+    ("chords_s16_44100.flac", "A"),
+    ("drums_s16_44100_stereo.flac", "A"),
+    ("band_s16_44100_stereo.wav", "A"),
+    ("sweep_s16_88200.flac", "B"),
+    ("bells_s24_96000.flac", "B"),
+    ("band_cbr128_44100_stereo.mp3", "C"),
+    ("chords_q5_44100_stereo.ogg", "C"),
+]
+
+
+def custom(folder):
+    rows = []
+    for name, kind in CUSTOM_CLIPS:
+        y, _ = librosa.load(os.path.join(folder, name), sr=CUSTOM_RATE, mono=True)
+        rows.append([name, kind, *(repr(float(v)) for v in vector(y, CUSTOM_RATE, CUSTOM_HOP))])
+    return rows
+
+
 def write(path, header, rows):
     with open(path, "w", newline="") as f:
         out = csv.writer(f, lineterminator="\n")
@@ -306,8 +327,10 @@ def main():
         encode(folder)
     golden, clips = describe(folder)
     if options.check:
-        return check(golden, os.path.join(HERE, "golden.csv"))
+        return check(golden, os.path.join(HERE, "golden.csv")) or check(
+            custom(folder), os.path.join(HERE, "golden_44100_256.csv"))
     write(os.path.join(HERE, "golden.csv"), ["file", "class", *COLUMNS], golden)
+    write(os.path.join(HERE, "golden_44100_256.csv"), ["file", "class", *COLUMNS], custom(folder))
     keys = list(dict.fromkeys(key for row in clips for key in row))
     write(os.path.join(HERE, "clips.csv"), keys, [[row.get(key, "") for key in keys] for row in clips])
     return 0

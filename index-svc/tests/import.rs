@@ -212,7 +212,7 @@ fn files_must_fit_each_other() {
             refused(ImportPlan { features: features.clone(), ..plan(&folder, "scaler_4.pkl") });
         assert!(matches!(error, Error::Import(ImportError::NotFeatures { .. })), "{error}");
     }
-    let mut holed = sound.clone();
+    let mut holed = sound;
     let at = holed.len() - 8;
     holed[at..].copy_from_slice(&f64::NAN.to_le_bytes());
     fs::write(&features, holed).expect("writable");

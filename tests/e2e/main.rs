@@ -8,8 +8,10 @@ mod command_line;
 mod conformance;
 mod demo;
 mod extract;
+mod extract_limits;
 mod extract_refusals;
 mod health;
+mod hostile;
 mod in_flight;
 #[cfg(target_os = "linux")]
 mod memory;

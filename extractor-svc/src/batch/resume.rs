@@ -19,8 +19,17 @@ use super::journal::{
 };
 use crate::table::{Row, TableError};
 
-/// Reasons that say nothing about a file's content: such a file is tried again.
-const TRY_AGAIN: [&str; 3] = ["SOURCE_FAILED", "STREAM_TOO_LARGE", "AUDIO_TOO_LONG"];
+/// Reasons that say nothing about a file's content, or hang on limits that this run may set
+/// otherwise: such a file is tried again.
+const TRY_AGAIN: [&str; 7] = [
+    "SOURCE_FAILED",
+    "STREAM_TOO_LARGE",
+    "HEADER_TOO_LARGE",
+    "AUDIO_TOO_LONG",
+    "WALL_TIME_EXCEEDED",
+    "SAMPLE_RATE_UNSUPPORTED",
+    "TOO_MANY_CHANNELS",
+];
 
 /// Why a run cannot be resumed.
 #[derive(Debug, Error)]

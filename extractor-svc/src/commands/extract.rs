@@ -4,10 +4,10 @@ mod run;
 mod signals;
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
 };
 
 use anyhow::Context as _;
@@ -20,7 +20,7 @@ use crate::{
     cli::ExtractArgs,
     config::{ConfigError, ExtractConfig},
     decode::EncodedAudio,
-    error::ExtractError,
+    error::{ExtractError, isolated},
     pipeline::{self, Extraction},
     table::{Destination, TableFormat, read_rows, spool_path},
 };
@@ -137,9 +137,17 @@ fn earlier(
     })
 }
 
+/// One file; whatever breaks on it is its failure and not the run's.
 fn extract_file(path: &Path, config: &ExtractConfig) -> Result<Extraction, ExtractError> {
-    let file = File::open(path)
-        .map_err(|source| ExtractError::SourceFailed { detail: source.to_string() })?;
-    let audio = EncodedAudio::from_file(file);
-    pipeline::extract(audio, &config.window, &config.profile, &config.limits, &|| false)
+    let (started, limit) = (Instant::now(), config.max_wall);
+    let is_late = || started.elapsed() > limit;
+    let extract = || {
+        let (audio, _) = EncodedAudio::open(path)?;
+        pipeline::extract(audio, &config.window, &config.profile, &config.limits, &is_late)
+    };
+    isolated(extract, |detail| ExtractError::Panicked { detail }).map_err(|error| match error {
+        // Nothing else stops a file.
+        ExtractError::Cancelled => ExtractError::WallTime { limit },
+        error => error,
+    })
 }

@@ -4,9 +4,9 @@ mod plot;
 mod report;
 
 use std::{
-    fs::File,
     io::{Write as _, stdout},
     process::ExitCode,
+    time::Instant,
 };
 
 use anyhow::Context as _;
@@ -51,14 +51,15 @@ pub fn run(args: InspectArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn inspect(config: &InspectConfig) -> Result<Inspected, ExtractError> {
-    let failed = |source: std::io::Error| ExtractError::SourceFailed { detail: source.to_string() };
-    let file = File::open(&config.file).map_err(failed)?;
-    let bytes = file.metadata().map_err(failed)?.len();
-    let audio = EncodedAudio::from_file(file);
+    let (started, limit) = (Instant::now(), config.max_wall);
+    let (audio, bytes) = EncodedAudio::open(&config.file)?;
     let mut decoder = WindowedDecoder::open(audio, &config.window, &config.limits)?;
     let mut resampler = Resampler::new(decoder.sample_rate(), config.profile.sample_rate());
     let (mut block, mut y) = (Vec::new(), Vec::new());
     while decoder.next_block(&mut block)? {
+        if started.elapsed() > limit {
+            return Err(ExtractError::WallTime { limit });
+        }
         resampler.push(&block, &mut y);
     }
     resampler.finish(&mut y);

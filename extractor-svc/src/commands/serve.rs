@@ -31,6 +31,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let (limits, upload_limits) = args.limits.to_limits()?;
     let signals = Signals::install()?;
     let server = Server::open(args.serving.to_config(), CONTRACT).await?;
     let pool = server.pool("extract")?;
@@ -40,8 +41,8 @@ async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 
     let service = Extractor::new(
         vec![Profile::parse(DEFAULT_PROFILE)?],
-        args.limits.to_limits(),
-        args.limits.to_upload_limits(),
+        limits,
+        upload_limits,
         pool,
         metrics,
     );

@@ -55,18 +55,21 @@ mod tests {
 
     use super::read;
     use crate::decode::source::SourceView;
+    use crate::limits::Limits;
 
     #[test]
     fn all_but_the_stream_information_is_dropped() {
         let info = [&[0, 0, 0, 34][..], &[7; 34]].concat();
         let picture = [&[0x86, 0, 1, 0][..], &[1; 256]].concat();
         let bytes = [b"xfLaC".to_vec(), info, picture, vec![0xff]].concat();
-        let mut view = SourceView::new(Box::new(Cursor::new(bytes.clone())), 1 << 20, None);
+        let mut view =
+            SourceView::new(Box::new(Cursor::new(bytes.clone())), &Limits::default(), None);
         let (header, start) = read(&mut view, 1).unwrap();
         assert_eq!(header, [b"fLaC\x80\0\0\x22".to_vec(), vec![7; 34]].concat());
         assert_eq!(start, bytes.len() as u64 - 1);
 
-        let mut short = SourceView::new(Box::new(Cursor::new(bytes[..30].to_vec())), 1 << 20, None);
+        let mut short =
+            SourceView::new(Box::new(Cursor::new(bytes[..30].to_vec())), &Limits::default(), None);
         assert_eq!(read(&mut short, 1).unwrap_err().reason(), "UNDECODABLE_AUDIO");
     }
 }

@@ -231,6 +231,7 @@ mod tests {
 
     use super::{Layout, read};
     use crate::decode::source::SourceView;
+    use crate::limits::Limits;
 
     fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
         [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
@@ -253,7 +254,7 @@ mod tests {
 
     fn check(boxes: &[Vec<u8>], is_sequential: bool, priming: u64) {
         let bytes = [&[boxed(b"ftyp", b"M4A ")], boxes].concat().concat();
-        let mut view = SourceView::new(Box::new(Cursor::new(bytes)), 1 << 20, None);
+        let mut view = SourceView::new(Box::new(Cursor::new(bytes)), &Limits::default(), None);
         let layout = read(&mut view, 0).unwrap();
         assert_eq!(layout.is_sequential, is_sequential);
         assert_eq!(layout.priming(7, 44_100), priming);
@@ -285,7 +286,8 @@ mod tests {
 
     #[test]
     fn nonsense_has_no_layout() {
-        let mut view = SourceView::new(Box::new(Cursor::new(vec![0xff; 64])), 1 << 20, None);
+        let mut view =
+            SourceView::new(Box::new(Cursor::new(vec![0xff; 64])), &Limits::default(), None);
         assert_eq!(read(&mut view, 0).unwrap(), Layout::default());
     }
 }

@@ -63,6 +63,8 @@ impl MpegReader {
         input: Box<dyn Read + Send + Sync>,
         fault: Fault,
     ) -> Result<Self, ExtractError> {
+        // What comes before the first frame has a bound of its own.
+        fault.header_ends();
         let mut frames = Frames::new(input, MAX_JUNK_BYTES);
         let (header, skipped) = match advance(&mut frames, &fault)? {
             Step::Frame(header, skipped) => (header, skipped),
@@ -105,6 +107,11 @@ impl MpegReader {
 
     pub(super) fn channels(&self) -> usize {
         self.header.channels
+    }
+
+    /// Frames of the encoder and decoder that were cut so far, at the start and at the end.
+    pub(super) fn trimmed(&self) -> (u64, u64) {
+        (self.music.0.min(self.decoded), self.decoded.saturating_sub(self.music.1))
     }
 
     pub(super) fn codec(&self) -> &'static str {

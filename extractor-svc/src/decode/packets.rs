@@ -7,7 +7,6 @@ use std::io::ErrorKind;
 
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
-use symphonia::core::common::Limit;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::well_known::{FORMAT_ID_MKV, FORMAT_ID_OGG};
@@ -21,26 +20,20 @@ use super::source::{Fault, SourceView};
 use super::warning::{Warning, WarningCode};
 use super::{codec_name, mp4, planes, vorbis};
 use crate::error::ExtractError;
-use crate::limits::Limits;
 
 /// Most packets in a row that give no sample; a damaged index can promise any number of them.
 const MAX_BARREN_PACKETS: u32 = 100_000;
 
-/// Looks for a container that symphonia knows.
-pub(super) fn probe(
-    view: SourceView,
-    limits: &Limits,
-) -> Result<Box<dyn FormatReader>, ExtractError> {
+/// Looks for a container that symphonia knows. Its own limits on tags and pictures are not in
+/// force yet (version 0.6.1); what it may read is bounded by the view.
+pub(super) fn probe(view: SourceView) -> Result<Box<dyn FormatReader>, ExtractError> {
     let fault = view.fault();
     let stream = MediaSourceStream::new(Box::new(view), MediaSourceStreamOptions::default());
-    let metadata = MetadataOptions::default()
-        .limit_tag_bytes(Limit::Maximum(limits.max_tag_bytes))
-        .limit_visual_bytes(Limit::Maximum(limits.max_artwork_bytes));
     let found = symphonia::default::get_probe().probe(
         &Hint::new(),
         stream,
         FormatOptions::default(),
-        metadata,
+        MetadataOptions::default(),
     );
     fault.check()?;
     found.map_err(|error| match error {
@@ -63,6 +56,8 @@ pub(super) struct PacketReader {
     spec: Option<(u32, usize)>,
     /// Frames that are still to be dropped at the start.
     skip: u64,
+    /// Frames of the encoder's own that are not handed out, at the start and at the end.
+    trimmed: (u64, u64),
     frames: u64,
     declared: Option<u64>,
     /// The container has no end of its own; running out of bytes is one.
@@ -118,10 +113,14 @@ impl PacketReader {
             None if codec == "aac" => track.delay.unwrap_or(0).into(),
             None => 0,
         };
+        // What is not skipped here, the container's reader has cut by its own count.
+        let delay = if skip > 0 { skip } else { track.delay.unwrap_or(0).into() };
+        let trimmed = (delay, track.padding.unwrap_or(0).into());
         let track_id = track.id;
         let declared = track.num_frames.or_else(|| stated_frames(format.media_info(), rate));
         let is_open_ended = format.format_info().format == FORMAT_ID_MKV;
         let is_ogg = format.format_info().format == FORMAT_ID_OGG;
+        fault.header_ends();
         Ok(Self {
             format,
             fault,
@@ -130,6 +129,7 @@ impl PacketReader {
             codec,
             spec: None,
             skip,
+            trimmed,
             frames: 0,
             declared: declared.map(|frames| frames.saturating_sub(skip)),
             is_open_ended,
@@ -145,6 +145,11 @@ impl PacketReader {
     /// Rate and channel count, known once a packet has been decoded.
     pub(super) fn spec(&self) -> Option<(u32, usize)> {
         self.spec
+    }
+
+    /// Frames of the encoder's own that are not handed out, at the start and at the end.
+    pub(super) fn trimmed(&self) -> (u64, u64) {
+        self.trimmed
     }
 
     pub(super) fn codec(&self) -> &'static str {

@@ -221,6 +221,7 @@ mod tests {
     use super::{Encoding, Flavour, GUID_TAIL, Payload, W64_SUFFIX, Wave, read};
     use crate::decode::source::SourceView;
     use crate::error::ExtractError;
+    use crate::limits::Limits;
 
     fn format(tag: u16, bits: u16) -> Vec<u8> {
         let mut format = Vec::new();
@@ -236,7 +237,11 @@ mod tests {
 
     fn parse(bytes: &[u8]) -> Result<Wave, ExtractError> {
         let flavour = Flavour::detect(bytes).unwrap();
-        read(&mut SourceView::new(Box::new(Cursor::new(bytes.to_vec())), 1 << 20, None), 0, flavour)
+        read(
+            &mut SourceView::new(Box::new(Cursor::new(bytes.to_vec())), &Limits::default(), None),
+            0,
+            flavour,
+        )
     }
 
     fn check(bytes: &[u8], encoding: Encoding, start: u64, len: Option<u64>) {

@@ -44,8 +44,7 @@ pub(super) fn open(
     audio: EncodedAudio,
     limits: &Limits,
 ) -> Result<(&'static str, Reader), ExtractError> {
-    let mut view = SourceView::new(audio.source, limits.max_stream_bytes, audio.cancel)
-        .forgetting(audio.forgetting);
+    let mut view = SourceView::new(audio.source, limits, audio.cancel).forgetting(audio.forgetting);
     if let Some(layout) = audio.pcm {
         return Ok(("raw", headerless(view, layout, limits)?));
     }
@@ -60,13 +59,13 @@ pub(super) fn open(
     }
     if head.starts_with(b"fLaC") {
         let (header, frames) = flac::read(&mut view, start)?;
-        return probed(view.show(header, frames, None), None, limits);
+        return probed(view.show(header, frames, None), None);
     }
     if head[4..8] == *b"ftyp" {
         let layout = mp4::read(&mut view, start)?;
         let view = view.show(Vec::new(), start, None);
         let view = if layout.is_sequential { view } else { view.seekable() };
-        return probed(view, Some(&layout), limits);
+        return probed(view, Some(&layout));
     }
     let [a, b, c, d, ..] = head;
     if mpeg::is_free_format([a, b, c, d]) {
@@ -82,7 +81,7 @@ pub(super) fn open(
         _ => false,
     };
     let view = view.show(Vec::new(), start, None);
-    probed(if is_backward { view.seekable() } else { view }, None, limits)
+    probed(if is_backward { view.seekable() } else { view }, None)
 }
 
 fn headerless(
@@ -134,7 +133,7 @@ fn wave(
         }
         Payload::Other(header) => {
             check_spec(wave.sample_rate, wave.channels.into(), limits)?;
-            Ok(probed(view.show(header, wave.start, wave.len), None, limits)?.1)
+            Ok(probed(view.show(header, wave.start, wave.len), None)?.1)
         }
     }
 }
@@ -142,10 +141,9 @@ fn wave(
 fn probed(
     view: SourceView,
     layout: Option<&mp4::Layout>,
-    limits: &Limits,
 ) -> Result<(&'static str, Reader), ExtractError> {
     let fault = view.fault();
-    let format = packets::probe(view, limits)?;
+    let format = packets::probe(view)?;
     let (id, name) = (format.format_info().format, format.format_info().short_name);
     let container = match id {
         format_id::FORMAT_ID_MP1 | format_id::FORMAT_ID_MP2 | format_id::FORMAT_ID_MP3 => {
@@ -223,9 +221,11 @@ mod tests {
 
     use super::{aiff_is_backward, skip_tags};
     use crate::decode::source::SourceView;
+    use crate::limits::Limits;
 
     fn check(bytes: &[u8], expected: Option<u64>) {
-        let mut view = SourceView::new(Box::new(Cursor::new(bytes.to_vec())), 1 << 20, None);
+        let mut view =
+            SourceView::new(Box::new(Cursor::new(bytes.to_vec())), &Limits::default(), None);
         assert_eq!(skip_tags(&mut view).ok(), expected);
     }
 
@@ -233,7 +233,7 @@ mod tests {
     fn a_backward_aiff_is_recognised() {
         let check = |chunks: &[u8], expected: bool| {
             let bytes = [b"FORM\0\0\0\0AIFF", chunks].concat();
-            let mut view = SourceView::new(Box::new(Cursor::new(bytes)), 1 << 20, None);
+            let mut view = SourceView::new(Box::new(Cursor::new(bytes)), &Limits::default(), None);
             assert_eq!(aiff_is_backward(&mut view, 0).unwrap(), expected);
         };
         check(b"MARK\0\0\0\x01..COMM\0\0\0\x02..SSND\0\0\0\0", false);

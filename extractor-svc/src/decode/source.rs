@@ -6,15 +6,17 @@
 //! complete bytes are read by the same steps.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use symphonia::core::io::MediaSource;
 
 use super::stream::{Forgetting, StreamReader};
 use crate::error::ExtractError;
+use crate::limits::Limits;
 
 /// Encoded audio that has not been looked at yet.
 pub struct EncodedAudio {
@@ -36,6 +38,22 @@ impl EncodedAudio {
     /// Audio from an open file. Container and codec are found from the bytes, never from a name.
     pub fn from_file(file: File) -> Self {
         Self::from_source(Box::new(file))
+    }
+
+    /// Audio from the file at `path`, and its length in bytes. Only regular files: what a pipe or a
+    /// device gives has no end, and cannot be read twice.
+    ///
+    /// # Errors
+    /// [`ExtractError::SourceFailed`] if it cannot be opened.
+    pub fn open(path: &Path) -> Result<(Self, u64), ExtractError> {
+        let failed = |source: io::Error| ExtractError::SourceFailed { detail: source.to_string() };
+        // Asked before opening, which waits for the other end of a pipe.
+        if !fs::metadata(path).map_err(failed)?.is_file() {
+            return Err(ExtractError::SourceFailed { detail: "not a regular file".into() });
+        }
+        let file = File::open(path).map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        Ok((Self::from_file(file), bytes))
     }
 
     /// Audio from anything that can be read and sought. A `byte_len` that is known is checked
@@ -90,12 +108,15 @@ pub enum PcmSample {
     F32Le,
 }
 
-/// The first failure of the source itself, or the wish to stop; kept apart because container
-/// readers may swallow it.
-#[derive(Clone, Default)]
+/// The first failure of the source itself, a bound gone over, or the wish to stop; kept apart
+/// because container readers may swallow it.
+#[derive(Clone)]
 pub(super) struct Fault {
     first: Arc<OnceLock<ExtractError>>,
     cancel: Option<Arc<AtomicBool>>,
+    /// Bytes that the container's reader may still take before the audio, and of how many.
+    header_left: Arc<AtomicU64>,
+    max_header_bytes: u64,
 }
 
 impl Fault {
@@ -105,6 +126,28 @@ impl Fault {
             return Err(ExtractError::Cancelled);
         }
         self.first.get().map_or(Ok(()), |fault| Err(fault.clone()))
+    }
+
+    /// What is read from here on is audio.
+    pub(super) fn header_ends(&self) {
+        self.header_left.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    fn count_header(&self, bytes: usize) -> io::Result<()> {
+        let left = self.header_left.load(Ordering::Relaxed);
+        if left == u64::MAX {
+            return Ok(());
+        }
+        match left.checked_sub(bytes as u64) {
+            Some(left) => self.header_left.store(left, Ordering::Relaxed),
+            None => {
+                let error = ExtractError::HeaderTooLarge { limit: self.max_header_bytes };
+                let error = io::Error::other(error);
+                self.record(&error);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn record(&self, error: &io::Error) {
@@ -140,9 +183,10 @@ impl SourceView {
     /// The whole source, not seekable.
     pub(super) fn new(
         inner: Box<dyn MediaSource>,
-        max_bytes: u64,
+        limits: &Limits,
         cancel: Option<Arc<AtomicBool>>,
     ) -> Self {
+        let max_header_bytes = limits.max_header_bytes;
         Self {
             inner,
             inner_pos: u64::MAX,
@@ -151,8 +195,13 @@ impl SourceView {
             len: None,
             pos: 0,
             seekable: false,
-            max_bytes,
-            fault: Fault { cancel, ..Fault::default() },
+            max_bytes: limits.max_stream_bytes,
+            fault: Fault {
+                first: Arc::default(),
+                cancel,
+                header_left: Arc::new(AtomicU64::new(max_header_bytes)),
+                max_header_bytes,
+            },
             forgetting: None,
         }
     }
@@ -212,6 +261,10 @@ impl SourceView {
     }
 
     fn try_read_inner(&mut self, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        // No file reaches that far; the system would call the place itself an error.
+        if i64::try_from(at).is_err() {
+            return Ok(0);
+        }
         if self.inner_pos != at {
             self.inner_pos = self.inner.seek(SeekFrom::Start(at))?;
         }
@@ -253,6 +306,7 @@ impl Read for SourceView {
             let room = room.min(buf.len() as u64) as usize;
             self.read_inner(self.start.saturating_add(done), &mut buf[..room])?
         };
+        self.fault.count_header(n)?;
         self.pos += n as u64;
         Ok(n)
     }
@@ -290,9 +344,13 @@ mod tests {
 
     use super::SourceView;
     use crate::error::ExtractError;
+    use crate::limits::Limits;
 
-    fn view(max_bytes: u64) -> SourceView {
-        SourceView::new(Box::new(Cursor::new(b"0123456789".to_vec())), max_bytes, None)
+    fn view(max_stream_bytes: u64) -> SourceView {
+        let limits = Limits { max_stream_bytes, max_header_bytes: 7, ..Limits::default() };
+        let view = SourceView::new(Box::new(Cursor::new(b"0123456789".to_vec())), &limits, None);
+        view.fault().header_ends();
+        view
     }
 
     #[test]
@@ -312,6 +370,33 @@ mod tests {
         let mut text = String::new();
         view(10).show(Vec::new(), 8, Some(u64::MAX)).read_to_string(&mut text).unwrap();
         assert_eq!(text, "89");
+    }
+
+    #[test]
+    fn what_comes_before_the_audio_is_bounded() {
+        let bytes = [0; 20].to_vec();
+        let limits = Limits { max_header_bytes: 7, ..Limits::default() };
+        let open = || SourceView::new(Box::new(Cursor::new(bytes.clone())), &limits, None);
+        let mut view = open();
+        view.read_exact(&mut [0; 7]).unwrap();
+        view.fault().header_ends();
+        view.read_exact(&mut [0; 13]).unwrap();
+
+        let mut view = open();
+        view.read_at(0, &mut [0; 20]).unwrap();
+        view.read_exact(&mut [0; 7]).unwrap();
+        view.read_exact(&mut [0; 1]).unwrap_err();
+        assert_eq!(view.fault().check(), Err(ExtractError::HeaderTooLarge { limit: 7 }));
+    }
+
+    #[test]
+    fn places_that_no_file_has_are_behind_its_end() {
+        let file = std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+        let mut view = SourceView::new(Box::new(file), &Limits::default(), None);
+        for at in [1 << 40, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
+            assert_eq!(view.read_at(at, &mut [0; 4]), Ok(0), "{at}");
+        }
+        assert_eq!(view.read_at(0, &mut [0; 4]), Ok(4));
     }
 
     #[test]

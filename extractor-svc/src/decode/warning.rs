@@ -27,3 +27,16 @@ pub enum WarningCode {
     /// The container declares a duration that differs from the decoded one.
     DurationMismatch,
 }
+
+impl WarningCode {
+    /// The stable, machine-readable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TruncatedStream => "TRUNCATED_STREAM",
+            Self::Resynchronized => "RESYNCHRONIZED",
+            Self::Clipped => "CLIPPED",
+            Self::DurationMismatch => "DURATION_MISMATCH",
+        }
+    }
+}

@@ -26,6 +26,9 @@ pub struct SourceFacts {
     pub first_frame: u64,
     /// Frames of the window.
     pub frames: u64,
+    /// Frames of the encoder's own (delay and padding) that were left out, at the start and at the
+    /// end of the source; as far as it was read.
+    pub trimmed: (u64, u64),
     /// Findings.
     pub warnings: Vec<Warning>,
 }
@@ -101,6 +104,7 @@ impl WindowedDecoder {
             channels: self.decoder.channels(),
             first_frame: self.window.first_frame(self.decoder.sample_rate()),
             frames: self.frames,
+            trimmed: self.decoder.trimmed(),
             warnings,
         }
     }

@@ -34,6 +34,12 @@ fn inspect_tells_what_extract_finds() {
     let text = run(&["inspect", file], 0).stdout;
     let text = String::from_utf8(text).expect("text");
     assert!(text.contains("codec       vorbis") && text.contains("chroma_cqt 12"), "{text}");
+    assert!(text.contains("gapless     nothing to trim"), "{text}");
+    let mp3 = clip("drums_v2_44100_stereo.mp3");
+    let text = run(&["inspect", mp3.to_str().expect("text")], 0).stdout;
+    let text = String::from_utf8(text).expect("text");
+    // LAME's own delay of 576 samples, and the decoder's of 529.
+    assert!(text.contains("gapless     1105 frames trimmed at the start"), "{text}");
     run(&["inspect", clip("chords_opus_48000.opus").to_str().expect("text")], 1);
     run(&["inspect", file, "--duration", "0"], 2);
 }

@@ -3,8 +3,10 @@
 #![allow(clippy::print_stdout, reason = "tests say how much of a bound is used")]
 
 mod exits;
+mod hostile;
 mod inspect;
 mod interrupt;
+mod limits;
 mod process;
 mod resume;
 mod tables;

@@ -72,3 +72,18 @@ pub(crate) fn library(folder: &Path, files: &[(&str, &str)]) {
         fs::copy(clip(source), path).expect("writable");
     }
 }
+
+/// A place of the shared corpus, or `None`, said aloud, where it is absent.
+#[expect(clippy::disallowed_methods, reason = "the place of test data is no configuration")]
+pub(crate) fn shared(relative: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let named = std::env::var_os("SOUNDALIKE_SHARED").map(PathBuf::from);
+    let places = [Some(beside), named].into_iter().flatten();
+    let found = places.map(|place| place.join(relative)).find(|place| place.exists());
+    if found.is_none() {
+        let required = std::env::var_os("SOUNDALIKE_REQUIRE_SHARED").is_some_and(|it| it == "1");
+        assert!(!required, "{relative} is required and absent");
+        println!("skipped: {relative} is absent");
+    }
+    found
+}

@@ -56,6 +56,32 @@ fn check_values(row: &Row, class: &str, want: &csv::StringRecord) -> f64 {
     worst
 }
 
+/// Rows of a table of librosa's vectors, in path order.
+fn golden(name: &str) -> Vec<csv::StringRecord> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+    let rows = csv::Reader::from_path(path).expect(name).into_records();
+    let mut rows: Vec<_> = rows.collect::<Result<_, _>>().expect(name);
+    rows.sort_by(|one: &csv::StringRecord, other| one[0].cmp(&other[0]));
+    rows
+}
+
+/// The same with another rate and hop, from the file to the table.
+#[test]
+fn rows_of_another_profile_are_librosas_with_its_parameters() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let table = folder.path().join("t.parquet");
+    let golden = golden("golden_44100_256.csv");
+    let inputs: Vec<_> = golden.iter().map(|want| clip(&want[0])).collect();
+    let inputs: Vec<&Path> = inputs.iter().map(AsRef::as_ref).collect();
+    extract(&inputs, "--profile custom:hop_length=256,sr=44100", &table, 0);
+    let rows = rows(&table);
+    assert_eq!(names(&rows), golden.iter().map(|want| &want[0]).collect::<Vec<_>>());
+    for (row, want) in rows.iter().zip(&golden) {
+        let worst = check_values(row, &want[1], want);
+        println!("{}: {:.1} % of the bound", &want[0], 100.0 * worst);
+    }
+}
+
 #[test]
 fn every_clip_has_librosas_row_whatever_the_number_of_jobs() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -67,13 +93,7 @@ fn every_clip_has_librosas_row_whatever_the_number_of_jobs() {
     }
     assert!(tables[0] == tables[1] && tables[0] == tables[2], "the number of jobs shows");
 
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden.csv");
-    let mut golden: Vec<csv::StringRecord> = csv::Reader::from_path(golden)
-        .expect("golden.csv")
-        .into_records()
-        .collect::<Result<_, _>>()
-        .expect("golden.csv");
-    golden.sort_by(|one, other| one[0].cmp(&other[0]));
+    let golden = golden("golden.csv");
     let table = folder.path().join("1/features.csv");
     let rows = rows(&table);
     let expected: Vec<&str> = golden.iter().map(|record| &record[0]).collect();

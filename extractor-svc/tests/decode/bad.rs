@@ -1,144 +1,79 @@
-//! Broken and hostile files: each has an outcome, in bounded time.
+//! Broken and hostile files: each has an outcome, in bounded time, and a word where it is not
+//! librosa's.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use extractor_svc::decode::WarningCode::{self, DurationMismatch, Resynchronized, TruncatedStream};
+use extractor_svc::decode::EncodedAudio;
+use extractor_svc::error::ExtractError;
+use extractor_svc::limits::Limits;
+use extractor_svc::pipeline::{self, Extraction};
+use extractor_svc::profile::Profile;
+use extractor_svc::window::Window;
+use proto::features::DEFAULT_PROFILE;
+use rustix::time::{ClockId, clock_gettime};
 
-use self::Outcome::{Frames, Refused};
 use crate::shared;
 
-/// What a file comes to.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    /// So many frames are decoded, with these findings.
-    Frames(u64, &'static [WarningCode]),
-    /// No frame; the reason.
-    Refused(&'static str),
-}
-
-/// Longest time for one file.
+/// Longest processor time for one file, in a build that is not optimised for speed.
 const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// Every file and its outcome. Where librosa's differs, a line says how; what librosa fails on or
-/// finds silent or empty is refused here too.
-#[rustfmt::skip]
-const OUTCOMES: &[(&str, Outcome)] = &[
-    ("bitflips_200.mp3", Frames(264600, &[Resynchronized])),
-    // Librosa hands back no samples (from ffmpeg); a width of 0 bits cannot be read.
-    ("bits_0.wav", Refused("UNDECODABLE_AUDIO")),
-    ("bits_12.wav", Frames(22050, &[])),
-    // Librosa hands back no samples; no channel is no audio.
-    ("channels_0.wav", Refused("TOO_MANY_CHANNELS")),
-    ("channels_64.wav", Frames(4000, &[])),
-    ("channels_65535.wav", Refused("TOO_MANY_CHANNELS")),
-    ("corrupt_middle.flac", Frames(224925, &[DurationMismatch])),
-    ("corrupt_middle.m4a", Frames(176128, &[Resynchronized])),
-    ("corrupt_middle.mp3", Frames(263855, &[Resynchronized])),
-    // Librosa: 205696; libvorbis drops the block behind a lost page, symphonia plays it.
-    ("corrupt_middle.ogg", Frames(206272, &[Resynchronized])),
-    ("data_len_zero_but_payload.wav", Refused("EMPTY_AUDIO")),
-    ("essentia_empty.aiff", Refused("EMPTY_AUDIO")),
-    ("essentia_empty.mp3", Refused("EMPTY_AUDIO")),
-    ("essentia_empty.ogg", Refused("EMPTY_AUDIO")),
-    ("essentia_empty.wav", Refused("EMPTY_AUDIO")),
-    ("essentia_silence.flac", Refused("SILENT_AUDIO")),
-    // Librosa takes the memory for 2^36 samples and fails; what is there is decoded.
-    ("flac_claims_2e36_samples.flac", Frames(229021, &[TruncatedStream])),
-    ("flac_renamed.ogg", Frames(229021, &[])),
-    ("float_denormal.wav", Frames(22050, &[])),
-    // Librosa finds an overflow after resampling; the decoded samples are finite.
-    ("float_huge_3e38.wav", Frames(22050, &[])),
-    ("garbage_prefix_5k.mp3", Frames(264600, &[Resynchronized])),
-    ("header_2gib.wav", Frames(22050, &[])),
-    ("header_4gib.wav", Frames(22050, &[])),
-    ("html_404.ogg", Refused("UNSUPPORTED_CONTAINER")),
-    ("huge_id3_1mib_then_music.mp3", Frames(264600, &[])),
-    ("id3_claims_256mib.mp3", Refused("UNDECODABLE_AUDIO")),
-    ("id3_only.mp3", Refused("EMPTY_AUDIO")),
-    ("inf_one.wav", Refused("NON_FINITE_SAMPLE")),
-    ("minimp3_l3-compl-cut.mp3", Refused("UNSUPPORTED_CONTAINER")),
-    ("minimp3_l3-nonstandard-big-iscf.mp3", Refused("UNSUPPORTED_CONTAINER")),
-    // Librosa: 29952; mpg123 gives up at a length of the side information that it dislikes.
-    ("minimp3_l3-nonstandard-compl-sideinfo-size.mp3", Frames(247680, &[Resynchronized, TruncatedStream])),
-    ("minimp3_l3-nonstandard-id3v2-only.mp3", Refused("EMPTY_AUDIO")),
-    ("minimp3_l3-nonstandard-vbrtag-corrupted.mp3", Refused("UNSUPPORTED_CONTAINER")),
-    ("mp3_renamed.wav", Frames(264600, &[])),
-    ("mutagen_106-invalid-streaminfo.flac", Refused("UNDECODABLE_AUDIO")),
-    ("mutagen_52-too-short-block-size.flac", Frames(18432, &[TruncatedStream])),
-    ("mutagen_8k-4ch-1s-silence.aif", Refused("SILENT_AUDIO")),
-    ("mutagen_adif.aac", Refused("UNSUPPORTED_CONTAINER")),
-    ("mutagen_bad-xing.mp3", Frames(4608, &[TruncatedStream])),
-    ("mutagen_id3v22-test.mp3", Frames(5760, &[TruncatedStream])),
-    ("mutagen_no-tags.m4a", Refused("SILENT_AUDIO")),
-    ("mutagen_ooming-header.flac", Refused("UNDECODABLE_AUDIO")),
-    ("mutagen_silence-44-s.flac", Frames(162496, &[])),
-    ("mutagen_silence-44-s.mp3", Frames(164736, &[])),
-    ("mutagen_too-short.mp3", Refused("UNSUPPORTED_CONTAINER")),
-    ("mutagen_truncated-64bit.mp4", Refused("UNDECODABLE_AUDIO")),
-    ("mutagen_variable-block.flac", Frames(39936, &[TruncatedStream])),
-    // Librosa: 18078; it stops at a length guessed from the bit rate.
-    ("mutagen_vbri.mp3", Frames(19584, &[TruncatedStream])),
-    ("nan_all.wav", Refused("NON_FINITE_SAMPLE")),
-    ("nan_one.wav", Refused("NON_FINITE_SAMPLE")),
-    ("no_data_chunk.wav", Refused("UNDECODABLE_AUDIO")),
-    ("odd_byte_tail.wav", Frames(22050, &[])),
-    ("one_sample.wav", Frames(1, &[])),
-    ("one_sample_stereo_44k.wav", Frames(1, &[])),
-    ("png_renamed.mp3", Refused("UNSUPPORTED_CONTAINER")),
-    ("random_64k.bin", Refused("UNSUPPORTED_CONTAINER")),
-    ("random_64k.mp3", Refused("UNSUPPORTED_CONTAINER")),
-    ("silent_2s.wav", Refused("SILENT_AUDIO")),
-    ("silent_stereo_44k.wav", Refused("SILENT_AUDIO")),
-    ("silent_u8.wav", Refused("SILENT_AUDIO")),
-    ("sr_0.wav", Refused("SAMPLE_RATE_UNSUPPORTED")),
-    // Librosa resamples 2000 samples to 44 million.
-    ("sr_1hz.wav", Refused("SAMPLE_RATE_UNSUPPORTED")),
-    ("sr_4294967295.wav", Refused("SAMPLE_RATE_UNSUPPORTED")),
-    // Librosa reads it; over the limit of 384 kHz.
-    ("sr_768000.wav", Refused("SAMPLE_RATE_UNSUPPORTED")),
-    ("text.mp3", Refused("UNSUPPORTED_CONTAINER")),
-    ("text.wav", Refused("UNSUPPORTED_CONTAINER")),
-    ("truncated_200b.mp3", Refused("UNSUPPORTED_CONTAINER")),
-    ("truncated_half.flac", Frames(94208, &[TruncatedStream])),
-    ("truncated_half.m4a", Refused("UNDECODABLE_AUDIO")),
-    ("truncated_half.mp3", Frames(131375, &[TruncatedStream])),
-    ("truncated_half.ogg", Frames(91648, &[TruncatedStream])),
-    ("truncated_half.wav", Frames(151032, &[TruncatedStream])),
-    ("truncated_header.flac", Refused("UNDECODABLE_AUDIO")),
-    ("truncated_header.wav", Refused("UNDECODABLE_AUDIO")),
-    ("truncated_headers.ogg", Refused("UNDECODABLE_AUDIO")),
-    ("two_samples.wav", Frames(2, &[])),
-    ("unknown_fmt_tag.wav", Refused("UNSUPPORTED_CODEC")),
-    ("video_no_audio.mp4", Refused("NO_AUDIO_TRACK")),
-    ("video_with_audio.mp4", Frames(89088, &[])),
-    ("wav_renamed.mp3", Frames(49977, &[TruncatedStream])),
-    ("zero_bytes.flac", Refused("EMPTY_AUDIO")),
-    ("zero_bytes.mp3", Refused("EMPTY_AUDIO")),
-    ("zero_bytes.wav", Refused("EMPTY_AUDIO")),
-    ("zero_len_data.wav", Refused("EMPTY_AUDIO")),
-    ("zip_renamed.wav", Refused("UNSUPPORTED_CONTAINER")),
-];
+/// One line of `testdata/hostile.csv`.
+#[derive(Debug)]
+struct Line {
+    file: String,
+    /// `VECTOR`, or the reason of the refusal.
+    outcome: String,
+    /// Frames that the vector is of.
+    frames: String,
+    /// Codes of the findings, with spaces between.
+    warnings: String,
+    /// Why the outcome is not librosa's, where it is not.
+    unlike_librosa: String,
+}
+
+fn table() -> Vec<Line> {
+    let mut table = csv::Reader::from_reader(include_str!("../../testdata/hostile.csv").as_bytes());
+    let lines = table.records().map(Result::unwrap).map(|row| {
+        let [file, outcome, frames, warnings, unlike_librosa] =
+            [0, 1, 2, 3, 4].map(|i| row[i].to_owned());
+        Line { file, outcome, frames, warnings, unlike_librosa }
+    });
+    lines.collect()
+}
+
+fn extract(bytes: Vec<u8>, profile: &Profile) -> Result<Extraction, ExtractError> {
+    let audio = EncodedAudio::from_bytes(bytes);
+    pipeline::extract(audio, &Window::whole(), profile, &Limits::default(), &|| false)
+}
+
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().expect("a clock that is not negative")
+}
 
 #[test]
 fn every_broken_file_has_its_outcome() {
     let Some(corpus) = shared::corpus() else { return };
+    let profile = Profile::parse(DEFAULT_PROFILE).unwrap();
     let mut wrong = Vec::new();
-    for (file, expected) in OUTCOMES {
-        let bytes = shared::bytes(&corpus.join("bad").join(file));
-        let start = Instant::now();
-        let result = shared::load(bytes);
-        let took = start.elapsed();
-        let is_expected = match (&result, expected) {
-            (Ok((_, facts)), Frames(frames, codes)) => {
-                facts.frames == *frames
-                    && facts.warnings.iter().map(|w| w.code).eq(codes.iter().copied())
+    for line in table() {
+        let bytes = shared::bytes(&corpus.join("bad").join(&line.file));
+        let start = processor_time();
+        let result = extract(bytes, &profile);
+        let took = processor_time() - start;
+        let got = match &result {
+            Ok(found) => {
+                assert!(found.values.iter().all(|value| value.is_finite()), "{line:?}");
+                let warnings: Vec<_> =
+                    found.source.warnings.iter().map(|warning| warning.code.name()).collect();
+                ("VECTOR", found.source.frames.to_string(), warnings.join(" "))
             }
-            (Err(error), Refused(reason)) => error.reason() == *reason,
-            _ => false,
+            Err(error) => (error.reason(), String::new(), String::new()),
         };
-        if !is_expected || took > MAX_TIME {
-            let got = result.map(|(_, facts)| facts);
-            wrong.push(format!("{file}: {got:?} in {took:?}, expected {expected:?}"));
+        if got != (&line.outcome[..], line.frames.clone(), line.warnings.clone()) || took > MAX_TIME
+        {
+            let error = result.err();
+            wrong.push(format!("{got:?} in {took:?}, expected {line:?}; {error:?}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -151,7 +86,37 @@ fn every_broken_file_is_listed() {
     let mut there: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     there.sort();
-    let mut listed: Vec<&str> = OUTCOMES.iter().map(|(file, _)| *file).collect();
+    let mut listed: Vec<String> = table().into_iter().map(|line| line.file).collect();
     listed.sort_unstable();
     assert_eq!(there, listed);
+}
+
+/// A refusal agrees with any failure of librosa, and with its "silent or empty"; a vector agrees
+/// with one of as many frames.
+#[test]
+fn what_is_unlike_librosa_is_explained() {
+    let Some(corpus) = shared::corpus() else { return };
+    let mut golden = csv::Reader::from_path(corpus.join("golden/decode_info.csv")).unwrap();
+    let column = |name: &str, headers: &csv::StringRecord| {
+        headers.iter().position(|header| header == name).unwrap()
+    };
+    let headers = golden.headers().unwrap().clone();
+    let [file, frames, status] =
+        ["file", "native_frames", "status"].map(|name| column(name, &headers));
+    let librosa: BTreeMap<String, String> = golden
+        .records()
+        .map(Result::unwrap)
+        .filter_map(|row| {
+            let name = row[file].strip_prefix("bad/")?.to_owned();
+            Some((name, if &row[status] == "ok" { row[frames].to_owned() } else { String::new() }))
+        })
+        .collect();
+    let mut wrong = Vec::new();
+    for line in table() {
+        let differs = librosa[&line.file] != line.frames;
+        if differs == line.unlike_librosa.is_empty() {
+            wrong.push(format!("librosa: {:?} frames; {line:?}", librosa[&line.file]));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

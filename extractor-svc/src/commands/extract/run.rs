@@ -61,8 +61,8 @@ impl<'a> Run<'a> {
             Done::Now(Ok(extraction)) => {
                 for warning in &extraction.source.warnings {
                     self.progress.log(|| {
-                        let message = &warning.message;
-                        tracing::warn!(path = %source_path, message, "file read with a finding");
+                        let (code, message) = (warning.code.name(), &warning.message);
+                        tracing::warn!(path = %source_path, code, message, "file read with a finding");
                     });
                 }
                 (Outcome::Values(extraction.values), Some(Some(extraction.source.seconds())))

@@ -10,10 +10,13 @@ use plotters::{
     element::{PathElement, Rectangle, Text},
     prelude::{Cartesian2d, SVGBackend},
     series::LineSeries,
-    style::{Color as _, IntoFont as _, RGBColor, TextStyle, WHITE},
+    style::{
+        Color as _, IntoFont as _, RGBColor, TextStyle, WHITE,
+        text_anchor::{HPos, Pos, VPos},
+    },
 };
 
-use self::paint::{Cell, cells, envelope, heat, means, name_of_pitch, slaney_hz};
+use self::paint::{Cell, cells, envelope, heat, means, name_of_pitch, plain, slaney_share};
 use super::Inspected;
 use crate::{features::Stages, profile::Profile};
 
@@ -26,6 +29,13 @@ const COLUMNS: usize = 340;
 const MEL_ROWS: usize = 64;
 /// Decibels below the loudest that the mel picture shows.
 const DYNAMIC_RANGE: f64 = 80.0;
+/// Frequencies that the mel axis names.
+const MEL_TICKS: [f64; 9] =
+    [0.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 16_000.0, 32_000.0, 64_000.0];
+/// Room to the right of a chart: for the scale of a picture, and to keep time axes in line.
+const SIDE: u32 = 64;
+/// The same for charts that stand side by side.
+const NARROW_SIDE: u32 = 16;
 
 const INK: RGBColor = RGBColor(45, 52, 64);
 const BLUE: RGBColor = RGBColor(46, 108, 164);
@@ -93,15 +103,16 @@ pub(super) fn draw(
                 ORANGE,
             ),
         ];
-        curves(&area, "Shape of the spectrum, Hz", &hertz, seconds)?;
+        curves(&area, "Shape of the spectrum, Hz", SIDE, &hertz, seconds)?;
         let (area, rest) = rest.split_vertically(190);
         let (left, right) = area.split_horizontally(PAGE.0 / 2);
         let energy = matrices.rmse.iter().map(|&value| f64::from(value)).collect();
-        curves(&left, "Energy", &[curve("RMS", "rmse", energy, BLUE)], seconds)?;
+        curves(&left, "Energy", NARROW_SIDE, &[curve("RMS", "rmse", energy, BLUE)], seconds)?;
         let crossings = matrices.zcr.iter().copied().collect();
         curves(
             &right,
             "Zero crossings per sample",
+            NARROW_SIDE,
             &[curve("rate", "zcr", crossings, ORANGE)],
             seconds,
         )?;
@@ -125,30 +136,38 @@ fn letters(pixels: i32, color: RGBColor) -> TextStyle<'static> {
 fn chart<'a, 'b>(
     area: &'a Area<'b>,
     title: &str,
+    side: u32,
     x: std::ops::Range<f64>,
     y: std::ops::Range<f64>,
 ) -> Result<Chart<'a, 'b>, DrawingAreaErrorKind<std::io::Error>> {
     ChartBuilder::on(area)
         .caption(title, ("sans-serif", 16, &INK))
         .margin(6)
-        .margin_right(16)
+        .margin_right(side)
         .x_label_area_size(24)
         .y_label_area_size(58)
         .build_cartesian_2d(x, y)
 }
 
 fn seconds_axis(x: &f64) -> String {
-    if x.fract().abs() < 1e-9 { format!("{x:.0} s") } else { format!("{x:.2} s") }
+    format!("{} s", plain(*x))
+}
+
+fn number_axis(y: &f64) -> String {
+    plain(*y)
 }
 
 fn waveform(area: &Area<'_>, y: &[f32], seconds: f64) -> Drawn {
     let peak = y.iter().fold(1e-3_f64, |peak, &x| peak.max(f64::from(x).abs()));
-    let mut chart = chart(area, "Waveform", 0.0..seconds, -peak..peak)?;
+    let title = "Waveform: peaks, and RMS as a line";
+    let mut chart = chart(area, title, SIDE, 0.0..seconds, -peak..peak)?;
     chart
         .configure_mesh()
         .max_light_lines(0)
         .disable_x_mesh()
         .x_label_formatter(&seconds_axis)
+        .y_labels(7)
+        .y_label_formatter(&number_axis)
         .draw()?;
     let columns = envelope(y, POINTS);
     let step = seconds / columns.len().max(1) as f64;
@@ -180,27 +199,51 @@ fn picture(
     Ok(())
 }
 
+/// The scale of a picture's colours, beside it.
+fn color_scale(area: &Area<'_>, chart: &Chart<'_, '_>, top: &str, bottom: &str) -> Drawn {
+    const STEPS: i32 = 64;
+    let (columns, rows) = area.get_pixel_range();
+    let (plot_columns, plot_rows) = chart.plotting_area().get_pixel_range();
+    let left = plot_columns.end - columns.start + 8;
+    let (first, last) = (plot_rows.start - rows.start, plot_rows.end - rows.start);
+    for step in 0..STEPS {
+        let edge = |step: i32| first + (last - first) * step / STEPS;
+        let color = heat(1.0 - (f64::from(step) + 0.5) / f64::from(STEPS));
+        area.draw(&Rectangle::new(
+            [(left, edge(step)), (left + 10, edge(step + 1))],
+            color.filled(),
+        ))?;
+    }
+    for (text, y) in [(top, first), (bottom, last - 10)] {
+        area.draw(&Text::new(text.to_owned(), (left + 14, y), letters(11, INK)))?;
+    }
+    Ok(())
+}
+
 fn mel_spectrogram(area: &Area<'_>, stages: &Stages, profile: &Profile, seconds: f64) -> Drawn {
     let mel = &stages.log_mel;
     let loudest = mel.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let bands = mel.nrows() as f64;
-    let title = format!("Mel spectrogram, {DYNAMIC_RANGE:.0} dB below the loudest");
-    let mut chart = chart(area, &title, 0.0..seconds, 0.0..bands)?;
     let nyquist = f64::from(profile.sample_rate()) / 2.0;
-    chart
-        .configure_mesh()
-        .disable_mesh()
-        .x_label_formatter(&seconds_axis)
-        .y_labels(9)
-        .y_label_formatter(&|band| format!("{:.0} Hz", slaney_hz(band / bands, nyquist)))
-        .draw()?;
+    let mut chart = chart(area, "Mel spectrogram", SIDE, 0.0..seconds, 0.0..bands)?;
+    chart.configure_mesh().disable_mesh().x_label_formatter(&seconds_axis).y_labels(0).draw()?;
+    // Round frequencies, which lie at no round place.
+    let label = letters(12, INK).pos(Pos::new(HPos::Right, VPos::Center));
+    for hertz in MEL_TICKS.into_iter().filter(|&hertz| hertz <= nyquist) {
+        let (x, y) = chart.backend_coord(&(0.0, bands * slaney_share(hertz, nyquist)));
+        let (x, y) = (x - area.get_pixel_range().0.start, y - area.get_pixel_range().1.start);
+        area.draw(&PathElement::new(vec![(x - 6, y), (x, y)], INK))?;
+        area.draw(&Text::new(format!("{hertz:.0} Hz"), (x - 9, y), label.clone()))?;
+    }
     let share = |db: f64| 1.0 + (db - f64::from(loudest)) / DYNAMIC_RANGE;
-    picture(&mut chart, &cells(mel.view(), MEL_ROWS, COLUMNS, share), seconds, 0.0, bands)
+    picture(&mut chart, &cells(mel.view(), MEL_ROWS, COLUMNS, share), seconds, 0.0, bands)?;
+    color_scale(area, &chart, "loudest", &format!("-{DYNAMIC_RANGE:.0} dB"))
 }
 
 fn chromagram(area: &Area<'_>, stages: &Stages, seconds: f64) -> Drawn {
     let chroma: ArrayView2<'_, f32> = stages.matrices.chroma_cqt.view();
-    let mut chart = chart(area, "Chroma", 0.0..seconds, -0.5..11.5)?;
+    let title = "Chroma, relative to the strongest pitch class of each frame";
+    let mut chart = chart(area, title, SIDE, 0.0..seconds, -0.5..11.5)?;
     chart
         .configure_mesh()
         .disable_mesh()
@@ -208,11 +251,12 @@ fn chromagram(area: &Area<'_>, stages: &Stages, seconds: f64) -> Drawn {
         .y_labels(12)
         .y_label_formatter(&|pitch| name_of_pitch(pitch.round().max(0.0) as usize).to_owned())
         .draw()?;
-    picture(&mut chart, &cells(chroma, 12, COLUMNS, |share| share), seconds, -0.5, 11.5)
+    picture(&mut chart, &cells(chroma, 12, COLUMNS, |share| share), seconds, -0.5, 11.5)?;
+    color_scale(area, &chart, "1", "0")
 }
 
 /// Curves over time, each on a band of its mean ± its standard deviation.
-fn curves(area: &Area<'_>, title: &str, curves: &[Curve<'_>], seconds: f64) -> Drawn {
+fn curves(area: &Area<'_>, title: &str, side: u32, curves: &[Curve<'_>], seconds: f64) -> Drawn {
     let top = curves
         .iter()
         .flat_map(|curve| curve.values.iter().copied().chain([curve.mean + curve.std]))
@@ -221,14 +265,19 @@ fn curves(area: &Area<'_>, title: &str, curves: &[Curve<'_>], seconds: f64) -> D
     let told = curves
         .iter()
         .map(|Curve { name, mean, std, .. }| format!("{name} {mean:.digits$} ± {std:.digits$}"));
-    let title = format!("{title}: {}", told.collect::<Vec<_>>().join(", "));
-    let mut chart = chart(area, &title, 0.0..seconds, 0.0..1.05 * top)?;
+    let spread = if curves.len() > 1 { " (bands: mean ± standard deviation)" } else { "" };
+    let title = format!("{title}: {}{spread}", told.collect::<Vec<_>>().join(", "));
+    // Room above the curves for their names.
+    let room = if curves.len() > 1 { 1.15 } else { 1.05 };
+    let mut chart = chart(area, &title, side, 0.0..seconds, 0.0..room * top)?;
     chart
         .configure_mesh()
         .max_light_lines(0)
         .disable_x_mesh()
         .x_labels(8)
         .x_label_formatter(&seconds_axis)
+        .y_labels(8)
+        .y_label_formatter(&number_axis)
         .draw()?;
     for (place, Curve { name, values, mean, std, color }) in curves.iter().enumerate() {
         let band = [(0.0, (mean - std).max(0.0)), (seconds, mean + std)];
@@ -242,7 +291,7 @@ fn curves(area: &Area<'_>, title: &str, curves: &[Curve<'_>], seconds: f64) -> D
             color.mix(0.7),
         )])?;
         if curves.len() > 1 {
-            let place = ((0.3 + 0.15 * place as f64) * seconds, 1.03 * top);
+            let place = ((0.3 + 0.15 * place as f64) * seconds, 1.12 * top);
             chart.draw_series([Text::new((*name).to_owned(), place, letters(13, *color))])?;
         }
     }
@@ -263,13 +312,15 @@ fn bars(
     let low = if low < 0.0 { low - pad } else { 0.0 };
     let count = rows.len() as f64;
     let title = format!("{title}: mean and standard deviation");
-    let mut chart = chart(area, &title, -0.5..count - 0.5, low..high + pad)?;
+    let mut chart = chart(area, &title, NARROW_SIDE, -0.5..count - 0.5, low..high + pad)?;
     chart
         .configure_mesh()
         .max_light_lines(0)
         .disable_x_mesh()
         .x_labels(rows.len())
         .x_label_formatter(&|x| label(x.round().max(0.0) as usize))
+        .y_labels(8)
+        .y_label_formatter(&number_axis)
         .draw()?;
     for (i, (mean, std)) in rows.iter().enumerate() {
         let x = i as f64;

@@ -24,6 +24,9 @@ pub(super) struct Report {
     first_frame: u64,
     frames: u64,
     pub(super) duration_seconds: f64,
+    /// Frames of the encoder's own that were left out.
+    trimmed_at_start: u64,
+    trimmed_at_end: u64,
     warnings: Vec<Finding>,
     profile_id: String,
     profile: String,
@@ -41,7 +44,7 @@ pub(super) struct Report {
 
 #[derive(Debug, Serialize)]
 struct Finding {
-    code: String,
+    code: &'static str,
     message: String,
 }
 
@@ -56,7 +59,7 @@ impl Report {
         let (container, codec) =
             source.source_codec.split_once('/').unwrap_or((&source.source_codec, ""));
         let finding = |warning: &crate::decode::Warning| Finding {
-            code: format!("{:?}", warning.code),
+            code: warning.code.name(),
             message: warning.message.clone(),
         };
         let statistics = stages.matrices.statistics();
@@ -80,6 +83,8 @@ impl Report {
             first_frame: source.first_frame,
             frames: source.frames,
             duration_seconds: source.seconds(),
+            trimmed_at_start: source.trimmed.0,
+            trimmed_at_end: source.trimmed.1,
             warnings: source.warnings.iter().map(finding).collect(),
             profile_id: config.profile.id().to_owned(),
             profile: config.profile.description(),
@@ -101,10 +106,13 @@ impl Report {
 
     /// The file in one line.
     pub(super) fn summary(&self) -> String {
+        let kind = if self.codec == self.container {
+            self.codec.clone()
+        } else {
+            format!("{} in {}", self.codec, self.container)
+        };
         format!(
-            "{} in {}, {} Hz, {} channel{}, {:.2} s",
-            self.codec,
-            self.container,
+            "{kind}, {} Hz, {} channel{}, {:.2} s",
             self.sample_rate,
             self.channels,
             if self.channels == 1 { "" } else { "s" },
@@ -122,6 +130,12 @@ impl fmt::Display for Report {
         writeln!(f, "  rate        {} Hz", self.sample_rate)?;
         writeln!(f, "  channels    {}", self.channels)?;
         writeln!(f, "  duration    {:.3} s ({} frames)", self.duration_seconds, self.frames)?;
+        match (self.trimmed_at_start, self.trimmed_at_end) {
+            (0, 0) => writeln!(f, "  gapless     nothing to trim")?,
+            (start, end) => {
+                writeln!(f, "  gapless     {start} frames trimmed at the start, {end} at the end")?;
+            }
+        }
         if self.first_frame > 0 {
             writeln!(f, "  from        frame {}", self.first_frame)?;
         }

@@ -104,15 +104,22 @@ fn parts<T>(values: &[T], count: usize) -> impl Iterator<Item = &[T]> {
     (0..count).map(move |i| &values[i * len / count..(i + 1) * len / count])
 }
 
-/// Frequency in Hz at a share of the Slaney mel scale from 0 to `nyquist`: linear to 1 kHz,
-/// logarithmic above (`librosa.mel_to_hz`).
-pub(super) fn slaney_hz(share: f64, nyquist: f64) -> f64 {
+/// Share of the Slaney mel scale from 0 to `nyquist` at a frequency in Hz: linear to 1 kHz,
+/// logarithmic above (`librosa.hz_to_mel`).
+pub(super) fn slaney_share(hertz: f64, nyquist: f64) -> f64 {
     let (linear, knee, step) = (200.0 / 3.0, 1000.0, 6.4_f64.ln() / 27.0);
-    let knee_mel = knee / linear;
-    let top =
-        if nyquist < knee { nyquist / linear } else { knee_mel + (nyquist / knee).ln() / step };
-    let mel = share * top;
-    if mel < knee_mel { mel * linear } else { knee * ((mel - knee_mel) * step).exp() }
+    let mel = |hertz: f64| {
+        if hertz < knee { hertz / linear } else { knee / linear + (hertz / knee).ln() / step }
+    };
+    mel(hertz) / mel(nyquist)
+}
+
+/// A number without digits that say nothing, and without a sign of zero.
+pub(super) fn plain(value: f64) -> String {
+    let digits = if value.abs() < 10.0 { 4 } else { 1 };
+    let text = format!("{value:.digits$}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 /// The pitch class of a row of the chroma.
@@ -135,11 +142,33 @@ mod tests {
         assert_eq!(shapes, [(0.0, 2.0, 0.0, 0.0), (2.0, 3.0, 0.0, 1.0), (0.0, 3.0, 1.0, 1.0)]);
     }
 
+    /// Against `librosa.hz_to_mel(f) / librosa.hz_to_mel(nyquist)`.
     #[test]
-    fn the_mel_axis_ends_at_nyquist() {
-        for nyquist in [500.0, 11_025.0] {
-            assert!((slaney_hz(1.0, nyquist) - nyquist).abs() < 1e-6);
+    fn the_mel_axis_is_librosas() {
+        for (hertz, nyquist, share) in [
+            (11_025.0, 11_025.0, 1.0),
+            (0.0, 11_025.0, 0.0),
+            (300.0, 600.0, 0.5),
+            (1_000.0, 11_025.0, 0.300_537_4),
+            (4_000.0, 22_050.0, 0.586_136_2),
+        ] {
+            let found = slaney_share(hertz, nyquist);
+            assert!((found - share).abs() < 1e-6, "{hertz} of {nyquist} Hz: {found}");
         }
-        assert!((slaney_hz(0.5, 600.0) - 300.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn numbers_are_plain() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (-1e-17, "0"),
+            (0.5, "0.5"),
+            (-0.25, "-0.25"),
+            (10.0, "10"),
+            (6000.0, "6000"),
+            (0.0836, "0.0836"),
+        ] {
+            assert_eq!(plain(value), expected);
+        }
     }
 }

@@ -1,0 +1,12 @@
+//! Container and decoder on any bytes.
+
+#![no_main]
+
+use extractor_fuzz::capped::Capped;
+use libfuzzer_sys::fuzz_target;
+
+/// Far below what the largest input could ask for by its headers.
+#[global_allocator]
+static MEMORY: Capped = Capped::new(96 << 20);
+
+fuzz_target!(|data: &[u8]| extractor_fuzz::decode::run(data));

@@ -1,0 +1,12 @@
+//! The order of a stream's messages.
+
+#![no_main]
+
+use extractor_fuzz::capped::Capped;
+use libfuzzer_sys::fuzz_target;
+
+/// Far below what the largest input could ask for by its headers.
+#[global_allocator]
+static MEMORY: Capped = Capped::new(256 << 20);
+
+fuzz_target!(|data: &[u8]| extractor_fuzz::messages::run(data));
