@@ -158,6 +158,8 @@ fn drawn(found: &Findings, pictures: &Pictures) -> Result<Markup, DrawingError> 
                 h2 { "Recall against effort" }
                 @if pictures.efforts.is_empty() {
                     p.lead { "The index was built or opened without the engine that has a curve." }
+                } @else if pictures.efforts.iter().all(|effort| effort.scored_share >= 1.0) {
+                    p.lead { "The catalogue is so small that every effort looks at all of it." }
                 } @else {
                     p.lead { "How many of the ten true neighbours are found, by the share of the catalogue "
                         "that is looked at. Rings are the targets as they were met at build time, from which the planner chooses." }
