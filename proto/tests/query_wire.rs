@@ -106,7 +106,7 @@ fn answer() -> RecommendResponse {
 
 /// Encoded as Google's library did, and read back.
 #[track_caller]
-fn check<M: Message + Default + PartialEq>(name: &str, message: &M) {
+fn check<M: Message + Default + PartialEq + std::fmt::Debug>(name: &str, message: &M) {
     let golden = include_str!("../testdata/query_golden.txt").lines();
     let golden = golden.filter_map(|line| line.split_once(' ')).find(|(other, _)| *other == name);
     let (_, golden) = golden.expect("every message has golden bytes");
