@@ -59,7 +59,7 @@ fn cancellation_is_heard_in_every_phase() {
     };
     analyze(noise(100_000), &profile(), &count).expect("noise");
     let total = calls.get();
-    assert!(total > 100, "asked only {total} times");
+    assert!(total > 40, "asked only {total} times");
     for stop_at in [1, total / 20, total / 2, total] {
         calls.set(0);
         let stop = || {

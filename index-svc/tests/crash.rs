@@ -157,7 +157,11 @@ fn a_build_killed_anywhere_leaves_no_half_index() {
     }
     let done = shop.build_command(&output, "3").output().expect("the binary runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    assert_eq!(workplaces(shop.folder.path()), [PathBuf::new(); 0], "nothing is left lying about");
+    assert_eq!(
+        workplaces(shop.folder.path()),
+        Vec::<PathBuf>::new(),
+        "nothing is left lying about"
+    );
     assert_eq!(Index::open(&output).expect("whole").rows(), 300);
 }
 
@@ -185,7 +189,7 @@ fn an_append_killed_anywhere_loses_nothing() {
     let done = shop.append_command().output().expect("the binary runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(shop.is_sound(), 400);
-    assert_eq!(workplaces(&shop.library()), [PathBuf::new(); 0]);
+    assert_eq!(workplaces(&shop.library()), Vec::<PathBuf>::new());
 }
 
 /// A pointer that was being written when its writer was killed is the old one, and the next is whole.
@@ -267,11 +271,11 @@ fn a_full_disk_is_an_error_and_leaves_nothing() {
         let ended = limited(&shop.build_command(&output, "40"), blocks);
         assert_eq!(ended.status.code(), Some(1), "{share} %: {}", text(&ended));
         assert!(!output.exists(), "{share} %");
-        assert_eq!(workplaces(shop.folder.path()), [PathBuf::new(); 0], "{share} %");
+        assert_eq!(workplaces(shop.folder.path()), Vec::<PathBuf>::new(), "{share} %");
         let ended = limited(&shop.append_command(), blocks);
         assert_eq!(ended.status.code(), Some(1), "{share} %: {}", text(&ended));
         assert_eq!(shop.is_sound(), 300, "{share} %");
-        assert_eq!(workplaces(&shop.library()), [PathBuf::new(); 0], "{share} %");
+        assert_eq!(workplaces(&shop.library()), Vec::<PathBuf>::new(), "{share} %");
     }
     // Enough for everything.
     let enough = 64 * (data + image) / 512;
@@ -292,7 +296,9 @@ impl Mounted {
         match mount.output() {
             Ok(output) if output.status.success() => Some(Self(path)),
             other => {
-                eprintln!("skipped: no file system can be mounted here ({other:?})");
+                let skipped = format!("skipped: no file system can be mounted here ({other:?})\n");
+                std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes())
+                    .expect("stderr is there");
                 None
             }
         }
@@ -381,7 +387,7 @@ fn of_two_builders_at_once_one_wins_and_the_other_is_told() {
         }
         let index = Index::open(&output).expect("whole");
         Index::verify_files(&output, index.manifest()).expect("of one builder");
-        assert_eq!(workplaces(shop.folder.path()), [PathBuf::new(); 0]);
+        assert_eq!(workplaces(shop.folder.path()), Vec::<PathBuf>::new());
     }
 }
 

@@ -126,7 +126,7 @@ fn same(got: &[Near], expected: &[Near]) {
 }
 
 fn options() -> QueryOptions {
-    QueryOptions { page_size: 5, exact: true, ..QueryOptions::default() }
+    QueryOptions { page_size: 5, exact: true, include_duplicates: true, ..QueryOptions::default() }
 }
 
 /// One call of each kind; each answer must be that of the version it names.

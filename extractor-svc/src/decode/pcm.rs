@@ -72,6 +72,7 @@ impl PcmReader {
     ) -> Self {
         debug_assert!((1..=CHANNEL_CEILING).contains(&channels));
         let bytes = vec![0; BLOCK_FRAMES * channels * encoding.bytes()];
+        source.fault().header_ends();
         Self { source, encoding, channels, bytes, frames: 0, declared, done: false }
     }
 

@@ -266,7 +266,11 @@ impl SourceView {
             return Ok(0);
         }
         if self.inner_pos != at {
-            self.inner_pos = self.inner.seek(SeekFrom::Start(at))?;
+            self.inner_pos = match self.inner.seek(SeekFrom::Start(at)) {
+                // Behind the largest file of this file system.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(0),
+                sought => sought?,
+            };
         }
         let n = self.inner.read(buf)?;
         self.inner_pos += n as u64;

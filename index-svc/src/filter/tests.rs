@@ -84,7 +84,7 @@ fn holds(expression: &Expression, row: &[String]) -> bool {
             Comparison::GreaterOrEqual => text >= other,
         },
         (Value::Number(other), Some(number)) => match sign {
-            Comparison::Equal => number.total_cmp(other).is_eq() || (number - other).abs() <= 0.0,
+            Comparison::Equal => (number - other).abs() <= 0.0,
             Comparison::NotEqual => number < *other || number > *other,
             Comparison::Less => number < *other,
             Comparison::LessOrEqual => number <= *other,

@@ -55,6 +55,11 @@ fn on_both(test: impl Fn(&Music, &Index)) {
     }
 }
 
+/// Whether a filter lets a row through.
+type Allows<'a> = &'a dyn Fn(usize, &Track) -> bool;
+/// Score and distance of a scaled vector.
+type Scores<'a> = &'a dyn Fn(&[f64]) -> (f64, f64);
+
 #[test]
 fn options_leave_out_what_they_say_and_the_rest_stays_in_order() {
     on_both(|music, index| {
@@ -68,7 +73,7 @@ fn options_leave_out_what_they_say_and_the_rest_stays_in_order() {
         // OR binds tighter than AND.
         let old_text = r#"year < 1980 AND genre_top != "Rock" OR track_id = "t5""#;
         let all = |_: usize, _: &Track| true;
-        let filters: [(&str, &dyn Fn(usize, &Track) -> bool); 3] =
+        let filters: [(&str, Allows<'_>); 3] =
             [("", &all), (r#"genre_top = "Jazz""#, &jazz), (old_text, &old)];
         for (text, allowed) in filters {
             for (include_duplicates, max_per_artist, max_distance) in [
@@ -169,7 +174,7 @@ fn examples_are_combined_as_the_contract_says() {
             let both: Vec<f64> = weights.iter().zip(&agreement).map(|(a, b)| a * b).collect();
             let centroid = |x: &[f64]| (weighted(&centre, x, weights), distance(&centre, x));
             let shared = |x: &[f64]| (weighted(&centre, x, &both), distance(&centre, x));
-            let scores: [(Strategy, &dyn Fn(&[f64]) -> (f64, f64)); 3] = [
+            let scores: [(Strategy, Scores<'_>); 3] = [
                 (Strategy::Centroid, &centroid),
                 (Strategy::BestOf, &best_of),
                 (Strategy::SharedTraits, &shared),

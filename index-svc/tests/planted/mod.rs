@@ -13,6 +13,7 @@ use std::{
 use index_svc::{
     builder::{BuildPlan, build},
     manifest::file_facts,
+    seal,
     store::{DATA_FILE, SCALER, Store, f64_bytes},
 };
 use proto::features::{DIMS, FeatureSchema, hex};
@@ -247,7 +248,9 @@ impl Planted {
         let path = self.index.join("manifest.json");
         let mut manifest: Value = read_json(&path);
         change(&mut manifest);
-        fs::write(&path, serde_json::to_vec(&manifest).expect("JSON")).expect("writable");
+        manifest.as_object_mut().expect("an object").remove("seal").expect("it was sealed");
+        let text = seal::sealed(serde_json::to_vec_pretty(&manifest).expect("JSON"));
+        fs::write(&path, text).expect("writable");
         self
     }
 
