@@ -35,7 +35,7 @@ def messages(path):
 
 def nearest(stub, vector):
     """The first two tracks: id and distance."""
-    options = index.QueryOptions(page_size=2, include_seeds=True)
+    options = index.QueryOptions(page_size=2, include_seeds=True, include_duplicates=True)
     request = index.QueryByFeaturesRequest(feature_vector=vector, options=options)
     answer = stub.QueryByFeatures(request, timeout=SECONDS)
     return [(hit.track.track_id, hit.distance) for hit in answer.neighbors]
