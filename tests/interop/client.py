@@ -15,6 +15,7 @@ from soundalike.v1 import extractor_service_pb2 as extractor
 from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
 from soundalike.v1 import feature_vector_pb2 as features
 from soundalike.v1 import index_service_pb2 as index
+from soundalike.v1 import query_pb2 as query
 from soundalike.v1 import index_service_pb2_grpc as index_grpc
 
 CHUNK = 64 * 1024
@@ -35,7 +36,7 @@ def messages(path):
 
 def nearest(stub, vector):
     """The first two tracks: id and distance."""
-    options = index.QueryOptions(page_size=2, include_seeds=True, include_duplicates=True)
+    options = query.QueryOptions(page_size=2, include_seeds=True, include_duplicates=True)
     request = index.QueryByFeaturesRequest(feature_vector=vector, options=options)
     answer = stub.QueryByFeatures(request, timeout=SECONDS)
     return [(hit.track.track_id, hit.distance) for hit in answer.neighbors]

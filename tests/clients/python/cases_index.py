@@ -6,6 +6,7 @@ from servers import Server
 from soundalike.v1 import feature_vector_pb2 as features
 from soundalike.v1 import index_service_pb2 as index
 from soundalike.v1 import index_service_pb2_grpc as index_grpc
+from soundalike.v1 import query_pb2 as query
 from verdict import SECONDS
 
 BAD = "INVALID_ARGUMENT"
@@ -26,7 +27,7 @@ def index_cases(check, binary, directory):
             return lambda: stub.QueryByFeatures(request, timeout=SECONDS)
 
         def by_row(row, **options):
-            request = index.QueryByTrackIndexRequest(track_index=row, options=index.QueryOptions(**options))
+            request = index.QueryByTrackIndexRequest(track_index=row, options=query.QueryOptions(**options))
             return lambda: stub.QueryByTrackIndex(request, timeout=SECONDS)
 
         def look_up(**fields):
@@ -39,7 +40,7 @@ def index_cases(check, binary, directory):
             ("INVALID_TARGET_RECALL", "options.target_recall", dict(target_recall=0.0)),
             ("INVALID_TARGET_RECALL", "options.target_recall", dict(target_recall=math.nan)),
         ):
-            check.refused(reason, BAD, by_features(index.QueryOptions(**options)), field)
+            check.refused(reason, BAD, by_features(query.QueryOptions(**options)), field)
             check.refused(reason, BAD, by_row(0, **options), field)
 
         empty = index.QueryByFeaturesRequest()

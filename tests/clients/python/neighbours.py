@@ -15,6 +15,7 @@ from soundalike.v1 import extractor_service_pb2 as extractor
 from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
 from soundalike.v1 import index_service_pb2 as index
 from soundalike.v1 import index_service_pb2_grpc as index_grpc
+from soundalike.v1 import query_pb2 as query
 
 CHUNK = 64 * 1024
 SERVICE_CONFIG = pathlib.Path(__file__).parents[3] / "proto" / "service_config"
@@ -50,7 +51,7 @@ def neighbours(extractor_channel, index_channel, path, count):
     """The nearest tracks to a file, nearest first."""
     stub = extractor_grpc.ExtractorServiceStub(extractor_channel)
     vector = stub.ExtractFeatures(messages(path), timeout=60).feature_vector
-    options = index.QueryOptions(page_size=count, include_seeds=True)
+    options = query.QueryOptions(page_size=count, include_seeds=True)
     request = index.QueryByFeaturesRequest(feature_vector=vector, options=options)
     return index_grpc.IndexServiceStub(index_channel).QueryByFeatures(request, timeout=5).neighbors
 
