@@ -258,12 +258,13 @@ async fn a_bad_version_is_refused_and_the_old_one_goes_on() {
     let server = Running::start(library.folder.path(), &[]);
     let mut client = server.client().await;
     let one = &library.versions["one"];
+    // The counter and the line are written one after the other: neither tells that the other is there.
     let refusals = |count: usize| {
-        wait_for("the refusal", || {
+        let logged = wait_for("the refusal", || {
             let refused = server.metric("index_swaps_total{outcome=\"refused\"}");
-            (refused == Some(count as f64)).then_some(())
+            let logged = server.logged("a version is refused; the old one stays");
+            (refused == Some(count as f64) && logged.len() >= count).then_some(logged)
         });
-        let logged = server.logged("a version is refused; the old one stays");
         assert_eq!(logged.len(), count, "each is told once");
         assert_eq!(logged[count - 1]["version"], one.as_str());
         assert!(server.page("/readyz").starts_with("HTTP/1.1 200"), "readiness does not change");
