@@ -104,6 +104,17 @@ def extractor_cases(check, binary):
         cropped = stub.ExtractFeatures(upload(long, duration=seconds(1)), timeout=SECONDS)
         assert cropped.feature_vector.values, "the server goes on"
 
+    flags = ("--max-header-bytes", 4096, "--max-memory", 12 << 20)
+    with Server(binary, *flags) as server, grpc.insecure_channel(server.address) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+        picture = b"ID3\x04\0\0\0\0\x7f\x7f" + bytes(16_383)
+        tagged = picture + (AUDIO / "chords_cbr48_24000_mpeg2.mp3").read_bytes()
+        check.refused("HEADER_TOO_LARGE", MUCH, lambda: stub.ExtractFeatures(upload(tagged), timeout=SECONDS),
+                      facts=["max_header_bytes"])
+        minutes = wav(22_050, 1, tone(22_050, 1) * 180)
+        check.refused("MEMORY_EXCEEDED", MUCH, lambda: stub.ExtractFeatures(upload(minutes), timeout=SECONDS),
+                      facts=["bytes", "max_memory"])
+
     with Server(binary, "--max-wall", "300ms") as server, grpc.insecure_channel(server.address) as channel:
         stub = extractor_grpc.ExtractorServiceStub(channel)
         check.refused("WALL_TIME_EXCEEDED", MUCH, lambda: stub.ExtractFeatures(stalled(config()), timeout=SECONDS),

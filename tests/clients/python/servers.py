@@ -14,11 +14,11 @@ READY = "listening on "
 
 
 class Server:
-    """`BINARY serve --listen 127.0.0.1:0 FLAGS...`, ended with the block it is opened for."""
+    """`PREFIX... BINARY serve --listen 127.0.0.1:0 FLAGS...`, ended with the block it is opened for."""
 
-    def __init__(self, binary, *flags, listen="127.0.0.1:0"):
+    def __init__(self, binary, *flags, listen="127.0.0.1:0", prefix=()):
         self._log = tempfile.TemporaryFile("w+")
-        command = [binary, "serve", "--listen", listen, *map(str, flags)]
+        command = [*prefix, binary, "serve", "--listen", listen, *map(str, flags)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)
         line = self.process.stdout.readline()
         if not line.startswith(READY):
