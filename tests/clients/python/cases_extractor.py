@@ -104,14 +104,13 @@ def extractor_cases(check, binary):
         cropped = stub.ExtractFeatures(upload(long, duration=seconds(1)), timeout=SECONDS)
         assert cropped.feature_vector.values, "the server goes on"
 
-    flags = ("--max-header-bytes", 4096, "--max-memory", 12 << 20)
+    flags = ("--max-header-bytes", 1 << 16, "--max-memory", 16 << 20)
     with Server(binary, *flags) as server, grpc.insecure_channel(server.address) as channel:
         stub = extractor_grpc.ExtractorServiceStub(channel)
-        picture = b"ID3\x04\0\0\0\0\x7f\x7f" + bytes(16_383)
-        tagged = picture + (AUDIO / "chords_cbr48_24000_mpeg2.mp3").read_bytes()
+        tagged = matroska_without_audio(bytes(1 << 17))
         check.refused("HEADER_TOO_LARGE", MUCH, lambda: stub.ExtractFeatures(upload(tagged), timeout=SECONDS),
                       facts=["max_header_bytes"])
-        minutes = wav(22_050, 1, tone(22_050, 1) * 180)
+        minutes = wav(22_050, 1, tone(22_050, 1) * 240)
         check.refused("MEMORY_EXCEEDED", MUCH, lambda: stub.ExtractFeatures(upload(minutes), timeout=SECONDS),
                       facts=["bytes", "max_memory"])
 
