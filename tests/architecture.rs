@@ -47,6 +47,18 @@ const ARROWS: &[Arrow] = &[
         why: "a client knows the contract, and no server",
     },
     Arrow {
+        places: &["proto/storage/src/"],
+        doors: &[],
+        forbidden: &["proto::", "serving", "extractor_svc", "index_svc", "soundalike.v1", "tonic"],
+        why: "storage knows objects: no message, no server, and not what the objects mean",
+    },
+    Arrow {
+        places: &["extractor-svc/", "index-svc/", "proto/src/", "proto/client/", "proto/serving/"],
+        doors: &[],
+        forbidden: &["object_store", "reqwest"],
+        why: "object storage has one door, the crate storage",
+    },
+    Arrow {
         places: &["extractor-svc/src/", "index-svc/src/", "proto/src/", "proto/serving/src/"],
         doors: &[],
         forbidden: &["client::"],
@@ -198,10 +210,25 @@ const ARROWS: &[Arrow] = &[
 const MANIFEST_ARROWS: &[(&str, &[&str])] = &[
     (
         "proto/Cargo.toml",
-        &["serving", "client", "extractor-svc", "index-svc", "tokio", "tracing-subscriber"],
+        &[
+            "serving",
+            "client",
+            "storage",
+            "extractor-svc",
+            "index-svc",
+            "tokio",
+            "tracing-subscriber",
+        ],
     ),
     ("proto/client/Cargo.toml", &["serving", "extractor-svc", "index-svc", "e2e"]),
-    ("proto/serving/Cargo.toml", &["proto", "client", "extractor-svc", "index-svc", "e2e"]),
+    (
+        "proto/serving/Cargo.toml",
+        &["proto", "client", "storage", "extractor-svc", "index-svc", "e2e"],
+    ),
+    (
+        "proto/storage/Cargo.toml",
+        &["proto", "client", "serving", "extractor-svc", "index-svc", "e2e", "tonic"],
+    ),
     ("extractor-svc/Cargo.toml", &["index-svc", "client", "e2e"]),
     ("index-svc/Cargo.toml", &["extractor-svc", "client", "e2e"]),
     ("tests/Cargo.toml", &["extractor-svc", "index-svc", "serving"]),

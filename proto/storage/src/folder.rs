@@ -1,0 +1,42 @@
+//! A folder as a store. Objects are files, written beside their place, flushed, and linked or renamed
+//! into it, so that none is ever seen in part.
+//!
+//! File systems have no compare-and-swap. A swap here locks the folder itself (`flock`), reads the
+//! file, compares its bytes, and renames the new one over it: of writers that go through this crate,
+//! on one host or on a file system that carries such locks, one wins. A file system that refuses
+//! locks is an error, never a swap without one.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    sync::Arc,
+};
+
+use object_store::{ObjectStore, local::LocalFileSystem};
+
+use crate::error::StorageError;
+
+/// The client of the folder, which must exist.
+pub(crate) fn client(path: &Path) -> Result<Arc<dyn ObjectStore>, StorageError> {
+    // A folder that cannot be resolved is one the operating system refuses.
+    let real = path.canonicalize().map_err(|source| failed(path, source))?;
+    let folder = LocalFileSystem::new_with_prefix(real)
+        .map_err(|error| StorageError::from_client(path.display().to_string(), error))?;
+    Ok(Arc::new(folder.with_fsync(true)))
+}
+
+/// Makes the folder and those above it.
+pub(crate) fn make(path: &Path) -> Result<(), StorageError> {
+    fs::create_dir_all(path).map_err(|source| failed(path, source))
+}
+
+/// Waits until no other swap is under way in the folder; it is over when the file is dropped.
+pub(crate) fn lock(path: &Path) -> Result<File, StorageError> {
+    let folder = File::open(path).map_err(|source| failed(path, source))?;
+    folder.lock().map_err(|source| failed(path, source))?;
+    Ok(folder)
+}
+
+fn failed(path: &Path, source: std::io::Error) -> StorageError {
+    StorageError::Io { path: path.to_owned(), source }
+}

@@ -1,0 +1,138 @@
+//! An object as a stream. It is read in windows, each a request of its own with tries of its own, so
+//! that an object of any size can be read over a wire that breaks; all windows are of the same object
+//! or the reader says that it was replaced.
+
+use std::{fmt, io, sync::Arc};
+
+use bytes::{Buf as _, Bytes};
+use futures_util::{StreamExt as _, stream::BoxStream};
+use object_store::{Error as ClientError, GetOptions, GetRange, ObjectStore, path::Path};
+
+use crate::{error::StorageError, store::Store};
+
+/// Bytes of one request.
+const WINDOW_BYTES: u64 = 64 << 20;
+
+/// An object that is being read.
+pub struct ObjectReader {
+    store: Store,
+    client: Arc<dyn ObjectStore>,
+    path: Path,
+    url: String,
+    /// Which object the first window was of.
+    tag: Option<String>,
+    size: u64,
+    /// Where the next byte is that has not come yet.
+    at: u64,
+    window: BoxStream<'static, Result<Bytes, ClientError>>,
+    window_end: u64,
+    chunk: Bytes,
+}
+
+impl fmt::Debug for ObjectReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, size, at, .. } = self;
+        f.debug_struct("ObjectReader")
+            .field("url", url)
+            .field("size", size)
+            .field("at", at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ObjectReader {
+    pub(crate) fn open(
+        store: Store,
+        client: Arc<dyn ObjectStore>,
+        path: Path,
+        url: String,
+        from: u64,
+    ) -> Result<Self, StorageError> {
+        let failed = |error| StorageError::from_client(url.clone(), error);
+        let head = GetOptions { head: true, ..GetOptions::default() };
+        let meta = store.wait(client.get_opts(&path, head)).map_err(failed)?.meta;
+        if from > meta.size {
+            // Who asks to go on behind the end has seen another object.
+            return Err(StorageError::Changed { url });
+        }
+        Ok(Self {
+            store,
+            client,
+            path,
+            url,
+            tag: meta.e_tag,
+            size: meta.size,
+            at: from,
+            window: futures_util::stream::empty().boxed(),
+            window_end: from,
+            chunk: Bytes::new(),
+        })
+    }
+
+    /// Size in bytes of the whole object.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The next bytes, as they come from the wire; none at the end.
+    ///
+    /// # Errors
+    /// When the store cannot be read after all tries, or the object was replaced.
+    pub fn next_chunk(&mut self) -> Result<Option<Bytes>, StorageError> {
+        if !self.chunk.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.chunk)));
+        }
+        loop {
+            if let Some(chunk) = self.store.wait(self.window.next()) {
+                let chunk =
+                    chunk.map_err(|error| StorageError::from_client(self.url.clone(), error))?;
+                self.at += chunk.len() as u64;
+                if chunk.is_empty() {
+                    continue;
+                }
+                return Ok(Some(chunk));
+            }
+            if self.at != self.window_end {
+                let cause = format!("the stream ends at {} of {}", self.at, self.window_end);
+                return Err(StorageError::Unreachable { url: self.url.clone(), cause });
+            }
+            if self.at == self.size {
+                return Ok(None);
+            }
+            self.next_window()?;
+        }
+    }
+
+    fn next_window(&mut self) -> Result<(), StorageError> {
+        let end = self.size.min(self.at + WINDOW_BYTES);
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(self.at..end)),
+            if_match: self.tag.clone(),
+            ..GetOptions::default()
+        };
+        let answer = self.store.wait(self.client.get_opts(&self.path, options));
+        let answer = answer.map_err(|error| StorageError::from_client(self.url.clone(), error))?;
+        if answer.meta.size != self.size {
+            return Err(StorageError::Changed { url: self.url.clone() });
+        }
+        self.window = answer.into_stream();
+        self.window_end = end;
+        Ok(())
+    }
+}
+
+impl io::Read for ObjectReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.chunk.is_empty() {
+            let Some(chunk) = self.next_chunk()? else { return Ok(0) };
+            self.chunk = chunk;
+        }
+        let taken = buffer.len().min(self.chunk.len());
+        self.chunk.copy_to_slice(&mut buffer[..taken]);
+        Ok(taken)
+    }
+}

@@ -1,0 +1,328 @@
+//! What can be done with objects. Each call blocks until the store has answered, or until tries and
+//! time-outs are used up.
+
+use std::{
+    future::Future,
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use object_store::{
+    Error as ClientError, GetResult, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
+    UpdateVersion, path::Path,
+};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    error::StorageError,
+    folder,
+    list::{Listing, Object},
+    location::{Location, Provider},
+    open,
+    options::StorageOptions,
+    read::ObjectReader,
+    upload,
+};
+
+/// Threads that wait for the wire and speak TLS; callers wait on their own.
+const WIRE_THREADS: usize = 2;
+
+/// A place for objects, open. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    location: Location,
+    /// None for a folder, whose client needs the folder to exist.
+    client: Option<Arc<dyn ObjectStore>>,
+    runtime: Arc<Wire>,
+}
+
+/// The runtime of a store. Dropped without waiting, so that the last clone may go anywhere.
+#[derive(Debug)]
+struct Wire(Option<Runtime>);
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A small object as it was read, to be compared when it is swapped.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What it holds.
+    pub bytes: Bytes,
+    version: UpdateVersion,
+}
+
+/// What became of an object that was to be created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is there now, and was not before.
+    New,
+    /// It was there, with the same bytes: another try, or another worker, was first.
+    Same,
+    /// It was there, with other bytes, and has been left as it was.
+    Other,
+}
+
+/// What became of a swap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// The object holds the new bytes.
+    Done,
+    /// Somebody else was first; the object has been left as it was.
+    Lost,
+}
+
+impl Store {
+    /// Opens the place; nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When the options or the environment do not make a client.
+    pub fn open(location: &Location, options: &StorageOptions) -> Result<Self, StorageError> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(WIRE_THREADS).enable_all().build().map_err(
+                |source| StorageError::Io { path: PathBuf::from("threads of a store"), source },
+            )?;
+        let client = match location.provider() {
+            Provider::Folder(_) => None,
+            _ => Some(open::client(location, options)?),
+        };
+        let runtime = Arc::new(Wire(Some(runtime)));
+        Ok(Self { location: location.clone(), client, runtime })
+    }
+
+    /// Which place it is.
+    #[must_use]
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// The object `name` whole, or none if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has more than `max_bytes`.
+    pub fn get(&self, name: &str, max_bytes: u64) -> Result<Option<Snapshot>, StorageError> {
+        let path = self.location.path_of(name)?;
+        let Some(client) = self.for_reading()? else { return Ok(None) };
+        let answer = self.wait(async {
+            let answer = client.get(&path).await?;
+            let bytes = answer.meta.size;
+            if bytes > max_bytes {
+                return Ok(Err(bytes));
+            }
+            let version = version_of(&answer);
+            Ok(Ok(Snapshot { bytes: answer.bytes().await?, version }))
+        });
+        match answer {
+            Ok(Ok(snapshot)) => Ok(Some(snapshot)),
+            Ok(Err(bytes)) => {
+                Err(StorageError::TooLarge { url: self.location.of(name), bytes, max_bytes })
+            }
+            Err(ClientError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed(name, error)),
+        }
+    }
+
+    /// Size in bytes of the object `name`, or none if there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub fn size(&self, name: &str) -> Result<Option<u64>, StorageError> {
+        let path = self.location.path_of(name)?;
+        let Some(client) = self.for_reading()? else { return Ok(None) };
+        match self.wait(client.head(&path)) {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(ClientError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed(name, error)),
+        }
+    }
+
+    /// The object `name` from byte `from` to its end, as a stream.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, or it ends before `from`.
+    pub fn read(&self, name: &str, from: u64) -> Result<ObjectReader, StorageError> {
+        let path = self.location.path_of(name)?;
+        let url = self.location.of(name);
+        let client = self.for_reading()?;
+        let client = client.ok_or_else(|| StorageError::Missing { url: url.clone() })?;
+        ObjectReader::open(self.clone(), client, path, url, from)
+    }
+
+    /// Writes the object `name` unless there is one.
+    ///
+    /// A try whose answer was lost is told from another writer's by the bytes: the caller sees
+    /// [`Created::Same`] then.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or has no conditional writes.
+    pub fn create(&self, name: &str, bytes: Bytes) -> Result<Created, StorageError> {
+        let path = self.location.path_of(name)?;
+        let client = self.for_writing()?;
+        let put = client.put_opts(&path, bytes.clone().into(), PutMode::Create.into());
+        match self.wait(put) {
+            Ok(_) => Ok(Created::New),
+            Err(ClientError::AlreadyExists { .. } | ClientError::Precondition { .. }) => {
+                // Its size is asked first: it may be much larger than what was to be written.
+                if self.size(name)? != Some(bytes.len() as u64) {
+                    return Ok(Created::Other);
+                }
+                let there = self.get(name, bytes.len() as u64)?;
+                let same = there.is_some_and(|there| there.bytes == bytes);
+                Ok(if same { Created::Same } else { Created::Other })
+            }
+            Err(error) => Err(self.failed(name, error)),
+        }
+    }
+
+    /// Lets the object `name` hold `bytes` if it still is as `expected`, which is none where there was
+    /// no object.
+    ///
+    /// A try whose answer was lost, and two writers of the same bytes, have all won.
+    ///
+    /// # Errors
+    /// When the store cannot be asked, or has no conditional writes.
+    pub fn swap(
+        &self,
+        name: &str,
+        expected: Option<&Snapshot>,
+        bytes: Bytes,
+    ) -> Result<Swap, StorageError> {
+        let Some(expected) = expected else {
+            return Ok(match self.create(name, bytes)? {
+                Created::New | Created::Same => Swap::Done,
+                Created::Other => Swap::Lost,
+            });
+        };
+        let path = self.location.path_of(name)?;
+        let client = self.for_writing()?;
+        let mode = match self.location.provider() {
+            Provider::Folder(folder) => {
+                let _locked = folder::lock(folder)?;
+                return match self.get(name, expected.bytes.len().max(bytes.len()) as u64) {
+                    Ok(Some(there)) if there.bytes == expected.bytes => {
+                        self.put(&client, name, &path, bytes, PutMode::Overwrite.into())?;
+                        Ok(Swap::Done)
+                    }
+                    Ok(Some(there)) if there.bytes == bytes => Ok(Swap::Done),
+                    Ok(_) | Err(StorageError::TooLarge { .. }) => Ok(Swap::Lost),
+                    Err(error) => Err(error),
+                };
+            }
+            _ => PutMode::Update(expected.version.clone()),
+        };
+        match self.put(&client, name, &path, bytes.clone(), mode.into()) {
+            Ok(()) => Ok(Swap::Done),
+            Err(StorageError::Changed { .. }) => {
+                let there = match self.get(name, bytes.len() as u64) {
+                    Err(StorageError::TooLarge { .. }) => None,
+                    there => there?,
+                };
+                let ours = there.is_some_and(|there| there.bytes == bytes);
+                Ok(if ours { Swap::Done } else { Swap::Lost })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the file at `file` as the object `name`, over what is there. It is seen whole or not at
+    /// all. `moved` is told the bytes of each part that has arrived.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the store cannot be written.
+    pub fn upload(
+        &self,
+        name: &str,
+        file: &FilePath,
+        moved: &mut dyn FnMut(u64),
+    ) -> Result<(), StorageError> {
+        let path = self.location.path_of(name)?;
+        let url = self.location.of(name);
+        let client = self.for_writing()?;
+        upload::upload(self, client.as_ref(), &path, &url, file, moved)
+    }
+
+    /// The objects whose names begin with the folder `prefix`; all of them if it is empty. Names come
+    /// as the store has them, in no order that can be relied on.
+    ///
+    /// # Errors
+    /// When `prefix` is no name. What the store says comes with the objects.
+    pub fn list(&self, prefix: &str) -> Result<Listing, StorageError> {
+        let path = self.location.prefix_of(prefix)?;
+        Ok(Listing::open(self.clone(), self.for_reading()?, &path))
+    }
+
+    /// The objects that are directly in the folder `prefix`, and the names of the folders in it.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub fn folder(&self, prefix: &str) -> Result<(Vec<Object>, Vec<String>), StorageError> {
+        let path = self.location.prefix_of(prefix)?;
+        let Some(client) = self.for_reading()? else { return Ok((Vec::new(), Vec::new())) };
+        let answer = match self.wait(client.list_with_delimiter(Some(&path))) {
+            Ok(answer) => answer,
+            Err(ClientError::NotFound { .. }) => return Ok((Vec::new(), Vec::new())),
+            Err(error) => return Err(self.failed(prefix, error)),
+        };
+        let objects = answer.objects.iter().filter_map(|meta| Object::of(&self.location, meta));
+        let folders = answer.common_prefixes.iter().filter_map(|path| self.location.name_of(path));
+        Ok((objects.collect(), folders.collect()))
+    }
+
+    /// Removes the object `name`. That there is none is no error.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn delete(&self, name: &str) -> Result<(), StorageError> {
+        let path = self.location.path_of(name)?;
+        let Some(client) = self.for_reading()? else { return Ok(()) };
+        match self.wait(client.delete(&path)) {
+            Ok(()) | Err(ClientError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed(name, error)),
+        }
+    }
+
+    fn put(
+        &self,
+        client: &Arc<dyn ObjectStore>,
+        name: &str,
+        path: &Path,
+        bytes: Bytes,
+        options: PutOptions,
+    ) -> Result<(), StorageError> {
+        let put = self.wait(client.put_opts(path, bytes.into(), options));
+        put.map(drop).map_err(|error| self.failed(name, error))
+    }
+
+    /// The client, or none for a folder that is not there.
+    fn for_reading(&self) -> Result<Option<Arc<dyn ObjectStore>>, StorageError> {
+        match (&self.client, self.location.provider()) {
+            (None, Provider::Folder(path)) if path.exists() => folder::client(path).map(Some),
+            (client, _) => Ok(client.clone()),
+        }
+    }
+
+    fn for_writing(&self) -> Result<Arc<dyn ObjectStore>, StorageError> {
+        if let Provider::Folder(path) = self.location.provider() {
+            folder::make(path)?;
+            return folder::client(path);
+        }
+        Ok(self.for_reading()?.expect("all but folders have a client"))
+    }
+
+    pub(crate) fn failed(&self, name: &str, error: ClientError) -> StorageError {
+        StorageError::from_client(self.location.of(name), error)
+    }
+
+    pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.0.as_ref().expect("taken when dropped").block_on(future)
+    }
+}
+
+fn version_of(answer: &GetResult) -> UpdateVersion {
+    UpdateVersion { e_tag: answer.meta.e_tag.clone(), version: answer.meta.version.clone() }
+}
