@@ -2,16 +2,22 @@
 
 use std::{
     io::{Write as _, stdout},
+    path::Path,
     process::ExitCode,
     time::Instant,
 };
 
 use index_svc::builder::{BuildPlan, build};
 
+use super::inputs;
 use crate::cli::BuildArgs;
 
 pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
-    let plan = BuildPlan::from(args);
+    // Where the index goes there is room, and a table takes less of it than the index does.
+    let place = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let place = place.unwrap_or(Path::new("."));
+    let tables = inputs::fetch(&args.input, &args.storage.to_options(), place)?;
+    let plan = BuildPlan { inputs: tables.paths.clone(), ..args.into() };
     let start = Instant::now();
     let built = build(&plan)?;
     let manifest = &built.manifest;

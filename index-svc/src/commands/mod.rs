@@ -3,6 +3,7 @@
 pub(crate) mod append;
 pub(crate) mod build;
 pub(crate) mod import;
+pub(crate) mod inputs;
 pub(crate) mod query;
 pub(crate) mod remove;
 pub(crate) mod serve;
