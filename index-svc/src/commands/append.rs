@@ -2,7 +2,6 @@
 
 use std::{
     io::{Write as _, stdout},
-    path::Path,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -13,7 +12,7 @@ use index_svc::{
 };
 use serde_json::{Value, json};
 
-use super::inputs;
+use super::inputs::{self, beside};
 use crate::cli::{AppendArgs, FormatArg};
 
 /// Columns of a drift that are shown as text.
@@ -24,8 +23,7 @@ const TELLING_EXTENT: f64 = 0.25;
 pub(crate) fn run(args: AppendArgs) -> anyhow::Result<ExitCode> {
     let format = args.format;
     let start = Instant::now();
-    let place = args.index.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let place = place.unwrap_or(Path::new("."));
+    let place = beside(&args.index);
     let tables = inputs::fetch(&args.input, &args.storage.to_options(), place)?;
     let grown = append(&AppendPlan { inputs: tables.paths.clone(), ..args.into() })?;
     report(format, &grown, start.elapsed())?;

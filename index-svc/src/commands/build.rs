@@ -2,20 +2,17 @@
 
 use std::{
     io::{Write as _, stdout},
-    path::Path,
     process::ExitCode,
     time::Instant,
 };
 
 use index_svc::builder::{BuildPlan, build};
 
-use super::inputs;
+use super::inputs::{self, beside};
 use crate::cli::BuildArgs;
 
 pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
-    // Where the index goes there is room, and a table takes less of it than the index does.
-    let place = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let place = place.unwrap_or(Path::new("."));
+    let place = beside(&args.output);
     let tables = inputs::fetch(&args.input, &args.storage.to_options(), place)?;
     let plan = BuildPlan { inputs: tables.paths.clone(), ..args.into() };
     let start = Instant::now();

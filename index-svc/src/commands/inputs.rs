@@ -56,6 +56,13 @@ pub(crate) fn fetch(
     Ok(Inputs { paths, _fetched: Some(fetched) })
 }
 
+/// The folder of a directory that is made or was made there: it had room for an index, and tables take
+/// less.
+pub(crate) fn beside(directory: &Path) -> &Path {
+    let parent = directory.parent().filter(|folder| !folder.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
 /// The objects of one URL, in the order of their names.
 fn fetch_all(url: &str, options: &StorageOptions, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let wild = url.find(WILD);

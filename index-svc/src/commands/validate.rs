@@ -1,7 +1,6 @@
 //! `validate`: open, examine, write the report, and an exit code.
 
 use std::{
-    env::temp_dir,
     fs,
     io::{Write as _, stdout},
     path::Path,
@@ -17,7 +16,7 @@ use index_svc::{
     validation::Validation,
 };
 
-use super::inputs;
+use super::inputs::{self, beside};
 use crate::{
     cli::{ReportFormatArg, ValidateArgs},
     config,
@@ -29,7 +28,7 @@ const MAX_PROBES: usize = 1_000_000;
 pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let thresholds = config::thresholds(&args.fail_under)?;
     let wanted = config::validation(args)?.wanted();
-    let tables = inputs::fetch(&args.input, &args.storage.to_options(), &temp_dir())?;
+    let tables = inputs::fetch(&args.input, &args.storage.to_options(), beside(&args.index))?;
     let report = match Index::open(&args.index) {
         Ok(index) => {
             let held_out = args.queries.as_deref().map(|path| held_out(&index, path));
