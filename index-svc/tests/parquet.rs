@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
 };
 
@@ -208,6 +209,57 @@ fn parts_that_are_missing_doubled_or_of_another_recipe_are_refused() {
         &[&first, &other],
         |error| matches!(error, TableError::ProfileMismatch { got, .. } if got == "fma-2017"),
     );
+}
+
+/// The binary with a URL for its tables: its exit code, and what it says.
+fn build_from(inputs: &[String], output: &Path) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_index-svc"))
+        .args(["build", "--trees", "3", "--output"])
+        .arg(output)
+        .arg("--input")
+        .args(inputs)
+        .output()
+        .expect("the binary runs");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).expect("text"))
+}
+
+#[test]
+fn tables_are_fetched_by_url_and_all_parts_of_a_batch_are_needed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = golden_rows();
+    let store = folder.path().join("work/tables");
+    fs::create_dir_all(&store).expect("writable");
+    part(&store, &rows[..150], 0, &shard(0, 2));
+    let second = part(&store, &rows[150..300], 150, &shard(1, 2));
+    let csv = folder.path().join("work/more.csv");
+    write_csv(&csv, &rows[300..], |name| name.to_owned());
+    let text = fs::read_to_string(&csv).expect("readable").replace("\nt", "\nmore-");
+    fs::write(&csv, text).expect("writable");
+    let names = FeatureSchema::librosa();
+    let sidecar = format!(
+        r#"{{"profile_id":"{DEFAULT_PROFILE}","schema_sha256":"{}","columns":[]}}"#,
+        names.sha256()
+    );
+    fs::write(folder.path().join("work/more.csv.meta.json"), sidecar).expect("writable");
+    let url = |name: &str| format!("file://{}/{name}", folder.path().display());
+    let both = [url("work/tables/*.parquet"), url("work/more.csv")];
+
+    let (code, said) = build_from(&both, &folder.path().join("made/index"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("tracks          400"), "{said}");
+    assert!(said.contains(DEFAULT_PROFILE), "the recipe came with the tables: {said}");
+    let left: Vec<_> = fs::read_dir(folder.path().join("made")).expect("there").collect();
+    assert_eq!(left.len(), 1, "what was fetched is gone: {left:?}");
+
+    fs::remove_file(second).expect("there");
+    let (code, said) = build_from(&both[..1], &folder.path().join("made/second"));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("1 of them are missing: 1"), "{said}");
+    let (code, said) = build_from(&[url("work/*.parquet")], &folder.path().join("made/third"));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("fits no object"), "a `*` stays in its folder: {said}");
+    assert_eq!(fs::read_dir(folder.path().join("made")).expect("there").count(), 1);
 }
 
 #[test]

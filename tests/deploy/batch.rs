@@ -117,7 +117,8 @@ fn run(
         false => &binaries.extractor,
     };
     let args: Vec<&str> = list(&container["args"]).iter().map(text).collect();
-    let output = Command::new(binary).args(&args).envs(settings).envs(more.iter().copied()).output();
+    let output =
+        Command::new(binary).args(&args).envs(settings).envs(more.iter().copied()).output();
     let output = output.expect("the binary runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{args:?}: {}\n{said}", output.status);
@@ -134,7 +135,8 @@ fn the_steps_of_a_batch_make_an_index() {
     let place = |name: &str| folder.path().join(name).display().to_string();
     fs::create_dir(place("spool")).expect("writable");
     let batch = format!("file://{}", place("batch"));
-    let source = format!("file://{}", clips::audio_folder().canonicalize().expect("there").display());
+    let source =
+        format!("file://{}", clips::audio_folder().canonicalize().expect("there").display());
     let workers = 3;
     let here = |mut settings: BTreeMap<String, String>| {
         let stands_for = [
