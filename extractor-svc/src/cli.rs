@@ -101,7 +101,7 @@ Examples:
 
 Exit codes:
   0  the shard is written, now or before
-  1  the store or the local disk failed, or no file of the shard is there; run again
+  1  the store or the local disk failed, or no file of the shard is there as planned; run again
   2  the command line or the plan is wrong; running again does not help
   130  stopped by a signal, nothing written";
 

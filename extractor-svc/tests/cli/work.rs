@@ -283,6 +283,12 @@ fn a_source_that_is_gone_is_to_be_tried_again() {
     shop.work(0, 0);
     assert_eq!(keys(&rows(&shop.table(0, 1))), ["1.wav"]);
     shop.assert_spool_is_empty();
+
+    let shop = Shop::with(&[("1.wav", "chords_s16_22050.wav")]);
+    shop.plan(1, "", 0);
+    fs::copy(clip("drums_s24_22050.wav"), shop.path("music/1.wav")).expect("writable");
+    shop.work(0, 1);
+    assert!(!shop.path("batch/tables").exists(), "not one file was as planned");
 }
 
 #[test]

@@ -19,7 +19,8 @@ pub(super) struct ShardOutcome<'a> {
     shard: u32,
     table: ShardWriter,
     failures: Vec<Failure>,
-    missing: usize,
+    /// Files that are gone or changed.
+    gone: usize,
     rows: usize,
     progress: Progress,
 }
@@ -37,7 +38,7 @@ impl<'a> ShardOutcome<'a> {
             shard,
             table: ShardWriter::create(table, &plan.recipe.profile_id, &schema)?,
             failures: Vec::new(),
-            missing: 0,
+            gone: 0,
             rows: 0,
             progress: Progress::start(files),
         })
@@ -60,7 +61,7 @@ impl<'a> ShardOutcome<'a> {
                 let (reason, message) = (error.reason(), error.to_string());
                 self.progress.skipped(&key, reason, &message);
                 self.progress.worked(None);
-                self.missing += usize::from(matches!(error, FileError::Missing { .. }));
+                self.gone += usize::from(!matches!(error, FileError::Extract(_)));
                 self.failures.push(Failure { path: key, reason: reason.to_owned(), message });
             }
         }
@@ -75,9 +76,10 @@ impl<'a> ShardOutcome<'a> {
     /// Completes the table.
     pub(super) fn finish(self) -> anyhow::Result<ShardFooter> {
         let files = self.done();
-        if files > 0 && self.missing == files {
-            // A bucket that is gone, or was never this one, looks just so.
-            bail!("none of the {files} files of the shard is there; look at {}", self.plan.source);
+        if files > 0 && self.gone == files {
+            // A bucket that is gone looks just so, and a store that is not asked for the tags it listed.
+            let source = &self.plan.source;
+            bail!("none of the {files} files of the shard is there as planned; look at {source}");
         }
         let footer = ShardFooter {
             shard: Shard {
