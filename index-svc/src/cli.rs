@@ -1,16 +1,26 @@
 //! The command line, as typed: raw values, environment names, defaults, units. Checked in
 //! `config.rs`; the environment is read nowhere else.
 
+mod distribution;
 mod growth;
+mod serve;
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use serving::{LogArgs, ServingArgs};
+use serving::LogArgs;
 use storage::StorageArgs;
 
-use self::growth::{APPEND_HELP, IMPORT_HELP, REMOVE_HELP};
-pub(crate) use self::growth::{AppendArgs, ImportArgs, RemoveArgs};
+use self::{
+    distribution::{PRUNE_HELP, PUBLISH_HELP, ROLLBACK_HELP, VERSIONS_HELP},
+    growth::{APPEND_HELP, IMPORT_HELP, REMOVE_HELP},
+    serve::SERVE_HELP,
+};
+pub(crate) use self::{
+    distribution::{PruneArgs, PublishArgs, RollbackArgs, VersionsArgs},
+    growth::{AppendArgs, ImportArgs, RemoveArgs},
+    serve::ServeArgs,
+};
 
 /// Finds tracks that sound alike: builds an index from tables of librosa features, checks it,
 /// queries it, and serves it over gRPC.
@@ -100,8 +110,37 @@ pub(crate) enum Command {
     /// run finish on the version they began with, and the version before stays open for callers that
     /// expect it. A version that cannot be opened or verified is refused, logged and counted, and the
     /// one before goes on answering. A link to an index directory is followed in the same way.
+    ///
+    /// The index may also be a place in an object store that `publish` wrote to (`s3://bucket/prefix`).
+    /// The version that is wanted there is fetched into --cache, digested as it comes, and followed
+    /// like a folder's. A download that breaks is gone on with; while the store does not answer, the
+    /// version that is open, or at a start the one that was last served, goes on answering.
     #[command(after_long_help = SERVE_HELP)]
     Serve(Box<ServeArgs>),
+    /// Upload an index to an object store and let its servers take it.
+    ///
+    /// Every file is digested first. Objects that are there are read and left if they are whole; what
+    /// is missing or damaged is uploaded, the manifest last. Then the pointer, `CURRENT`, is moved, if
+    /// it still is what it was when the publisher began: of two publishers one wins, and the other one
+    /// is told who. A publisher that was killed is simply run again.
+    #[command(after_long_help = PUBLISH_HELP)]
+    Publish(PublishArgs),
+    /// Let the servers of an object store go back to an earlier version.
+    ///
+    /// Moves the pointer to the version that was wanted before the present one, or to --version. Servers
+    /// that still have it open or on disk swap it in without fetching anything.
+    #[command(after_long_help = ROLLBACK_HELP, disable_version_flag = true)]
+    Rollback(RollbackArgs),
+    /// List the versions in an object store.
+    #[command(after_long_help = VERSIONS_HELP)]
+    Versions(VersionsArgs),
+    /// Remove versions from an object store that nobody needs any more.
+    ///
+    /// The wanted version stays, and the --keep versions that were wanted before it, and whatever was
+    /// written less than --grace ago, since a publisher may be at work on it. Not to be run while
+    /// somebody rolls back to a version that goes.
+    #[command(after_long_help = PRUNE_HELP)]
+    Prune(PruneArgs),
 }
 
 const BUILD_HELP: &str = "\
@@ -141,18 +180,6 @@ Examples:
 Exit codes:
   0  answered, even if there are fewer results than asked for
   1  unknown track, vectors of another profile, or the index could not be opened
-  2  the command line is wrong";
-
-const SERVE_HELP: &str = "\
-Examples:
-  index-svc serve --index library
-  index-svc serve --index library --listen 0.0.0.0:7072 --workers 8 --log-format json
-  index-svc serve --index library --engine forest
-  mv library/CURRENT.new library/CURRENT      # swaps the version that a running server answers from
-
-Exit codes:
-  0  ended by a signal, calls in flight finished
-  1  the index could not be opened, the address could not be bound, or calls were cut
   2  the command line is wrong";
 
 /// Flags of `build`.
@@ -378,43 +405,6 @@ pub(crate) enum StrategyArg {
     BestOf,
     /// As centroid, by the features on which they agree.
     SharedTraits,
-}
-
-/// Flags of `serve`.
-#[derive(Args, Debug)]
-pub(crate) struct ServeArgs {
-    /// Index directory, or a folder of versions.
-    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
-    pub(crate) index: PathBuf,
-    /// Time between two looks at which version is wanted.
-    #[arg(long, env = "SOUNDALIKE_WATCH_INTERVAL", default_value = "1s", value_parser = humantime::parse_duration, value_name = "DURATION")]
-    pub(crate) watch_interval: Duration,
-    /// Address to listen on; port 0 takes a free one.
-    #[arg(
-        long,
-        env = "SOUNDALIKE_LISTEN",
-        default_value = "127.0.0.1:7072",
-        value_name = "HOST:PORT"
-    )]
-    pub(crate) listen: String,
-    /// Engines to open; `forest` is for hosts with little memory.
-    #[arg(long, env = "SOUNDALIKE_ENGINE", default_value = "auto", value_name = "WHICH")]
-    pub(crate) engine: EngineArg,
-    /// Check the digest of every file before serving; reads the whole index. Versions that are
-    /// swapped in are always checked.
-    #[arg(long, env = "SOUNDALIKE_VERIFY")]
-    pub(crate) verify: bool,
-    /// Origin, such as `https://player.example`, whose pages may call by gRPC-Web; may be repeated. By
-    /// default gRPC-Web is not served. Browsers need TLS for it.
-    #[arg(
-        long = "web-origin",
-        env = "SOUNDALIKE_WEB_ORIGIN",
-        value_delimiter = ',',
-        value_name = "ORIGIN"
-    )]
-    pub(crate) web_origins: Vec<String>,
-    #[command(flatten)]
-    pub(crate) serving: ServingArgs,
 }
 
 /// Form of a report.

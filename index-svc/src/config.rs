@@ -3,16 +3,19 @@
 use anyhow::{Context as _, bail};
 use index_svc::{
     builder::{AppendPlan, BuildEngines, BuildPlan, DuplicateRule, NanRule},
+    distribution::{Cache, Place, Remote},
     gate::Threshold,
     import::{ColumnNames, ImportPlan},
     index::{EngineChoice, Index},
     query::{Example, Options, Seed},
     recommend::Strategy,
+    versions::{VersionSource, source_at},
 };
+use storage::{Location, StorageArgs, Store, is_url};
 
 use crate::cli::{
     AppendArgs, BuildArgs, BuildEngineArg, ColumnsArg, DuplicatesArg, EngineArg, ImportArgs,
-    NanArg, QueryArgs, RankingArgs, StrategyArg, ValidateArgs,
+    NanArg, QueryArgs, RankingArgs, ServeArgs, StrategyArg, ValidateArgs,
 };
 
 impl From<BuildArgs> for BuildPlan {
@@ -177,4 +180,27 @@ fn aimed(options: Options, target: Option<f64>) -> anyhow::Result<Options> {
 /// Figures an index is held to.
 pub(crate) fn thresholds(texts: &[String]) -> anyhow::Result<Vec<Threshold>> {
     texts.iter().map(|text| text.parse().context("--fail-under")).collect()
+}
+
+/// The place of an index in an object store.
+pub(crate) fn place(location: &Location, storage: &StorageArgs) -> anyhow::Result<Place> {
+    Ok(Place::new(Store::open(location, &storage.to_options())?))
+}
+
+/// Who moves a pointer, as people will read it.
+pub(crate) fn publisher(by: Option<&str>) -> String {
+    let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    by.map_or_else(host, str::to_owned)
+}
+
+/// Where a server's versions come from.
+pub(crate) fn source(args: &ServeArgs) -> anyhow::Result<Box<dyn VersionSource>> {
+    let Some(url) = args.index.to_str().filter(|text| is_url(text)) else {
+        return Ok(source_at(&args.index));
+    };
+    let cache = args.cache.as_deref().with_context(|| {
+        format!("--index is {url}: expected --cache with a folder that its versions are kept in")
+    })?;
+    let place = place(&url.parse()?, &args.storage)?;
+    Ok(Box::new(Remote::new(place, Cache::open(cache)?)))
 }

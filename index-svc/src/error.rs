@@ -5,8 +5,9 @@ use std::{io, path::PathBuf};
 use thiserror::Error as ThisError;
 
 use crate::{
-    engine::EngineError, import::ImportError, manifest::ManifestError, metadata::RecordError,
-    store::StoreError, table::TableError, versions::PointerError,
+    distribution::DistributionError, engine::EngineError, import::ImportError,
+    manifest::ManifestError, metadata::RecordError, store::StoreError, table::TableError,
+    versions::PointerError,
 };
 
 /// Why an index could not be opened, built, read or checked.
@@ -34,6 +35,9 @@ pub enum Error {
     /// The pointer of a folder of versions was refused.
     #[error(transparent)]
     Pointer(#[from] PointerError),
+    /// An index could not be published or fetched.
+    #[error(transparent)]
+    Distribution(#[from] DistributionError),
     /// A model folder was refused.
     #[error(transparent)]
     Import(#[from] ImportError),

@@ -16,6 +16,7 @@
 //! - [`lineage`]: what a version was grown from; [`seal`]: has a file changed
 //! - [`index`]: an opened index; [`store`], [`manifest`] and [`engine::blocks`] are its files
 //! - [`versions`]: which version is served, and the swap to the next
+//! - [`distribution`]: versions in an object store: published, fetched, rolled back
 //! - [`table`]: feature tables as they are found in the wild
 //! - [`import`]: the model folder of the Python system
 //! - [`builder`]: tables to a new index directory, and from one version to the next; [`validation`]: the
@@ -28,6 +29,7 @@ pub mod builder;
 pub mod calibration;
 pub mod card;
 pub mod distances;
+pub mod distribution;
 pub mod diversity;
 pub mod engine;
 pub mod error;

@@ -24,6 +24,10 @@ fn main() -> ExitCode {
             Command::Validate(args) => commands::validate::run(&args),
             Command::Query(args) => commands::query::run(&args),
             Command::Serve(args) => commands::serve::run(&args),
+            Command::Publish(args) => commands::publish::run(&args),
+            Command::Rollback(args) => commands::rollback::run(&args),
+            Command::Versions(args) => commands::versions::run(&args),
+            Command::Prune(args) => commands::prune::run(&args),
         });
     match outcome {
         Ok(code) => code,

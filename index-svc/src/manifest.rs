@@ -32,7 +32,7 @@ pub const READABLE_VERSIONS: RangeInclusive<u32> = 1..=FORMAT_VERSION;
 pub const METRIC: &str = "euclidean";
 
 /// Largest manifest that is read, in bytes.
-const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+pub(crate) const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 /// Hex digits of the manifest's SHA-256 that make the index version.
 const VERSION_DIGITS: usize = 16;
 
@@ -253,23 +253,31 @@ impl Manifest {
         File::open(&path)
             .and_then(|file| file.take(MAX_MANIFEST_BYTES).read_to_end(&mut text))
             .map_err(failed)?;
-        let not_json = |source| ManifestError::Json { path: path.clone(), source };
+        Self::from_text(&text, &path)
+    }
+
+    /// As [`Self::read`], from the text of the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn from_text(text: &[u8], path: &Path) -> Result<(Self, String), ManifestError> {
+        let not_json = |source| ManifestError::Json { path: path.to_owned(), source };
         let FormatOnly { format, format_version } =
-            serde_json::from_slice(&text).map_err(not_json)?;
+            serde_json::from_slice(text).map_err(not_json)?;
         if format != FORMAT || !READABLE_VERSIONS.contains(&format_version) {
             return Err(ManifestError::Format { format, version: format_version });
         }
         // Version 1 had no seal.
-        if format_version > 1 && !seal::is_sealed(&text) {
-            return Err(ManifestError::Seal { path });
+        if format_version > 1 && !seal::is_sealed(text) {
+            return Err(ManifestError::Seal { path: path.to_owned() });
         }
-        let mut manifest: Self = serde_json::from_slice(&text).map_err(not_json)?;
+        let mut manifest: Self = serde_json::from_slice(text).map_err(not_json)?;
         if format_version == 1 {
             // It was always fitted to all rows.
             manifest.scaler.fitted_rows = Some(manifest.rows);
         }
         manifest.check()?;
-        Ok((manifest, version_of(&text)))
+        Ok((manifest, version_of(text)))
     }
 
     /// Writes the manifest and flushes it; returns the index version.

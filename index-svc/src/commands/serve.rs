@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
     sync::mpsc::{RecvTimeoutError, Sender, channel},
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use index_svc::{
@@ -13,7 +13,7 @@ use index_svc::{
     planner::Wanted,
     query::DEFAULT_PAGE_SIZE,
     service::IndexApi,
-    versions::{Follower, Opening, Seen, source_at},
+    versions::{Follower, Opening, Seen},
 };
 use serving::{
     Contract, Server, Signals, bind,
@@ -21,7 +21,7 @@ use serving::{
 };
 use tonic::service::RoutesBuilder;
 
-use crate::cli::ServeArgs;
+use crate::{cli::ServeArgs, config};
 
 const CONTRACT: Contract = Contract {
     service: proto::INDEX_SERVICE,
@@ -31,7 +31,7 @@ const CONTRACT: Contract = Contract {
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let opening = Opening { engines: args.engine.into(), verify: args.verify };
-    let follower = Follower::open(source_at(&args.index), opening)?;
+    let follower = Follower::open(config::source(args)?, opening)?;
     let served = follower.served();
     let index = served.current();
     index.warm();
@@ -50,6 +50,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         let pool = server.pool("search")?;
         let metrics = VersionMetrics::new(server.registry())?;
         metrics.serves(&index, None);
+        metrics.looked(follower.answered());
         drop(index);
         let mut routes = RoutesBuilder::default();
         routes.add_service(IndexApi::new(served, pool).into_server());
@@ -75,7 +76,13 @@ fn watch(
     thread::Builder::new().name("versions".to_owned()).spawn(move || {
         while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
             let profile = follower.served().current().manifest().profile_id.clone();
-            match follower.look() {
+            let answered = follower.answered();
+            let seen = follower.look();
+            metrics.looked(follower.answered());
+            if follower.answered() && !answered {
+                tracing::info!("the source says again which version is wanted");
+            }
+            match seen {
                 Seen::Swapped { from, to, took } => {
                     metrics.serves(&to, Some(&from));
                     let (version, tracks) = (to.version(), to.rows());
@@ -85,6 +92,10 @@ fn watch(
                     if *next != profile {
                         tracing::warn!(from = profile, to = next, "queries need another profile");
                     }
+                }
+                Seen::Refused { name, error } if name.is_empty() && is_passing(&error) => {
+                    let version = follower.served().current().version().to_owned();
+                    tracing::warn!(%error, version, "the store does not answer; the old version stays");
                 }
                 Seen::Refused { name, error } => {
                     metrics.refused();
@@ -98,11 +109,19 @@ fn watch(
     Ok(sender)
 }
 
+/// Whether a store did not answer, as opposed to having nothing that could be served.
+fn is_passing(error: &index_svc::Error) -> bool {
+    use index_svc::distribution::DistributionError::Storage;
+    matches!(error, index_svc::Error::Distribution(Storage(error)) if error.is_passing())
+}
+
 /// What is known of versions.
 struct VersionMetrics {
     info: IntGaugeVec,
     rows: IntGaugeVec,
     swaps: IntCounterVec,
+    last_look: IntGaugeVec,
+    looks: IntCounterVec,
 }
 
 impl VersionMetrics {
@@ -119,11 +138,25 @@ impl VersionMetrics {
                 "Versions that were wanted after the first one.",
                 &["outcome"],
             )?,
+            last_look: registry.gauge(
+                "index_source_last_answer_timestamp_seconds",
+                "When the source of versions last said which one is wanted; 0 if it never did.",
+                &[],
+            )?,
+            looks: registry.counter(
+                "index_source_looks_total",
+                "Times the source was asked which version is wanted.",
+                &["outcome"],
+            )?,
         };
-        // Both are there from the beginning, so that a rate over them is.
+        // All are there from the beginning, so that a rate over them is.
         for outcome in ["swapped", "refused"] {
             made.swaps.with_label_values(&[outcome]);
         }
+        for outcome in ["answered", "failed"] {
+            made.looks.with_label_values(&[outcome]);
+        }
+        made.last_look.with_label_values::<&str>(&[]);
         Ok(made)
     }
 
@@ -135,6 +168,14 @@ impl VersionMetrics {
         }
         self.info.with_label_values(&[index.version()]).set(1);
         self.rows.with_label_values::<&str>(&[]).set(i64::from(index.rows()));
+    }
+
+    fn looked(&self, answered: bool) {
+        let outcome = if answered { "answered" } else { "failed" };
+        self.looks.with_label_values(&[outcome]).inc();
+        if answered && let Ok(since_1970) = SystemTime::now().duration_since(UNIX_EPOCH) {
+            self.last_look.with_label_values::<&str>(&[]).set(since_1970.as_secs() as i64);
+        }
     }
 
     fn refused(&self) {

@@ -65,6 +65,7 @@ pub struct Follower {
     name: String,
     previous_name: String,
     refused: Option<Refused>,
+    answered: bool,
 }
 
 #[derive(Debug)]
@@ -75,20 +76,34 @@ struct Refused {
 }
 
 impl Follower {
-    /// Opens the version that is wanted.
+    /// Opens the version that is wanted; where that is not to be had, the one that was last served.
     ///
     /// # Errors
     /// When there is none that can be opened and verified.
     pub fn open(source: Box<dyn VersionSource>, opening: Opening) -> Result<Self, Error> {
-        let name = source.wanted()?;
-        let directory = source.directory(&name)?;
-        if opening.verify {
-            verify_files(&directory)?;
-        }
-        let index = Index::open_with(&directory, opening.engines)?;
+        let wanted = source.wanted();
+        let answered = wanted.is_ok();
+        let opened = wanted.and_then(|name| Ok((first(&*source, &name, opening)?, name)));
+        let (index, name) = match (opened, source.last_served()) {
+            (Ok(opened), _) => opened,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(name)) => {
+                tracing::error!(
+                    %error, name, "the wanted version is not to be had; the last one is served"
+                );
+                (first(&*source, &name, opening)?, name)
+            }
+        };
         let served = Arc::new(Served::new(index));
         let previous_name = String::new();
-        Ok(Self { source, opening, served, name, previous_name, refused: None })
+        source.serves(&name, &previous_name);
+        Ok(Self { source, opening, served, name, previous_name, refused: None, answered })
+    }
+
+    /// Whether the source said, when it was last asked, which version is wanted.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.answered
     }
 
     /// Where calls find the version that answers.
@@ -100,7 +115,9 @@ impl Follower {
     /// Looks whether another version is wanted, and serves it.
     pub fn look(&mut self) -> Seen {
         let start = Instant::now();
-        let name = match self.source.wanted() {
+        let wanted = self.source.wanted();
+        self.answered = wanted.is_ok();
+        let name = match wanted {
             Ok(name) => name,
             Err(error) => return self.refuse(String::new(), error),
         };
@@ -123,6 +140,7 @@ impl Follower {
                 drop(self.served.swap(next));
                 self.previous_name = std::mem::replace(&mut self.name, name);
                 self.refused = None;
+                self.source.serves(&self.name, &self.previous_name);
                 Seen::Swapped { from, to, took: start.elapsed() }
             }
             Err(error) => self.refuse(name, error),
@@ -135,12 +153,8 @@ impl Follower {
             Some(previous) if name == self.previous_name => Ok(previous),
             _ => {
                 let directory = self.source.directory(name)?;
-                // Before the store maps the file: LMDB trusts its pages, and a damaged one may end
-                // the process that is serving.
-                verify_files(&directory)?;
-                let index = Index::open_with(&directory, self.opening.engines)?;
-                warm(&index)?;
-                Ok(Arc::new(index))
+                let opened = open(&directory, self.opening);
+                Ok(Arc::new(opened.inspect_err(|_| self.source.rejected(name))?))
             }
         }
     }
@@ -157,6 +171,28 @@ impl Follower {
         self.refused = Some(Refused { name: name.clone(), looks_left: 1, next_wait: 2 });
         Seen::Refused { name, error }
     }
+}
+
+/// The first version, ready to be warmed by who serves it.
+fn first(source: &dyn VersionSource, name: &str, opening: Opening) -> Result<Index, Error> {
+    let directory = source.directory(name)?;
+    let open = || {
+        if opening.verify {
+            verify_files(&directory)?;
+        }
+        Index::open_with(&directory, opening.engines)
+    };
+    open().inspect_err(|_| source.rejected(name))
+}
+
+/// A version that is to answer after another.
+fn open(directory: &Path, opening: Opening) -> Result<Index, Error> {
+    // Before the store maps the file: LMDB trusts its pages, and a damaged one may end the process
+    // that is serving.
+    verify_files(directory)?;
+    let index = Index::open_with(directory, opening.engines)?;
+    warm(&index)?;
+    Ok(index)
 }
 
 fn verify_files(directory: &Path) -> Result<(), Error> {

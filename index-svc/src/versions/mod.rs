@@ -25,7 +25,6 @@ mod pointer;
 mod served;
 mod source;
 
-pub(crate) use self::source::resolve;
 pub use self::{
     follow::{Follower, Opening, Seen},
     pointer::{
@@ -34,3 +33,4 @@ pub use self::{
     served::Served,
     source::{Folder, Single, VersionSource, source_at},
 };
+pub(crate) use self::{pointer::is_version_name, source::resolve};

@@ -1,7 +1,8 @@
 //! `CURRENT`: the name of the version that is wanted, in a file that is replaced by a rename.
 //!
 //! A file and no link: it can be read on every file system and in every object store, and a reader
-//! sees the old name or the new one, never a half. Nothing is written into a version itself.
+//! sees the old name or the new one, never a half. Nothing is written into a version itself. The name
+//! is the first line; what may follow is for people and for who moves the pointer in a store.
 
 use std::{
     ffi::OsStr,
@@ -16,6 +17,8 @@ use thiserror::Error;
 pub const POINTER_FILE: &str = "CURRENT";
 /// What the new pointer is called until it is renamed.
 const NEXT_POINTER_FILE: &str = ".CURRENT.next";
+/// Largest pointer that is read, in bytes.
+const MAX_POINTER_BYTES: u64 = 16 << 10;
 /// Longest name of a version, in bytes: that of a file.
 const MAX_NAME_BYTES: usize = 255;
 
@@ -59,14 +62,11 @@ pub fn is_folder(path: &Path) -> bool {
 pub fn read_pointer(folder: &Path) -> Result<String, PointerError> {
     let path = folder.join(POINTER_FILE);
     let mut text = Vec::new();
-    // One byte more than any pointer has, and a line's end.
     File::open(&path)
-        .and_then(|file| file.take(MAX_NAME_BYTES as u64 + 3).read_to_end(&mut text))
+        .and_then(|file| file.take(MAX_POINTER_BYTES).read_to_end(&mut text))
         .map_err(|source| PointerError::Io { path: path.clone(), source })?;
-    let name = String::from_utf8_lossy(&text);
-    let name = name.strip_suffix('\n').unwrap_or(&name);
-    let name = name.strip_suffix('\r').unwrap_or(name);
-    checked(&path, name).map(str::to_owned)
+    let text = String::from_utf8_lossy(&text);
+    checked(&path, text.lines().next().unwrap_or_default()).map(str::to_owned)
 }
 
 /// Lets `folder`'s pointer hold `name`: written beside it, flushed, renamed, flushed.
@@ -96,20 +96,24 @@ pub fn version_directory(folder: &Path, name: &str) -> Result<PathBuf, PointerEr
 }
 
 fn checked<'n>(pointer: &Path, name: &'n str) -> Result<&'n str, PointerError> {
+    if is_version_name(name) {
+        return Ok(name);
+    }
+    let name = name.chars().take(64).collect();
+    Err(PointerError::Name { path: pointer.to_owned(), name })
+}
+
+/// Whether `name` is one of a directory beside a pointer, and of nothing elsewhere.
+pub(crate) fn is_version_name(name: &str) -> bool {
     let mut parts = Path::new(name).components();
     let one_part = matches!(
         (parts.next(), parts.next()),
         (Some(Component::Normal(part)), None) if part == OsStr::new(name)
     );
-    let sound = one_part
+    one_part
         && name.len() <= MAX_NAME_BYTES
         && !name.starts_with('.')
-        && !name.chars().any(char::is_control);
-    if sound {
-        return Ok(name);
-    }
-    let name = name.chars().take(64).collect();
-    Err(PointerError::Name { path: pointer.to_owned(), name })
+        && !name.chars().any(char::is_control)
 }
 
 #[cfg(test)]
@@ -128,13 +132,15 @@ mod tests {
         assert!(!folder.path().join(NEXT_POINTER_FILE).exists());
         fs::write(folder.path().join(POINTER_FILE), "by hand\r\n").expect("writable");
         assert_eq!(read_pointer(folder.path()).expect("a name"), "by hand");
+        fs::write(folder.path().join(POINTER_FILE), "new\nby ci\nbefore old\n").expect("writable");
+        assert_eq!(read_pointer(folder.path()).expect("a name"), "new");
     }
 
     #[test]
     fn what_leads_elsewhere_is_no_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let long = "x".repeat(256);
-        let wrong = ["", ".", "..", "../x", "a/b", "/etc", ".hidden", "a/", "a\nb", "a\0b", &long];
+        let wrong = ["", ".", "..", "../x", "a/b", "/etc", ".hidden", "a/", "\na", "a\0b", &long];
         for name in wrong {
             fs::write(folder.path().join(POINTER_FILE), name).expect("writable");
             let read = read_pointer(folder.path());

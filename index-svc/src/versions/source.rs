@@ -23,6 +23,18 @@ pub trait VersionSource: Debug + Send {
     /// # Errors
     /// When there is none.
     fn directory(&self, name: &str) -> Result<PathBuf, Error>;
+
+    /// A version that was served from here before and can be without asking the place; for a start
+    /// when the place does not answer, or has nothing sound.
+    fn last_served(&self) -> Option<String> {
+        None
+    }
+
+    /// Told that the version's directory is not an index that can be served.
+    fn rejected(&self, _name: &str) {}
+
+    /// Told that version `name` answers from now on, and `previous`, if not empty, is still open.
+    fn serves(&self, _name: &str, _previous: &str) {}
 }
 
 /// A local folder of versions with a pointer.

@@ -7,14 +7,21 @@
 //! locks is an error, never a swap without one.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     path::Path,
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use object_store::{ObjectStore, local::LocalFileSystem};
 
 use crate::error::StorageError;
+
+/// Longest wait for another's swap, or for who builds in the same folder.
+const MAX_LOCK_TIME: Duration = Duration::from_secs(60);
+/// Time between two tries of the lock.
+const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The client of the folder, which must exist.
 pub(crate) fn client(path: &Path) -> Result<Arc<dyn ObjectStore>, StorageError> {
@@ -33,8 +40,21 @@ pub(crate) fn make(path: &Path) -> Result<(), StorageError> {
 /// Waits until no other swap is under way in the folder; it is over when the file is dropped.
 pub(crate) fn lock(path: &Path) -> Result<File, StorageError> {
     let folder = File::open(path).map_err(|source| failed(path, source))?;
-    folder.lock().map_err(|source| failed(path, source))?;
-    Ok(folder)
+    let deadline = Instant::now() + MAX_LOCK_TIME;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(folder),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::park_timeout(LOCK_INTERVAL);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let cause = format!("another process has it locked for {MAX_LOCK_TIME:?}");
+                let url = format!("file://{}", path.display());
+                return Err(StorageError::Unreachable { url, cause });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(path, source)),
+        }
+    }
 }
 
 fn failed(path: &Path, source: std::io::Error) -> StorageError {

@@ -186,15 +186,26 @@ impl Store {
         match self.wait(put) {
             Ok(_) => Ok(Created::New),
             Err(ClientError::AlreadyExists { .. } | ClientError::Precondition { .. }) => {
-                // Its size is asked first: it may be much larger than what was to be written.
-                if self.size(name)? != Some(bytes.len() as u64) {
-                    return Ok(Created::Other);
-                }
-                let there = self.get(name, bytes.len() as u64)?;
-                let same = there.is_some_and(|there| there.bytes == bytes);
-                Ok(if same { Created::Same } else { Created::Other })
+                Ok(if self.holds(name, &bytes)? { Created::Same } else { Created::Other })
             }
-            Err(error) => Err(self.failed(name, error)),
+            Err(error) => match self.failed(name, error) {
+                // Such a write is not tried twice, since nobody knows whether it was done; this tells.
+                error if error.is_passing() && self.holds(name, &bytes)? => Ok(Created::Same),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Whether the object `name` holds these bytes.
+    fn holds(&self, name: &str, bytes: &Bytes) -> Result<bool, StorageError> {
+        // Its size is asked first: it may be much larger.
+        if self.size(name)? != Some(bytes.len() as u64) {
+            return Ok(false);
+        }
+        match self.get(name, bytes.len() as u64) {
+            Ok(there) => Ok(there.is_some_and(|there| there.bytes == *bytes)),
+            Err(StorageError::TooLarge { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -237,13 +248,10 @@ impl Store {
         match self.put(&client, name, &path, bytes.clone(), mode.into()) {
             Ok(()) => Ok(Swap::Done),
             Err(StorageError::Changed { .. }) => {
-                let there = match self.get(name, bytes.len() as u64) {
-                    Err(StorageError::TooLarge { .. }) => None,
-                    there => there?,
-                };
-                let ours = there.is_some_and(|there| there.bytes == bytes);
-                Ok(if ours { Swap::Done } else { Swap::Lost })
+                Ok(if self.holds(name, &bytes)? { Swap::Done } else { Swap::Lost })
             }
+            // As when an object is created.
+            Err(error) if error.is_passing() && self.holds(name, &bytes)? => Ok(Swap::Done),
             Err(error) => Err(error),
         }
     }

@@ -1,0 +1,181 @@
+//! From an index directory to the store: what is missing or damaged is uploaded, the manifest last,
+//! and then the pointer is moved, if nobody else has moved it since the beginning.
+//!
+//! A publisher that is killed leaves objects of a version without a manifest, which no pointer names;
+//! the next one goes on from them.
+
+use std::path::Path;
+
+use storage::{Created, Swap};
+
+use super::{
+    error::DistributionError,
+    place::{Place, object},
+    pointer::Pointer,
+};
+use crate::{
+    error::Error,
+    index::Index,
+    manifest::{FileFacts, MANIFEST_FILE, Manifest},
+    versions::{POINTER_FILE, resolve},
+};
+
+/// Who publishes, and how the bytes that have arrived are told.
+pub struct Publisher<'p> {
+    /// A name for the people who find it in the pointer.
+    pub by: &'p str,
+    /// Told of each part that has arrived: file, bytes of the part, bytes of the file.
+    pub moved: &'p mut dyn FnMut(&str, u64, u64),
+}
+
+impl std::fmt::Debug for Publisher<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Publisher").field("by", &self.by).finish_non_exhaustive()
+    }
+}
+
+/// What was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The version.
+    pub version: String,
+    /// Tracks it has.
+    pub rows: u32,
+    /// Files that were uploaded, the manifest too.
+    pub uploaded: Vec<String>,
+    /// Files that were there, whole.
+    pub skipped: Vec<String>,
+    /// Bytes that were uploaded.
+    pub uploaded_bytes: u64,
+    /// The version that was wanted before; none if this is the first, and the version itself if it was
+    /// wanted already.
+    pub before: Option<String>,
+}
+
+/// Publishes the index at `directory`, or the wanted version of a folder of versions.
+///
+/// # Errors
+/// When the directory is not the index that was built, the store fails, or somebody else moved the
+/// pointer meanwhile ([`DistributionError::Lost`]).
+pub fn publish(
+    directory: &Path,
+    place: &Place,
+    publisher: &mut Publisher<'_>,
+) -> Result<Published, Error> {
+    let directory = resolve(directory)?;
+    let (manifest, version) = Manifest::read(&directory)?;
+    Index::verify_files(&directory, &manifest)?;
+    // What is wanted now is what this publisher has seen; all that comes later is somebody else's.
+    let seen = place.pointer()?;
+    let mut published = Published {
+        version,
+        rows: manifest.rows,
+        uploaded: Vec::new(),
+        skipped: Vec::new(),
+        uploaded_bytes: 0,
+        before: seen.as_ref().map(|(pointer, _)| pointer.version.clone()),
+    };
+    for (file, facts) in &manifest.files {
+        upload(&directory, place, file, facts, publisher, &mut published)?;
+    }
+    write_manifest(&directory, place, &mut published)?;
+    let (seen, snapshot) = seen.unzip();
+    if published.before.as_deref() == Some(&published.version) {
+        return Ok(published);
+    }
+    let next = match &seen {
+        Some(seen) => seen.followed_by(&published.version, publisher.by),
+        None => Pointer::new(&published.version, publisher.by, Vec::new()),
+    };
+    move_pointer(place, snapshot.as_ref(), &next)?;
+    Ok(published)
+}
+
+/// Moves the pointer from what was seen; who is too late learns who was first.
+pub(super) fn move_pointer(
+    place: &Place,
+    seen: Option<&storage::Snapshot>,
+    next: &Pointer,
+) -> Result<(), DistributionError> {
+    match place.store().swap(POINTER_FILE, seen, next.text().into())? {
+        Swap::Done => Ok(()),
+        Swap::Lost => {
+            let there = place.pointer()?.map(|(pointer, _)| pointer);
+            match there {
+                // Both wanted the same.
+                Some(there) if there.version == next.version => Ok(()),
+                there => Err(lost(place, next, there)),
+            }
+        }
+    }
+}
+
+fn lost(place: &Place, next: &Pointer, there: Option<Pointer>) -> DistributionError {
+    let somebody = || "somebody".to_owned();
+    let (winner, by, at) = match there {
+        Some(there) => (there.version, there.by.unwrap_or_else(somebody), there.at),
+        None => ("nothing".to_owned(), somebody(), None),
+    };
+    let (url, version) = (place.pointer_url(), next.version.clone());
+    DistributionError::Lost { url, version, winner, by, at }
+}
+
+/// Uploads a file unless the store has it whole, which is told by reading it.
+fn upload(
+    directory: &Path,
+    place: &Place,
+    file: &str,
+    facts: &FileFacts,
+    publisher: &mut Publisher<'_>,
+    published: &mut Published,
+) -> Result<(), DistributionError> {
+    let name = object(&published.version, file);
+    if place.store().size(&name)? == Some(facts.bytes) {
+        match place.check(&published.version, file, facts) {
+            Ok(()) => {
+                published.skipped.push(file.to_owned());
+                return Ok(());
+            }
+            Err(DistributionError::Damaged { url, .. }) => {
+                tracing::warn!(url, "an object is damaged and is uploaded again");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let mut moved = |part| (publisher.moved)(file, part, facts.bytes);
+    place.store().upload(&name, &directory.join(file), &mut moved)?;
+    let got = place.store().size(&name)?.unwrap_or_default();
+    super::place::check_size(&place.url(&published.version, file), got, facts)?;
+    published.uploaded.push(file.to_owned());
+    published.uploaded_bytes += facts.bytes;
+    Ok(())
+}
+
+/// Writes the manifest, which says that the version is whole.
+fn write_manifest(
+    directory: &Path,
+    place: &Place,
+    published: &mut Published,
+) -> Result<(), DistributionError> {
+    let path = directory.join(MANIFEST_FILE);
+    let io = |source| DistributionError::Io { path: path.clone(), source };
+    let text = std::fs::read(&path).map_err(io)?;
+    let bytes = text.len() as u64;
+    let name = object(&published.version, MANIFEST_FILE);
+    match place.store().create(&name, text.into())? {
+        Created::Same => {
+            published.skipped.push(MANIFEST_FILE.to_owned());
+            return Ok(());
+        }
+        Created::New => {}
+        Created::Other => {
+            // The version is the digest of the manifest, so what is there is not one of it.
+            let url = place.url(&published.version, MANIFEST_FILE);
+            tracing::warn!(url, "an object is damaged and is uploaded again");
+            place.store().upload(&name, &path, &mut |_| ())?;
+        }
+    }
+    published.uploaded.push(MANIFEST_FILE.to_owned());
+    published.uploaded_bytes += bytes;
+    Ok(())
+}

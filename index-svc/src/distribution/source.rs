@@ -1,0 +1,56 @@
+//! A place in a store as a source of versions for a server: what is wanted is asked of the store, and
+//! a version is fetched into the cache.
+
+use std::path::PathBuf;
+
+use super::{cache::Cache, error::DistributionError, place::Place};
+use crate::{error::Error, index::Index, manifest::Manifest, versions::VersionSource};
+
+/// A place in a store, with a cache of its versions.
+#[derive(Debug)]
+pub struct Remote {
+    place: Place,
+    cache: Cache,
+}
+
+impl Remote {
+    /// The versions of `place`, kept in `cache`.
+    #[must_use]
+    pub fn new(place: Place, cache: Cache) -> Self {
+        Self { place, cache }
+    }
+}
+
+impl VersionSource for Remote {
+    fn wanted(&self) -> Result<String, Error> {
+        match self.place.pointer()? {
+            Some((pointer, _)) => Ok(pointer.version),
+            None => Err(DistributionError::NoPointer { url: self.place.pointer_url() }.into()),
+        }
+    }
+
+    fn directory(&self, name: &str) -> Result<PathBuf, Error> {
+        Ok(self.cache.fetch(&self.place, name)?)
+    }
+
+    fn last_served(&self) -> Option<String> {
+        self.cache.last_served()
+    }
+
+    fn rejected(&self, name: &str) {
+        // What is not what was built is fetched again; what is, and cannot be opened all the same,
+        // would only come as it is.
+        let directory = self.cache.directory(name);
+        let sound = Manifest::read(&directory)
+            .is_ok_and(|(manifest, _)| Index::verify_files(&directory, &manifest).is_ok());
+        if !sound {
+            self.cache.remove(name);
+        }
+    }
+
+    fn serves(&self, name: &str, previous: &str) {
+        if let Err(error) = self.cache.keep(name, previous) {
+            tracing::warn!(%error, "the cache cannot remember what is served");
+        }
+    }
+}

