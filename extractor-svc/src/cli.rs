@@ -8,6 +8,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 use proto::features::DEFAULT_PROFILE;
 use serving::{LogArgs, ServingArgs};
+use storage::StorageArgs;
 
 use crate::table::TableFormat;
 
@@ -44,6 +45,22 @@ pub enum Command {
     /// goes; a Parquet table that was cut short is `<output>.spool.jsonl` until it is resumed.
     #[command(after_long_help = EXTRACT_HELP)]
     Extract(ExtractArgs),
+    /// Plan a batch that many workers extract: list a store's audio files, and cut the list into shards.
+    ///
+    /// Writes to the place of the batch: `lists/ID/SHARD.jsonl`, one line for each file (key, size, entity
+    /// tag), then `plan.json`, which names source, recipe and number of workers. A batch is planned
+    /// once: the same plan again changes nothing, another one is refused.
+    #[command(after_long_help = PLAN_HELP)]
+    Plan(PlanArgs),
+    /// Extract one shard of a batch: worker I of N.
+    ///
+    /// Reads the shard's files from the source, as `extract` reads them from a disk, and writes
+    /// `tables/I-of-N.parquet`, whole and only once, then `failures/I-of-N.csv`. So a worker may be killed at any
+    /// time, run again, or run twice at the same time: every file is in one table or one list of
+    /// failures, once. A file that is missing, or is no longer the one that was planned, is a failure;
+    /// a store that cannot be reached is none: the worker ends, and is to be run again.
+    #[command(after_long_help = WORK_HELP)]
+    Work(WorkArgs),
     /// Show what is known of one file: how it is read, its tuning, its features.
     Inspect(InspectArgs),
     /// Print the completions of a shell.
@@ -66,6 +83,27 @@ Exit codes:
   2  the command line is wrong
   3  some files failed, and --strict was given
   130  stopped by a signal; --resume goes on";
+
+const PLAN_HELP: &str = "\
+Examples:
+  extractor-svc plan --source s3://music --batch s3://work/2026-02 --workers 500
+  extractor-svc plan --source s3://music/flac --batch s3://work/flac --workers 64 --pattern '**/*.flac'
+
+Exit codes:
+  0  the batch is planned
+  1  there is no audio file, another plan is there, or the store could not be reached
+  2  the command line is wrong";
+
+const WORK_HELP: &str = "\
+Examples:
+  JOB_COMPLETION_INDEX=7 extractor-svc work --batch s3://work/2026-02
+  extractor-svc work --batch s3://work/2026-02 --worker-index 7 --workers 500
+
+Exit codes:
+  0  the shard is written, now or before
+  1  the store or the local disk failed, or no file of the shard is there as planned; run again
+  2  the command line or the plan is wrong; running again does not help
+  130  stopped by a signal, nothing written";
 
 #[derive(Args, Debug)]
 pub struct ServeArgs {
@@ -172,6 +210,67 @@ pub struct ExtractArgs {
     pub strict: bool,
     #[command(flatten)]
     pub limits: FileLimitArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Where the audio lies: `s3://`, `gs://`, `az://` or `file://`.
+    #[arg(long, env = "SOUNDALIKE_SOURCE", value_name = "URL")]
+    pub source: String,
+    /// Where the batch goes; a place of its own for each.
+    #[arg(long, env = "SOUNDALIKE_BATCH", value_name = "URL")]
+    pub batch: String,
+    /// Workers, and so shards; a shard has at most 100,000 files. A worker that is lost loses its shard's
+    /// work, so shards of ten minutes or so are best.
+    #[arg(long, env = "SOUNDALIKE_BATCH_WORKERS", value_name = "N")]
+    pub workers: u32,
+    /// Files to take, relative to the source, such as `**/*.wav`; may be repeated. By default every
+    /// file with a known audio extension.
+    #[arg(long = "pattern", env = "SOUNDALIKE_PATTERN", value_name = "GLOB")]
+    pub patterns: Vec<String>,
+    /// Recipe of the numbers, as for `extract`.
+    #[arg(long, env = "SOUNDALIKE_PROFILE", default_value = DEFAULT_PROFILE, value_name = "ID")]
+    pub profile: String,
+    /// Start of the analysed window, in seconds.
+    #[arg(long, env = "SOUNDALIKE_OFFSET", default_value_t = 0.0, value_name = "SECONDS")]
+    pub offset: f64,
+    /// Length of the analysed window, in seconds. By default to the end.
+    #[arg(long, env = "SOUNDALIKE_DURATION", value_name = "SECONDS")]
+    pub duration: Option<f64>,
+    /// Folder for what does not fit memory: twice 150 bytes or so for each file. By default the
+    /// system's.
+    #[arg(long, env = "SOUNDALIKE_SPOOL", value_name = "FOLDER")]
+    pub spool: Option<PathBuf>,
+    #[command(flatten)]
+    pub storage: StorageArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct WorkArgs {
+    /// The batch, as it was planned.
+    #[arg(long, env = "SOUNDALIKE_BATCH", value_name = "URL")]
+    pub batch: String,
+    /// Which worker this is, from 0. An Indexed Job of Kubernetes says it.
+    #[arg(long, env = "JOB_COMPLETION_INDEX", value_name = "I")]
+    pub worker_index: u32,
+    /// Workers that were planned. If given, a plan for another number is refused.
+    #[arg(long, env = "SOUNDALIKE_BATCH_WORKERS", value_name = "N")]
+    pub workers: Option<u32>,
+    /// Files worked on at a time. By default one per core. The output does not depend on it.
+    #[arg(short, long, env = "SOUNDALIKE_JOBS", value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Files that are fetched at a time, while others are worked on; twice as many are kept, up to 4 MiB
+    /// of each in memory.
+    #[arg(long, env = "SOUNDALIKE_DOWNLOADS", default_value_t = 8, value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub downloads: u16,
+    /// Folder for the table in the making and for files beyond 4 MiB. By default the system's.
+    #[arg(long, env = "SOUNDALIKE_SPOOL", value_name = "FOLDER")]
+    pub spool: Option<PathBuf>,
+    #[command(flatten)]
+    pub limits: FileLimitArgs,
+    #[command(flatten)]
+    pub storage: StorageArgs,
 }
 
 /// Form of what `inspect` prints.

@@ -7,12 +7,14 @@ use std::{
     time::Duration,
 };
 
+use storage::{Location, StorageOptions};
 use thiserror::Error;
 
 use crate::{
-    cli::{AudioLimitArgs, ExtractArgs, FileLimitArgs, InspectArgs, LimitArgs},
+    cli::{AudioLimitArgs, ExtractArgs, FileLimitArgs, InspectArgs, LimitArgs, PlanArgs, WorkArgs},
     limits::{CHANNEL_CEILING, Limits},
     profile::Profile,
+    shards::MAX_WORKERS,
     table::{Destination, TableFormat},
     window::Window,
 };
@@ -91,10 +93,7 @@ impl ExtractConfig {
             patterns: args.patterns,
             profile,
             window,
-            jobs: args
-                .jobs
-                .or_else(|| std::thread::available_parallelism().ok())
-                .map_or(1, NonZeroUsize::get),
+            jobs: jobs(args.jobs),
             resume: args.resume,
             failures: args.failures,
             strict: args.strict,
@@ -102,6 +101,114 @@ impl ExtractConfig {
             max_wall: args.limits.max_wall,
         })
     }
+}
+
+/// A validated plan of a batch.
+#[derive(Debug)]
+pub struct PlanConfig {
+    /// Where the audio lies.
+    pub source: Location,
+    /// Where the batch goes.
+    pub batch: Location,
+    /// Number of workers.
+    pub workers: u32,
+    /// Globs for names below the source.
+    pub patterns: Vec<String>,
+    /// Recipe of the numbers.
+    pub profile: Profile,
+    /// What is analysed of each recording.
+    pub window: Window,
+    /// Folder for what does not fit memory; none is the system's.
+    pub spool: Option<PathBuf>,
+    /// How the stores are reached.
+    pub storage: StorageOptions,
+}
+
+impl PlanConfig {
+    /// Checks the flags of `plan`.
+    ///
+    /// # Errors
+    /// With all that is wrong.
+    pub fn from_args(args: &PlanArgs) -> Result<Self, ConfigError> {
+        let mut wrong = Vec::new();
+        let recipe = recipe(&args.profile, args.offset, args.duration, &mut wrong);
+        let source = location("--source", &args.source, &mut wrong);
+        let batch = location("--batch", &args.batch, &mut wrong);
+        check_number("--workers", args.workers.into(), 1..=MAX_WORKERS.into(), &mut wrong);
+        let (Some((profile, window)), Some(source), Some(batch), true) =
+            (recipe, source, batch, wrong.is_empty())
+        else {
+            return Err(ConfigError(wrong));
+        };
+        Ok(Self {
+            source,
+            batch,
+            workers: args.workers,
+            patterns: args.patterns.clone(),
+            profile,
+            window,
+            spool: args.spool.clone(),
+            storage: args.storage.to_options(),
+        })
+    }
+}
+
+/// A validated worker of a batch.
+#[derive(Debug)]
+pub struct WorkConfig {
+    /// The batch.
+    pub batch: Location,
+    /// Number of the worker, from 0.
+    pub worker_index: u32,
+    /// Number of workers, if it is known.
+    pub workers: Option<u32>,
+    /// Files worked on at a time.
+    pub jobs: usize,
+    /// Files fetched at a time.
+    pub downloads: usize,
+    /// Folder for what is in the making; none is the system's.
+    pub spool: Option<PathBuf>,
+    /// Limits on each file.
+    pub limits: Limits,
+    /// Wall time of each file.
+    pub max_wall: Duration,
+    /// How the stores are reached.
+    pub storage: StorageOptions,
+}
+
+impl WorkConfig {
+    /// Checks the flags of `work`.
+    ///
+    /// # Errors
+    /// With all that is wrong.
+    pub fn from_args(args: &WorkArgs) -> Result<Self, ConfigError> {
+        let mut wrong = Vec::new();
+        let batch = location("--batch", &args.batch, &mut wrong);
+        let limits = args.limits.check(&mut wrong);
+        let (Some(batch), true) = (batch, wrong.is_empty()) else {
+            return Err(ConfigError(wrong));
+        };
+        Ok(Self {
+            batch,
+            worker_index: args.worker_index,
+            workers: args.workers,
+            jobs: jobs(args.jobs),
+            downloads: args.downloads.into(),
+            spool: args.spool.clone(),
+            limits,
+            max_wall: args.limits.max_wall,
+            storage: args.storage.to_options(),
+        })
+    }
+}
+
+fn location(flag: &str, url: &str, wrong: &mut Vec<String>) -> Option<Location> {
+    url.parse().map_err(|error| wrong.push(format!("{flag}: {error}"))).ok()
+}
+
+/// Files worked on at a time: one per core if nobody says it.
+fn jobs(asked: Option<NonZeroUsize>) -> usize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
 /// A validated look at one file.

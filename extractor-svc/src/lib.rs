@@ -5,6 +5,7 @@
 //! - [`decode`], [`mono`], [`window`]: encoded bytes to the analysed mono samples
 //! - [`resample`], [`features`], [`stats`]: samples to the vector, as a [`profile`] says
 //! - [`batch`], [`table`]: files and folders to feature tables
+//! - [`shards`]: a batch that many workers share
 //! - [`service`], [`upload`], [`admission`], [`wire`], [`status`],
 //!   [`metrics`]: the gRPC edge
 //! - [`cli`], [`config`], [`commands`]: what is typed, what is valid, what is wired together
@@ -27,6 +28,7 @@ pub mod pipeline;
 pub mod profile;
 pub mod resample;
 pub mod service;
+pub mod shards;
 pub mod simd;
 mod spectrum;
 pub mod stages;

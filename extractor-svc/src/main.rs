@@ -17,6 +17,8 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve(args) => commands::serve::run(&args),
             Command::Extract(args) => commands::extract::run(args),
+            Command::Plan(args) => commands::plan::run(&args),
+            Command::Work(args) => commands::work::run(&args),
             Command::Inspect(args) => commands::inspect::run(args),
             Command::Completions(args) => commands::documents::completions(&args),
             Command::Manual(args) => commands::documents::manual(&args),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use serving::LogArgs;
+use storage::StorageArgs;
 
 use self::{
     distribution::{PRUNE_HELP, PUBLISH_HELP, ROLLBACK_HELP, VERSIONS_HELP},
@@ -40,15 +41,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Build an index directory from feature tables.
     ///
-    /// Tables are CSV or JSONL, plain or gzip. Columns are taken by name: the 74 features of the
+    /// Tables are CSV or JSONL, plain or gzip, or Parquet, on a disk or in an object store. Columns are taken by name: the 74 features of the
     /// profile (also spelt `mfcc_mean_01` or `mfcc_01_mean`), `track_id` (or a first column
     /// `source_path`), `track_title`, `artist_name`, `album_title`; further columns are kept as text
     /// attributes.
     ///
     /// The index is made in a hidden directory beside the output, verified row by row, and renamed:
     /// a build that is killed leaves no half index. A table says which profile its numbers have in
-    /// a sidecar, `<table>.meta.json`, as the extractor writes it; for other tables say it with
-    /// --profile.
+    /// a sidecar, `<table>.meta.json`, or inside, as the extractor writes it; for other tables say it
+    /// with --profile. Tables of a batch (`extractor-svc work`) say which part they are, and a build from
+    /// a part of a batch is refused.
     #[command(after_long_help = BUILD_HELP)]
     Build(BuildArgs),
     /// Make a version with the rows of more tables behind those of the last one.
@@ -146,6 +148,7 @@ Examples:
   index-svc build --input features.csv --output indexes/2026-01
   index-svc build --input a.csv.gz b.csv.gz --output library --profile librosa-0.11-22050
   index-svc build --input fma.csv --output fma --profile fma-2017 --nan mean --trees 100
+  index-svc build --input 's3://work/2026-02/tables/*.parquet' --output indexes/2026-02
 
 Exit codes:
   0  the index was built and verified
@@ -182,8 +185,9 @@ Exit codes:
 /// Flags of `build`.
 #[derive(Args, Debug)]
 pub(crate) struct BuildArgs {
-    /// Feature tables, in row order.
-    #[arg(long, env = "SOUNDALIKE_INPUT", required = true, num_args = 1.., value_name = "FILE")]
+    /// Feature tables, in row order: files, or URLs (`s3://`, `gs://`, `az://`, `file://`) of objects, in
+    /// which `*` stands for a part of a name; those are fetched to a hidden folder beside the output.
+    #[arg(long, env = "SOUNDALIKE_INPUT", required = true, num_args = 1.., value_name = "FILE or URL")]
     pub(crate) input: Vec<PathBuf>,
     /// Index directory to make; it must not exist.
     #[arg(long, env = "SOUNDALIKE_OUTPUT", value_name = "DIR")]
@@ -210,6 +214,8 @@ pub(crate) struct BuildArgs {
     /// Which feature columns are indexed.
     #[arg(long, env = "SOUNDALIKE_COLUMNS", default_value = "profile", value_name = "WHICH")]
     pub(crate) columns: ColumnsArg,
+    #[command(flatten)]
+    pub(crate) storage: StorageArgs,
 }
 
 /// Engines to build.
@@ -271,8 +277,8 @@ pub(crate) struct ValidateArgs {
     /// Index directory.
     #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
     pub(crate) index: PathBuf,
-    /// Tables the index was built from, in the same order.
-    #[arg(long, env = "SOUNDALIKE_INPUT", num_args = 1.., value_name = "FILE")]
+    /// Tables the index was built from, in the same order; files or URLs, as for build.
+    #[arg(long, env = "SOUNDALIKE_INPUT", num_args = 1.., value_name = "FILE or URL")]
     pub(crate) input: Vec<PathBuf>,
     /// Table of held-out vectors to measure recall with.
     #[arg(long, env = "SOUNDALIKE_QUERIES", value_name = "FILE")]
@@ -300,6 +306,8 @@ pub(crate) struct ValidateArgs {
     /// see above for their names.
     #[arg(long, env = "SOUNDALIKE_FAIL_UNDER", value_delimiter = ',', value_name = "FIGURE=VALUE")]
     pub(crate) fail_under: Vec<String>,
+    #[command(flatten)]
+    pub(crate) storage: StorageArgs,
 }
 
 /// Flags of `query`.

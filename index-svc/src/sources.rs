@@ -8,7 +8,7 @@ use proto::features::FeatureSchema;
 use crate::{
     error::Error,
     manifest::{SourceFacts, file_facts},
-    table::{ColumnRule, IdRule, Row, Table, TableError},
+    table::{ColumnRule, IdRule, Row, Shards, Table, TableError},
 };
 
 /// Longest profile id, in bytes.
@@ -29,7 +29,7 @@ impl Sources {
     /// Opens every table once, for its names and recipe.
     ///
     /// # Errors
-    /// When a table is refused, or two disagree.
+    /// When a table is refused, two disagree, or a batch lacks parts.
     pub fn open(
         paths: &[PathBuf],
         rule: &ColumnRule,
@@ -43,8 +43,12 @@ impl Sources {
             attribute_names: Vec::new(),
             features_left_out: Vec::new(),
         };
+        let mut shards = Shards::default();
         for (position, path) in paths.iter().enumerate() {
             let table = Table::open(path, rule, IdRule::Required)?;
+            if let Some(shard) = table.shard() {
+                shards.add(path, shard.clone())?;
+            }
             sources.agree_on_profile(&table)?;
             let schema = table.columns().schema();
             if position == 0 {
@@ -58,6 +62,7 @@ impl Sources {
             append_new(&mut sources.attribute_names, attributes);
             append_new(&mut sources.features_left_out, left_out);
         }
+        shards.check_complete()?;
         Ok(sources)
     }
 

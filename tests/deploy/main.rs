@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "a skipped test says so")]
 #![allow(clippy::disallowed_methods, reason = "a test asks whether it may be skipped")]
 
+mod batch;
 mod gateway;
 mod lifecycle;
 mod monitoring;

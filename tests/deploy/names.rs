@@ -37,14 +37,17 @@ fn check(overlay: &Overlay, pod: &Value) {
         };
         let subcommand = text(&list(&container["args"])[0]);
         let known = match subcommand {
-            // The job has one map for its two steps.
-            "build" | "validate" => [known(binary, "build"), known(binary, "validate")].concat(),
+            // The jobs have one map for their steps.
+            "build" | "validate" | "publish" => {
+                ["build", "validate", "publish"].map(|step| known(binary, step)).concat()
+            }
             other => known(binary, other),
         };
         let mut used: Vec<String> =
             list(&container["env"]).iter().map(|one| text(&one["name"]).to_owned()).collect();
         for source in list(&container["envFrom"]) {
-            let name = text(&source["configMapRef"]["name"]);
+            // What a Secret holds is not the project's to know.
+            let Some(name) = source["configMapRef"]["name"].as_str() else { continue };
             let map = overlay.find("ConfigMap", name).expect("the ConfigMap is rendered");
             used.extend(map["data"].as_object().expect("data").keys().cloned());
         }
@@ -64,9 +67,11 @@ fn every_variable_is_read_by_the_command_that_gets_it() {
 }
 
 #[test]
-fn the_variables_of_the_build_job_are_read() {
-    let Some(job) = Overlay::render("jobs/build-index") else { return };
-    let jobs: Vec<_> = job.kind("Job").collect();
-    assert_eq!(jobs.len(), 1);
-    check(&job, &jobs[0]["spec"]["template"]["spec"]);
+fn the_variables_of_the_jobs_are_read() {
+    for name in ["jobs/build-index", "jobs/batch/plan", "jobs/batch/extract", "jobs/batch/index"] {
+        let Some(job) = Overlay::render(name) else { return };
+        let jobs: Vec<_> = job.kind("Job").collect();
+        assert_eq!(jobs.len(), 1);
+        check(&job, &jobs[0]["spec"]["template"]["spec"]);
+    }
 }

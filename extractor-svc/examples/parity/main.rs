@@ -17,8 +17,13 @@ use std::{
 use anyhow::Context as _;
 use clap::Parser;
 use extractor_svc::{
-    batch::for_each_ordered, decode::EncodedAudio, error::ExtractError, limits::Limits, pipeline,
-    profile::Profile, window::Window,
+    batch::{Pace, for_each_ordered},
+    decode::EncodedAudio,
+    error::ExtractError,
+    limits::Limits,
+    pipeline,
+    profile::Profile,
+    window::Window,
 };
 use proto::features::{DEFAULT_PROFILE, FeatureSchema};
 
@@ -52,9 +57,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut values = Vec::with_capacity(corpus.recordings.len());
     for_each_ordered(
         corpus.recordings.iter(),
-        args.jobs,
+        Pace::wide(args.jobs),
         |recording| extract(&args.corpus.join(&recording.file), &profile),
-        |_, outcome| -> anyhow::Result<()> {
+        |outcome| -> anyhow::Result<()> {
             values.push(outcome);
             Ok(())
         },

@@ -8,6 +8,9 @@ use std::{
 
 use serde::Serialize;
 
+/// Columns of the list.
+const HEADER: [&str; 3] = ["path", "reason", "message"];
+
 /// One file that gave no row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -17,6 +20,20 @@ pub struct Failure {
     pub reason: String,
     /// What, where, and what to do.
     pub message: String,
+}
+
+/// The failures file of a whole run as text.
+///
+/// # Errors
+/// When a row cannot be encoded.
+pub fn failures_text(failures: &[Failure]) -> io::Result<String> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    writer.write_record(HEADER)?;
+    for failure in failures {
+        writer.serialize(failure)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    String::from_utf8(bytes).map_err(io::Error::other)
 }
 
 /// An open failures file; without a path it only counts.
@@ -38,7 +55,7 @@ impl FailureLog {
         }
         let mut writer =
             csv::WriterBuilder::new().has_headers(false).from_writer(File::create(path)?);
-        writer.write_record(["path", "reason", "message"])?;
+        writer.write_record(HEADER)?;
         writer.flush()?;
         Ok(Self { writer: Some(writer), count: 0 })
     }

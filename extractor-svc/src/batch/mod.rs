@@ -1,6 +1,7 @@
 //! What batch extraction adds to the pipeline: which files, in which order, by how many threads,
 //! how a later run goes on, and what becomes of those that fail.
 
+mod extractor;
 mod failures;
 mod journal;
 mod ordered;
@@ -9,9 +10,10 @@ mod resume;
 mod walk;
 
 pub use self::{
-    failures::{Failure, FailureLog},
+    extractor::Extractor,
+    failures::{Failure, FailureLog, failures_text},
     journal::{Entry, Identity, JournalReader, JournalWriter, Outcome, Recipe, journal_path},
-    ordered::for_each_ordered,
+    ordered::{Pace, for_each_ordered},
     progress::Progress,
     resume::{Known, ResumeError, forget},
     walk::{AUDIO_EXTENSIONS, Found, WalkError, Walker},

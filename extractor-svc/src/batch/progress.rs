@@ -7,6 +7,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::decode::Warning;
+
 /// Time between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -115,8 +117,21 @@ impl Progress {
         }
     }
 
+    /// Says what was found in a file that gave a row.
+    pub fn findings(&self, path: &str, warnings: &[Warning]) {
+        for warning in warnings {
+            let (code, message) = (warning.code.name(), &warning.message);
+            self.log(|| tracing::warn!(path, code, message, "file read with a finding"));
+        }
+    }
+
+    /// Says why a file gave none.
+    pub fn skipped(&self, path: &str, reason: &str, message: &str) {
+        self.log(|| tracing::warn!(path, reason, message, "file skipped"));
+    }
+
     /// Writes to the log without running into the bar.
-    pub fn log(&self, write: impl FnOnce()) {
+    fn log(&self, write: impl FnOnce()) {
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),

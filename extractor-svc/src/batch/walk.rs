@@ -64,6 +64,12 @@ impl Walker {
         Ok(Self { patterns: Some(set) })
     }
 
+    /// Whether a name below a folder, with `/` between its parts, is one that is taken.
+    #[must_use]
+    pub fn takes_name(&self, name: &str) -> bool {
+        self.takes(Path::new(""), Path::new(name))
+    }
+
     /// Files among `inputs`: a file is taken as it is, a folder is walked (links are followed).
     #[must_use]
     pub fn find(&self, inputs: &[PathBuf]) -> Found {

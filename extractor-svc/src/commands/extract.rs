@@ -1,36 +1,37 @@
 //! `extract`: files and folders in, a feature table out.
 
 mod run;
-mod signals;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::atomic::{AtomicUsize, Ordering},
-    time::Instant,
 };
 
 use anyhow::Context as _;
 use proto::features::FeatureSchema;
 
 use self::run::Run;
+use super::signals;
 use crate::{
-    batch::{Failure, Identity, Known, Outcome, Recipe, ResumeError, Walker, for_each_ordered},
-    batch::{forget, journal_path},
+    batch::{
+        Extractor, Failure, Identity, Known, Outcome, Pace, Recipe, ResumeError, Walker,
+        for_each_ordered, forget, journal_path,
+    },
     cli::ExtractArgs,
     config::{ConfigError, ExtractConfig},
     decode::EncodedAudio,
-    error::{ExtractError, isolated},
-    pipeline::{self, Extraction},
+    error::ExtractError,
+    pipeline::Extraction,
     table::{Destination, TableFormat, read_rows, spool_path},
 };
 
 /// Exit code when nothing was extracted.
-const NOTHING: u8 = 1;
+pub(super) const NOTHING: u8 = 1;
 /// Exit code when some files failed and that matters.
 const SOME_FAILED: u8 = 3;
 /// Exit code of a run that a signal stopped, as shells have it.
-const STOPPED: u8 = 130;
+pub(super) const STOPPED: u8 = 130;
 
 /// One file to do, and what is known of it.
 struct Task {
@@ -74,6 +75,12 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
         })?;
     }
 
+    let extractor = Extractor {
+        window: config.window,
+        profile: config.profile.clone(),
+        limits: config.limits.clone(),
+        max_wall: config.max_wall,
+    };
     let left = AtomicUsize::new(0);
     let tasks = found.files.into_iter().filter_map(|path| {
         let identity = Identity::of(&path);
@@ -87,12 +94,16 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     });
     for_each_ordered(
         tasks,
-        config.jobs,
-        |task| match &task.known {
-            Some(outcome) => Done::Known(outcome.clone()),
-            None => Done::Now(extract_file(&task.path, &config)),
+        Pace::wide(config.jobs),
+        |Task { path, identity, known }| {
+            let open = || EncodedAudio::open(&path).map(|(audio, _)| audio);
+            let done = match known {
+                Some(outcome) => Done::Known(outcome),
+                None => Done::Now(extractor.extract(open, &|| false)),
+            };
+            (path, identity, done)
         },
-        |task, done| run.take(&task.path, task.identity, done),
+        |(path, identity, done)| run.take(&path, identity, done),
     )?;
 
     let left = left.into_inner();
@@ -134,20 +145,5 @@ fn earlier(
     Known::gather(table, rows, recipe).map_err(|error| match error {
         ResumeError::OtherRecipe { .. } => ConfigError(vec![format!("--resume: {error}")]).into(),
         error => error.into(),
-    })
-}
-
-/// One file; whatever breaks on it is its failure and not the run's.
-fn extract_file(path: &Path, config: &ExtractConfig) -> Result<Extraction, ExtractError> {
-    let (started, limit) = (Instant::now(), config.max_wall);
-    let is_late = || started.elapsed() > limit;
-    let extract = || {
-        let (audio, _) = EncodedAudio::open(path)?;
-        pipeline::extract(audio, &config.window, &config.profile, &config.limits, &is_late)
-    };
-    isolated(extract, |detail| ExtractError::Panicked { detail }).map_err(|error| match error {
-        // Nothing else stops a file.
-        ExtractError::Cancelled => ExtractError::WallTime { limit },
-        error => error,
     })
 }

@@ -3,4 +3,24 @@
 pub mod documents;
 pub mod extract;
 pub mod inspect;
+pub mod plan;
 pub mod serve;
+mod signals;
+pub mod work;
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+/// A folder for what is in the making, removed with its holder; in `parent`, or where the system
+/// has them.
+fn spool(parent: Option<&Path>) -> anyhow::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix("extractor-svc-");
+    let made = match parent {
+        Some(parent) => builder.tempdir_in(parent),
+        None => builder.tempdir(),
+    };
+    made.context("cannot make a folder in the spool")
+}

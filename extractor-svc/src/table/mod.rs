@@ -6,6 +6,7 @@
 mod delimited;
 mod parquet;
 mod read;
+mod shard;
 mod sidecar;
 mod spool;
 
@@ -20,6 +21,7 @@ use thiserror::Error;
 
 pub use self::{
     read::{Rows, read_rows},
+    shard::{Shard, ShardFooter, ShardWriter},
     sidecar::{Sidecar, sidecar_path},
     spool::spool_path,
 };

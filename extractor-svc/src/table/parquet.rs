@@ -62,6 +62,15 @@ impl<W: Write + Send> ParquetRows<W> {
         Ok(Self { writer, dims: schema.dims(), rows: Vec::with_capacity(GROUP_ROWS) })
     }
 
+    /// Completes the file, with these pairs in its metadata too.
+    pub(super) fn finish_with(mut self, pairs: &[(&str, String)]) -> Result<(), TableError> {
+        self.write_group().map_err(encode)?;
+        for (key, value) in pairs {
+            self.writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
+        }
+        self.writer.close().map(drop).map_err(encode)
+    }
+
     fn write_group(&mut self) -> Result<(), ParquetError> {
         if self.rows.is_empty() {
             return Ok(());
@@ -92,9 +101,8 @@ impl<W: Write + Send> RowWriter for ParquetRows<W> {
         if self.rows.len() == GROUP_ROWS { self.write_group().map_err(encode) } else { Ok(()) }
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), TableError> {
-        self.write_group().map_err(encode)?;
-        self.writer.close().map(|_| ()).map_err(encode)
+    fn finish(self: Box<Self>) -> Result<(), TableError> {
+        self.finish_with(&[])
     }
 }
 

@@ -10,3 +10,4 @@ mod limits;
 mod process;
 mod resume;
 mod tables;
+mod work;

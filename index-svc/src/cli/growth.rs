@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
+use storage::StorageArgs;
 
 use super::{BuildEngineArg, DuplicatesArg, FormatArg, NanArg};
 
@@ -46,8 +47,8 @@ pub(crate) struct AppendArgs {
     /// Index directory, or a folder of versions.
     #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
     pub(crate) index: PathBuf,
-    /// Feature tables, in row order.
-    #[arg(long, env = "SOUNDALIKE_INPUT", required = true, num_args = 1.., value_name = "FILE")]
+    /// Feature tables, in row order; files or URLs, as for build.
+    #[arg(long, env = "SOUNDALIKE_INPUT", required = true, num_args = 1.., value_name = "FILE or URL")]
     pub(crate) input: Vec<PathBuf>,
     /// Index directory to make, where the index is not a folder of versions; it must not exist.
     #[arg(long, env = "SOUNDALIKE_OUTPUT", value_name = "DIR")]
@@ -67,6 +68,8 @@ pub(crate) struct AppendArgs {
     /// Form of the report.
     #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
     pub(crate) format: FormatArg,
+    #[command(flatten)]
+    pub(crate) storage: StorageArgs,
 }
 
 /// Flags of `remove`.

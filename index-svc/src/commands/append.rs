@@ -12,6 +12,7 @@ use index_svc::{
 };
 use serde_json::{Value, json};
 
+use super::inputs::{self, beside};
 use crate::cli::{AppendArgs, FormatArg};
 
 /// Columns of a drift that are shown as text.
@@ -22,7 +23,9 @@ const TELLING_EXTENT: f64 = 0.25;
 pub(crate) fn run(args: AppendArgs) -> anyhow::Result<ExitCode> {
     let format = args.format;
     let start = Instant::now();
-    let grown = append(&AppendPlan::from(args))?;
+    let place = beside(&args.index);
+    let tables = inputs::fetch(&args.input, &args.storage.to_options(), place)?;
+    let grown = append(&AppendPlan { inputs: tables.paths.clone(), ..args.into() })?;
     report(format, &grown, start.elapsed())?;
     Ok(ExitCode::SUCCESS)
 }

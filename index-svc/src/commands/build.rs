@@ -8,10 +8,13 @@ use std::{
 
 use index_svc::builder::{BuildPlan, build};
 
+use super::inputs::{self, beside};
 use crate::cli::BuildArgs;
 
 pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
-    let plan = BuildPlan::from(args);
+    let place = beside(&args.output);
+    let tables = inputs::fetch(&args.input, &args.storage.to_options(), place)?;
+    let plan = BuildPlan { inputs: tables.paths.clone(), ..args.into() };
     let start = Instant::now();
     let built = build(&plan)?;
     let manifest = &built.manifest;

@@ -3,6 +3,7 @@
 pub(crate) mod append;
 pub(crate) mod build;
 pub(crate) mod import;
+pub(crate) mod inputs;
 pub(crate) mod prune;
 pub(crate) mod publish;
 pub(crate) mod query;

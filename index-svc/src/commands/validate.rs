@@ -16,6 +16,7 @@ use index_svc::{
     validation::Validation,
 };
 
+use super::inputs::{self, beside};
 use crate::{
     cli::{ReportFormatArg, ValidateArgs},
     config,
@@ -27,11 +28,12 @@ const MAX_PROBES: usize = 1_000_000;
 pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let thresholds = config::thresholds(&args.fail_under)?;
     let wanted = config::validation(args)?.wanted();
+    let tables = inputs::fetch(&args.input, &args.storage.to_options(), beside(&args.index))?;
     let report = match Index::open(&args.index) {
         Ok(index) => {
             let held_out = args.queries.as_deref().map(|path| held_out(&index, path));
             let validation = Validation {
-                inputs: args.input.clone(),
+                inputs: tables.paths.clone(),
                 sample: args.sample as usize,
                 held_out: held_out.transpose()?,
                 wanted,

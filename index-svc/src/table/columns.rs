@@ -155,6 +155,12 @@ impl Columns {
         &self.features
     }
 
+    /// Places of the columns that are kept as text.
+    pub(super) fn texts(&self) -> impl Iterator<Item = usize> {
+        let named = [self.track_id, self.track_title, self.artist_name, self.album_title];
+        named.into_iter().flatten().chain(self.attributes.iter().map(|(_, at)| *at))
+    }
+
     /// The metadata of a record whose cells `cell` gives by column.
     pub(super) fn metadata<'a>(
         &self,

@@ -1,4 +1,5 @@
-//! Feature tables as they are found: CSV, plain or gzip; columns mapped by name, never by position.
+//! Feature tables as they are found: CSV and JSONL, plain or gzip, and Parquet; columns mapped by
+//! name, never by position.
 //!
 //! A table gives rows of metadata and feature values in schema order, missing values as NaN. What
 //! becomes of a missing value or a repeated track id is the builder's rule, not the table's.
@@ -7,7 +8,9 @@ mod columns;
 mod delimited;
 mod jsonl;
 mod number;
+mod parquet;
 mod recipe;
+mod shard;
 
 use std::{
     io,
@@ -17,11 +20,13 @@ use std::{
 use proto::features::FeatureSchema;
 use thiserror::Error;
 
+pub(crate) use self::shard::Shards;
 pub use self::{
     columns::{ColumnReport, Columns, canonical_name, is_feature_column},
     recipe::{Recipe, sidecar_path},
+    shard::Shard,
 };
-use self::{delimited::DelimitedRows, jsonl::JsonRows};
+use self::{delimited::DelimitedRows, jsonl::JsonRows, parquet::ParquetRows};
 use crate::metadata::TrackMetadata;
 
 /// Most columns of a table.
@@ -70,13 +75,29 @@ pub enum TableError {
         /// What the operating system says.
         source: io::Error,
     },
-    /// A file name asks for a format that is not read.
-    #[error("{}: {format} tables are not read, expected CSV (plain or gzip) or JSONL", path.display())]
-    Format {
+    /// A Parquet file is damaged, or has columns that are not read.
+    #[error("{} cannot be read as Parquet: {why}", path.display())]
+    Parquet {
         /// Which file.
         path: PathBuf,
-        /// The format.
-        format: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// Parts of a batch are not among the tables.
+    #[error(
+        "batch {batch_id} has {shards} parts, {missing} of them are missing: {}{}",
+        first.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+        if first.len() < *missing as usize { ", …" } else { "" }
+    )]
+    ShardsMissing {
+        /// The batch.
+        batch_id: String,
+        /// Its parts.
+        shards: u32,
+        /// How many are missing.
+        missing: u32,
+        /// The first of them, from 0.
+        first: Vec<u32>,
     },
     /// The text is not a table.
     #[error("{}, line {line}: {why}", path.display())]
@@ -213,6 +234,7 @@ pub enum TableError {
 pub struct Table {
     path: PathBuf,
     recipe: Option<Recipe>,
+    shard: Option<Shard>,
     columns: Columns,
     rows: Rows,
 }
@@ -221,6 +243,7 @@ pub struct Table {
 enum Rows {
     Delimited(DelimitedRows),
     Json(JsonRows),
+    Parquet(Box<ParquetRows>),
 }
 
 impl Table {
@@ -229,8 +252,9 @@ impl Table {
     /// # Errors
     /// When it cannot be read, lacks a column, or has one twice.
     pub fn open(path: &Path, rule: &ColumnRule, ids: IdRule) -> Result<Self, TableError> {
-        let recipe = Recipe::of_table(path)?;
-        let (rows, header) = match format_of(path)? {
+        let mut recipe = Recipe::of_table(path)?;
+        let mut shard = None;
+        let (rows, header) = match format_of(path) {
             Format::Delimited => {
                 let (rows, header) = DelimitedRows::open(path)?;
                 (Rows::Delimited(rows), header)
@@ -239,12 +263,19 @@ impl Table {
                 let (rows, header) = JsonRows::open(path)?;
                 (Rows::Json(rows), header)
             }
+            Format::Parquet => {
+                let (rows, header) = ParquetRows::open(path)?;
+                // What is inside cannot be that of another file.
+                recipe = rows.recipe().or(recipe);
+                shard = rows.shard()?;
+                (Rows::Parquet(Box::new(rows)), header)
+            }
         };
         let columns = Columns::map(path, &header, rule, ids)?;
         if let Some(recipe) = &recipe {
             recipe.check_schema(path, rule, columns.schema())?;
         }
-        Ok(Self { path: path.to_owned(), recipe, columns, rows })
+        Ok(Self { path: path.to_owned(), recipe, shard, columns, rows })
     }
 
     /// Where the table is.
@@ -257,6 +288,12 @@ impl Table {
     #[must_use]
     pub fn recipe(&self) -> Option<&Recipe> {
         self.recipe.as_ref()
+    }
+
+    /// Which part of a batch the table is, if it is one.
+    #[must_use]
+    pub fn shard(&self) -> Option<&Shard> {
+        self.shard.as_ref()
     }
 
     /// Which columns are taken for what.
@@ -273,6 +310,7 @@ impl Table {
         match &mut self.rows {
             Rows::Delimited(rows) => rows.next_row(&self.columns),
             Rows::Json(rows) => rows.next_row(&self.columns),
+            Rows::Parquet(rows) => rows.next_row(&self.columns),
         }
     }
 }
@@ -280,16 +318,19 @@ impl Table {
 enum Format {
     Delimited,
     Json,
+    Parquet,
 }
 
 /// By file name; a `.gz` at the end does not count, for compression is recognised by content.
-fn format_of(path: &Path) -> Result<Format, TableError> {
+fn format_of(path: &Path) -> Format {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
     let name = name.unwrap_or_default();
     let stem = name.strip_suffix(".gz").unwrap_or(&name);
     if stem.ends_with(".parquet") {
-        return Err(TableError::Format { path: path.to_owned(), format: "Parquet" });
+        Format::Parquet
+    } else if stem.ends_with(".jsonl") || stem.ends_with(".ndjson") {
+        Format::Json
+    } else {
+        Format::Delimited
     }
-    let json = stem.ends_with(".jsonl") || stem.ends_with(".ndjson");
-    Ok(if json { Format::Json } else { Format::Delimited })
 }

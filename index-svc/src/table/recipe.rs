@@ -1,5 +1,5 @@
 //! What a table says about the recipe of its numbers: a small JSON file beside it, named
-//! `<table>.meta.json`.
+//! `<table>.meta.json`. Parquet has it inside.
 
 use std::{
     fs::File,

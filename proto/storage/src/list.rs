@@ -16,6 +16,8 @@ pub struct Object {
     pub bytes: u64,
     /// When it was last written, in seconds since 1970.
     pub written_at_unix: i64,
+    /// The store's name for just these bytes (its entity tag), if it has one.
+    pub tag: Option<String>,
 }
 
 impl Object {
@@ -24,6 +26,7 @@ impl Object {
             name: location.name_of(&meta.location)?,
             bytes: meta.size,
             written_at_unix: meta.last_modified.timestamp(),
+            tag: meta.e_tag.clone(),
         })
     }
 }

@@ -55,18 +55,22 @@ impl ObjectReader {
             // Who asks to go on behind the end has seen another object.
             return Err(StorageError::Changed { url });
         }
-        Ok(Self {
-            store,
-            client,
-            path,
-            url,
-            tag: meta.e_tag,
-            size: meta.size,
-            at: from,
-            window: futures_util::stream::empty().boxed(),
-            window_end: from,
-            chunk: Bytes::new(),
-        })
+        Ok(Self::known(store, client, path, url, from, meta.size, meta.e_tag))
+    }
+
+    /// A reader of an object of this size and tag; nothing is asked before its first byte is.
+    pub(crate) fn known(
+        store: Store,
+        client: Arc<dyn ObjectStore>,
+        path: Path,
+        url: String,
+        at: u64,
+        size: u64,
+        tag: Option<String>,
+    ) -> Self {
+        let window = futures_util::stream::empty().boxed();
+        let chunk = Bytes::new();
+        Self { store, client, path, url, tag, size, at, window, window_end: at, chunk }
     }
 
     /// Size in bytes of the whole object.

@@ -153,6 +153,25 @@ impl Store {
         ObjectReader::open(self.clone(), client, path, url, from)
     }
 
+    /// The object `name` as an earlier listing showed it, as a stream, with one request less than
+    /// [`read`](Self::read). That it is missing or another one by now comes with the first bytes.
+    ///
+    /// # Errors
+    /// When `name` is no name, or the folder is not there.
+    pub fn read_listed(
+        &self,
+        name: &str,
+        bytes: u64,
+        tag: Option<&str>,
+    ) -> Result<ObjectReader, StorageError> {
+        let path = self.location.path_of(name)?;
+        let url = self.location.of(name);
+        let client = self.for_reading()?;
+        let client = client.ok_or_else(|| StorageError::Missing { url: url.clone() })?;
+        let tag = tag.map(str::to_owned);
+        Ok(ObjectReader::known(self.clone(), client, path, url, 0, bytes, tag))
+    }
+
     /// Writes the object `name` unless there is one.
     ///
     /// A try whose answer was lost is told from another writer's by the bytes: the caller sees

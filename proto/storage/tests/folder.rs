@@ -183,3 +183,27 @@ fn a_folder_that_cannot_be_is_an_error_with_its_name() {
     let error = open(&folder).create("x", "y".into()).expect_err("deep is a file");
     assert!(error.to_string().contains("deep/in"), "{error}");
 }
+
+#[test]
+fn a_listed_object_is_read_as_it_was_listed_or_not_at_all() {
+    let (folder, store) = store();
+    store.create("a", "first".into()).expect("written");
+    store.create("b", "gone".into()).expect("written");
+    let objects: Vec<_> = store.list("").expect("a prefix").map(|o| o.expect("listed")).collect();
+    let read = |name: &str| {
+        let object = objects.iter().find(|object| object.name == name).expect("listed");
+        assert!(object.tag.is_some(), "a folder names its files");
+        let mut reader = store.read_listed(name, object.bytes, object.tag.as_deref())?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = reader.next_chunk()? {
+            bytes.extend(chunk);
+        }
+        Ok::<_, StorageError>(bytes)
+    };
+    assert_eq!(read("a").expect("there"), b"first");
+    fs::remove_file(folder.path().join("deep/in/b")).expect("there");
+    assert!(matches!(read("b"), Err(StorageError::Missing { .. })));
+    fs::write(folder.path().join("deep/in/new"), "other").expect("writable");
+    fs::rename(folder.path().join("deep/in/new"), folder.path().join("deep/in/a")).expect("there");
+    assert!(matches!(read("a"), Err(StorageError::Changed { .. })));
+}

@@ -59,18 +59,12 @@ impl<'a> Run<'a> {
         let (outcome, audio_seconds) = match done {
             Done::Known(outcome) => (outcome, None),
             Done::Now(Ok(extraction)) => {
-                for warning in &extraction.source.warnings {
-                    self.progress.log(|| {
-                        let (code, message) = (warning.code.name(), &warning.message);
-                        tracing::warn!(path = %source_path, code, message, "file read with a finding");
-                    });
-                }
+                self.progress.findings(&source_path, &extraction.source.warnings);
                 (Outcome::Values(extraction.values), Some(Some(extraction.source.seconds())))
             }
             Done::Now(Err(error)) => {
                 let (reason, message) = (error.reason(), error.to_string());
-                self.progress
-                    .log(|| tracing::warn!(path = %source_path, reason, message, "file skipped"));
+                self.progress.skipped(&source_path, reason, &message);
                 (Outcome::Failed { reason: reason.to_owned(), message }, Some(None))
             }
         };

@@ -11,7 +11,7 @@ use signal_hook::{
 };
 
 /// A flag that the first SIGINT or SIGTERM raises.
-pub(super) fn install() -> io::Result<Arc<AtomicBool>> {
+pub(crate) fn install() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // Called in this order: the first signal finds the flag down, passes, and raises it.

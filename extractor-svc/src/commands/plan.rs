@@ -1,0 +1,105 @@
+//! `plan`: a store's files to a manifest, cut into shards.
+
+use std::{
+    io::{Write as _, stdout},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, bail};
+use storage::{Created, Store};
+
+use super::{extract::NOTHING, spool};
+use crate::{
+    batch::{Recipe, Walker},
+    cli::PlanArgs,
+    config::{ConfigError, PlanConfig},
+    shards::{Manifest, ManifestWriter, PLAN_NAME, Plan, SourceFile},
+};
+
+/// Files between two lines of the log.
+const SAY_EVERY: u64 = 1_000_000;
+
+/// Runs the command.
+///
+/// # Errors
+/// On a wrong command line, when a store or the local disk fails, or when the batch has another plan.
+pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    let config = PlanConfig::from_args(args)?;
+    let walker =
+        Walker::new(&config.patterns).map_err(|error| ConfigError(vec![error.to_string()]))?;
+    let source = Store::open(&config.source, &config.storage)?;
+    let batch = Store::open(&config.batch, &config.storage)?;
+    let mut manifest = list(&source, &walker, &config)?;
+    if manifest.files == 0 {
+        tracing::error!(source = %config.source, "no audio file is there");
+        return Ok(ExitCode::from(NOTHING));
+    }
+    let recipe = Recipe {
+        profile_id: config.profile.id().to_owned(),
+        offset_seconds: config.window.offset(),
+        duration_seconds: config.window.duration(),
+    };
+    let plan = Plan::new(config.source.to_string(), &manifest, config.workers, recipe)
+        .map_err(|error| ConfigError(vec![error.to_string()]))?;
+    if !is_there(&batch, &plan)? {
+        write_lists(&batch, &plan, &mut manifest)?;
+        // Last: a batch that has a plan has all its lists.
+        if batch.create(PLAN_NAME, plan.to_text().into())? == Created::Other {
+            bail!("{} has another plan already", config.batch);
+        }
+    }
+    let mut out = stdout().lock();
+    writeln!(out, "batch    {} at {}", plan.batch_id, config.batch)?;
+    writeln!(out, "files    {} of {} bytes in all", plan.files, plan.bytes)?;
+    writeln!(out, "workers  {}, up to {} files each", plan.workers, most_files(&plan))?;
+    writeln!(out, "profile  {}", plan.recipe.profile_id)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All files of the source that are taken, in the order of their keys.
+fn list(source: &Store, walker: &Walker, config: &PlanConfig) -> anyhow::Result<Manifest> {
+    let spool = spool(config.spool.as_deref())?;
+    let mut manifest = ManifestWriter::new(spool.path());
+    let mut seen = 0_u64;
+    for object in source.list("")? {
+        let object = object?;
+        seen += 1;
+        if seen.is_multiple_of(SAY_EVERY) {
+            tracing::info!(seen, "listing");
+        }
+        if walker.takes_name(&object.name) {
+            let file = SourceFile { key: object.name, bytes: object.bytes, etag: object.tag };
+            manifest.push(file).context("cannot keep the manifest on local disk")?;
+        }
+    }
+    let manifest = manifest.finish().context("cannot sort the manifest on local disk")?;
+    tracing::info!(seen, taken = manifest.files, source = %config.source, "source is listed");
+    Ok(manifest)
+}
+
+/// Whether the batch has this very plan.
+fn is_there(batch: &Store, plan: &Plan) -> anyhow::Result<bool> {
+    let text = plan.to_text();
+    match batch.get(PLAN_NAME, 1 << 20)? {
+        Some(found) if found.bytes == text => Ok(true),
+        Some(_) => bail!("{} has another plan already", batch.location()),
+        None => Ok(false),
+    }
+}
+
+fn write_lists(batch: &Store, plan: &Plan, manifest: &mut Manifest) -> anyhow::Result<()> {
+    for shard in 0..plan.workers {
+        let places = plan.places(shard);
+        let lines = manifest.next_lines(places.end - places.start);
+        let lines = lines.context("cannot read the manifest from local disk")?;
+        let name = plan.list_name(shard);
+        if batch.create(&name, lines.into())? == Created::Other {
+            bail!("{} holds something else", batch.location().of(&name));
+        }
+    }
+    Ok(())
+}
+
+fn most_files(plan: &Plan) -> u64 {
+    plan.files.div_ceil(plan.workers.into())
+}

@@ -1,0 +1,118 @@
+//! Tables of a command line on this host: files as they are, objects of a store fetched first, so that
+//! a build reads the same bytes each time it goes through them.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, ensure};
+use globset::GlobBuilder;
+use index_svc::table::sidecar_path;
+use storage::{Location, StorageOptions, Store, is_url};
+use tempfile::TempDir;
+
+/// Characters that begin a pattern.
+const WILD: [char; 4] = ['*', '?', '[', '{'];
+
+/// Tables that can be opened; fetched ones go with their holder.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    pub(crate) paths: Vec<PathBuf>,
+    _fetched: Option<TempDir>,
+}
+
+/// Fetches what `inputs` name by URL into a hidden folder in `place`; an object by its name, or all
+/// that fit a pattern such as `s3://work/2026-02/tables/*.parquet`, by name.
+///
+/// # Errors
+/// When a store or the local disk fails, or nothing fits.
+pub(crate) fn fetch(
+    inputs: &[PathBuf],
+    options: &StorageOptions,
+    place: &Path,
+) -> anyhow::Result<Inputs> {
+    let url = |input: &Path| input.to_str().filter(|text| is_url(text)).map(str::to_owned);
+    if inputs.iter().all(|input| url(input).is_none()) {
+        return Ok(Inputs { paths: inputs.to_vec(), _fetched: None });
+    }
+    fs::create_dir_all(place).with_context(|| format!("cannot make {}", place.display()))?;
+    let fetched = tempfile::Builder::new()
+        .prefix(".tables-")
+        .tempdir_in(place)
+        .with_context(|| format!("cannot write to {}", place.display()))?;
+    let mut paths = Vec::new();
+    for (number, input) in inputs.iter().enumerate() {
+        match url(input) {
+            None => paths.push(input.clone()),
+            // Names of different inputs may be the same.
+            Some(url) => {
+                let folder = fetched.path().join(number.to_string());
+                paths.extend(fetch_all(&url, options, &folder)?);
+            }
+        }
+    }
+    Ok(Inputs { paths, _fetched: Some(fetched) })
+}
+
+/// The folder of a directory that is made or was made there: it had room for an index, and tables take
+/// less.
+pub(crate) fn beside(directory: &Path) -> &Path {
+    let parent = directory.parent().filter(|folder| !folder.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// The objects of one URL, in the order of their names.
+fn fetch_all(url: &str, options: &StorageOptions, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let wild = url.find(WILD);
+    let end = wild.unwrap_or(url.trim_end_matches('/').len());
+    let cut = url[..end].rfind('/').map_or(0, |at| at + 1);
+    let (place, name) = (&url[..cut], &url[cut..]);
+    let location: Location = place.parse()?;
+    let store = Store::open(&location, options)?;
+    let names = match wild {
+        Some(_) => matching(&store, name)?,
+        None => vec![name.to_owned()],
+    };
+    ensure!(!names.is_empty(), "{url} fits no object");
+    let mut paths = Vec::with_capacity(names.len());
+    for (number, name) in names.iter().enumerate() {
+        let path = folder.join(name);
+        let bytes = download(&store, name, &path)?;
+        tracing::info!(object = %location.of(name), bytes, number, of = names.len(), "table fetched");
+        // Text tables say their recipe beside.
+        let sidecar = sidecar_path(Path::new(name));
+        let sidecar = sidecar.to_str().context("names of objects are text")?;
+        if !name.ends_with(".parquet") && store.size(sidecar)?.is_some() {
+            download(&store, sidecar, &folder.join(sidecar))?;
+        }
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+fn matching(store: &Store, pattern: &str) -> anyhow::Result<Vec<String>> {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build()?.compile_matcher();
+    let mut names = Vec::new();
+    for object in store.list("")? {
+        let object = object?;
+        if glob.is_match(&object.name) && !object.name.ends_with(".meta.json") {
+            names.push(object.name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn download(store: &Store, name: &str, path: &Path) -> anyhow::Result<u64> {
+    let fail = || format!("cannot write {}", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(fail)?;
+    }
+    let mut reader = store.read(name, 0)?;
+    let mut sink = BufWriter::new(File::create(path).with_context(fail)?);
+    let bytes = io::copy(&mut reader, &mut sink).with_context(|| format!("cannot fetch {name}"))?;
+    sink.flush().with_context(fail)?;
+    Ok(bytes)
+}

@@ -1,0 +1,87 @@
+"""SeaweedFS as an S3 store on free ports of this host, in a folder of its own."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+
+# Whatever is not running by then will not run.
+MAX_START = 60
+
+
+def free_ports(count):
+    """Ports below those that the system hands out, each free together with its gRPC port (10,000 above)."""
+    found = []
+    port = 11000 + os.getpid() % 3000
+    while len(found) < count:
+        port += 7
+        with socket.socket() as one, socket.socket() as other:
+            try:
+                one.bind(("127.0.0.1", port))
+                other.bind(("127.0.0.1", port + 10000))
+            except OSError:
+                continue
+        found.append(port)
+    return found
+
+
+class SeaweedFS:
+    def __init__(self, weed, folder):
+        self.weed, self.folder = weed, folder
+        self.s3, self.master, self.volume, self.filer = free_ports(4)
+        self.endpoint = f"http://127.0.0.1:{self.s3}"
+        self.process = None
+        self.start()
+
+    def start(self):
+        os.makedirs(self.folder, exist_ok=True)
+        log = open(os.path.join(self.folder, "weed.log"), "ab")
+        self.process = subprocess.Popen(
+            [self.weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={self.folder}",
+             "-s3", f"-s3.port={self.s3}", f"-master.port={self.master}", f"-volume.port={self.volume}",
+             "-volume.max=20", "-master.volumeSizeLimitMB=256", "-filer", f"-filer.port={self.filer}"],
+            stdout=log, stderr=log, cwd=self.folder)
+        deadline = time.monotonic() + MAX_START
+        while True:
+            try:
+                # Answers before it can store anything; a bucket is the proof.
+                if self.request("PUT", "/ready")[0] in (200, 409):
+                    return
+            except OSError:
+                pass
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise SystemExit(f"SeaweedFS does not start; see {log.name}")
+            time.sleep(0.2)
+
+    def stop(self):
+        # On a polite signal it waits for minutes.
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def request(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.s3, timeout=30)
+        try:
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def put(self, path, body=None):
+        for _ in range(50):
+            status, said = self.request("PUT", path, body)
+            if status == 200:
+                return
+            # Volumes are still being made.
+            time.sleep(0.2)
+        raise SystemExit(f"PUT {path}: {status} {said[:200]}")
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def environment(self):
+        """What a client of the store is started with; anybody may do anything."""
+        return {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any",
+                "SOUNDALIKE_STORAGE_ENDPOINT": self.endpoint, "SOUNDALIKE_STORAGE_ALLOW_HTTP": "true"}
