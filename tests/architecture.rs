@@ -104,6 +104,7 @@ const ARROWS: &[Arrow] = &[
             "index-svc/src/commands/",
             "index-svc/src/service.rs",
             "index-svc/src/info.rs",
+            "index-svc/src/live.rs",
             "index-svc/src/status.rs",
             "index-svc/src/query/wire.rs",
             "index-svc/src/reply.rs",

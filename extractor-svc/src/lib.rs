@@ -29,6 +29,7 @@ pub mod resample;
 pub mod service;
 pub mod simd;
 mod spectrum;
+pub mod stages;
 pub mod stats;
 pub mod status;
 mod stopwatch;

@@ -42,6 +42,7 @@ pub mod index;
 mod info;
 pub mod lineage;
 mod list;
+pub mod live;
 pub mod manifest;
 pub mod metadata;
 pub mod pages;

@@ -85,7 +85,7 @@ fn holds(expression: &Expression, row: &[String]) -> bool {
         },
         (Value::Number(other), Some(number)) => match sign {
             Comparison::Equal => (number - other).abs() <= 0.0,
-            Comparison::NotEqual => number < *other || number > *other,
+            Comparison::NotEqual => (number - other).abs() > 0.0,
             Comparison::Less => number < *other,
             Comparison::LessOrEqual => number <= *other,
             Comparison::Greater => number > *other,
