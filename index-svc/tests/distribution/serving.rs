@@ -81,8 +81,8 @@ fn a_server_follows_the_pointer_and_keeps_two_versions() {
         .arg(library.path("three.csv"))
         .arg("--output")
         .arg(library.path("three"))
-        .status();
-    assert!(built.expect("the binary runs").success());
+        .output();
+    assert!(built.expect("the binary runs").status.success());
     let three = library.publish("three")["index_version"].as_str().expect("a name").to_owned();
     answers(&server, &three);
     wait_for("the cache", || {
