@@ -113,13 +113,14 @@ pub(crate) fn damage(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).expect("writable");
 }
 
+/// A way to damage a file.
+pub(crate) type Damage = fn(&mut Vec<u8>);
+
 /// Flips a bit in the middle.
-pub(crate) fn flip(bytes: &mut Vec<u8>) {
+pub(crate) const FLIP: Damage = |bytes| {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 4;
-}
+};
 
 /// Cuts the second half.
-pub(crate) fn cut(bytes: &mut Vec<u8>) {
-    bytes.truncate(bytes.len() / 2);
-}
+pub(crate) const CUT: Damage = |bytes| bytes.truncate(bytes.len() / 2);
