@@ -96,6 +96,16 @@ const ARROWS: &[Arrow] = &[
         why: "signal processing knows no server, no command line and no message",
     },
     Arrow {
+        places: &["extractor-svc/src/"],
+        doors: &[
+            "extractor-svc/src/cli.rs",
+            "extractor-svc/src/config.rs",
+            "extractor-svc/src/commands/",
+        ],
+        forbidden: &["storage::"],
+        why: "how a batch is cut and written is one thing, where it lies another",
+    },
+    Arrow {
         places: &["index-svc/src/"],
         doors: &[
             "index-svc/src/main.rs",

@@ -124,7 +124,7 @@ def once(batch, keys):
     rows = int(next(line.split()[1] for line in said.splitlines() if line.startswith("tracks")))
     check(len(set(failed)) == len(failed), "a failure is listed twice")
     check(rows + len(failed) == len(keys), f"{rows} rows and {len(failed)} failures of {len(keys)} files")
-    for key in keys:
+    for key in keys[::41]:
         if key not in failed:
             batch.run(batch.args.index, "query", "--index", index, "--track-id", key, "-k", "1", "--format", "json")
     reasons = {row["path"]: row["reason"] for number in range(WORKERS) for row in batch.failures(number)}
