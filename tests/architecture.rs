@@ -184,6 +184,7 @@ const ARROWS: &[Arrow] = &[
         places: &["extractor-svc/", "index-svc/", "proto/"],
         doors: &[
             "index-svc/src/store.rs",
+            "index-svc/src/store/",
             "index-svc/src/metadata.rs",
             "index-svc/src/manifest.rs",
             "index-svc/src/engine/forest.rs",
