@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use crate::catalogue::{golden_rows, plan, write_csv};
 
 /// The files of a version, as they are uploaded.
-pub(crate) const FILES: [&str; 3] = ["blocks.bin", "data.mdb", "manifest.json"];
+pub(crate) const FILES: [&str; 5] =
+    ["blocks.bin", "data.mdb", "tracks.bin", "vectors.bin", "manifest.json"];
 
 /// Two built indexes, a store with nothing in it, and a cache.
 pub(crate) struct Library {
