@@ -114,6 +114,7 @@ const ARROWS: &[Arrow] = &[
             "index-svc/src/commands/",
             "index-svc/src/service.rs",
             "index-svc/src/info.rs",
+            "index-svc/src/live.rs",
             "index-svc/src/status.rs",
             "index-svc/src/query/wire.rs",
             "index-svc/src/reply.rs",
@@ -183,6 +184,7 @@ const ARROWS: &[Arrow] = &[
         places: &["extractor-svc/", "index-svc/", "proto/"],
         doors: &[
             "index-svc/src/store.rs",
+            "index-svc/src/store/",
             "index-svc/src/metadata.rs",
             "index-svc/src/manifest.rs",
             "index-svc/src/engine/forest.rs",

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use serving::metrics::IntGauge;
 use thiserror::Error;
 use tokio::{
     sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
@@ -49,6 +50,7 @@ pub struct Memory {
     free: Arc<Semaphore>,
     crowd: Arc<Mutex<Crowd>>,
     budget: u64,
+    shown: Option<IntGauge>,
 }
 
 /// Who is in flight.
@@ -68,7 +70,14 @@ impl Memory {
             free: Arc::new(Semaphore::new(units as usize)),
             crowd: Arc::default(),
             budget: u64::from(units) * UNIT,
+            shown: None,
         }
+    }
+
+    /// The same budget, unused, whose used bytes are shown in `gauge`.
+    #[must_use]
+    pub fn shown_in(self, gauge: IntGauge) -> Self {
+        Self { shown: Some(gauge), ..self }
     }
 
     /// Bytes that shares have.
@@ -84,7 +93,14 @@ impl Memory {
     pub async fn admit(&self, bytes: u64, patience: Duration) -> Result<Share, MemoryError> {
         let permit = self.acquire(self.units(bytes)?, bytes, patience).await?;
         self.crowd().shares += 1;
+        self.show(permit.num_permits(), 1);
         Ok(Share { memory: self.clone(), permit: Mutex::new(permit) })
+    }
+
+    fn show(&self, units: usize, sign: i64) {
+        if let Some(gauge) = &self.shown {
+            gauge.add(sign * (units as u64 * UNIT).cast_signed());
+        }
     }
 
     async fn acquire(
@@ -135,7 +151,7 @@ impl Share {
             let Ok(units) = self.memory.units(more) else { return false };
             match Arc::clone(&self.memory.free).try_acquire_many_owned(units) {
                 Ok(more) => {
-                    self.permit().merge(more);
+                    self.merge(more);
                     true
                 }
                 Err(_) => false,
@@ -162,8 +178,13 @@ impl Share {
             Waiting(&self.memory)
         };
         let more = self.memory.acquire(self.memory.units(more)?, more, patience).await?;
-        self.permit().merge(more);
+        self.merge(more);
         Ok(())
+    }
+
+    fn merge(&self, more: OwnedSemaphorePermit) {
+        self.memory.show(more.num_permits(), 1);
+        self.permit().merge(more);
     }
 
     fn held(&self) -> u64 {
@@ -179,6 +200,7 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.memory.crowd().shares -= 1;
+        self.memory.show(self.permit().num_permits(), -1);
     }
 }
 
@@ -225,12 +247,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_circle_of_growing_shares_is_broken() {
-        let memory = Memory::new(20 * MIB);
+        let gauge = IntGauge::new("memory", "of shares").unwrap();
+        let memory = Memory::new(20 * MIB).shown_in(gauge.clone());
         let first = Arc::new(memory.admit(8 * MIB, LONG).await.unwrap());
         let second = memory.admit(8 * MIB, LONG).await.unwrap();
         // A step of 4 MiB, then what is asked for.
         first.grow_to(9 * MIB, LONG).await.unwrap();
-        assert_eq!(memory.in_use(), 20 * MIB);
+        assert_eq!((memory.in_use(), gauge.get()), (20 * MIB, 20 << 20));
         first.grow_to(12 * MIB, LONG).await.unwrap();
         let waiting = tokio::spawn({
             let first = Arc::clone(&first);
@@ -243,7 +266,7 @@ mod tests {
         assert_eq!(refused, Err(MemoryError::Taken { bytes: 2 * MIB, budget: 20 * MIB }));
         drop(second);
         assert_eq!(waiting.await.unwrap(), Ok(()));
-        assert_eq!(first.held(), 13 * MIB);
+        assert_eq!((first.held(), gauge.get()), (13 * MIB, 13 << 20));
         let much = MemoryError::TooMuch { bytes: 21 * MIB, budget: 20 * MIB };
         assert_eq!(first.grow_to(21 * MIB, LONG).await, Err(much));
     }

@@ -3,10 +3,10 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serving::{Cancel, Turn};
@@ -65,6 +65,8 @@ pub(crate) struct Caller {
     turn: Turn,
     account: Arc<Account>,
     runtime: Handle,
+    /// Nanoseconds for which the work stood still.
+    waited: AtomicU64,
     /// Why the extraction cannot go on, where that is nothing the pipeline knows of.
     refusal: Mutex<Option<CallError>>,
 }
@@ -72,7 +74,20 @@ pub(crate) struct Caller {
 impl Caller {
     /// To be called on a thread of the runtime.
     pub(crate) fn new(cancel: Cancel, turn: Turn, account: Arc<Account>) -> Self {
-        Self { cancel, turn, account, runtime: Handle::current(), refusal: Mutex::new(None) }
+        Self {
+            cancel,
+            turn,
+            account,
+            runtime: Handle::current(),
+            waited: AtomicU64::new(0),
+            refusal: Mutex::new(None),
+        }
+    }
+
+    /// Work stood still since `start`.
+    fn stood_still(&self, start: Instant) {
+        let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(nanos, Ordering::Relaxed);
     }
 
     /// Why the extraction was stopped from outside, if it was.
@@ -97,23 +112,46 @@ impl Host for Caller {
         if self.account.share.try_grow_to(total) {
             return Ok(());
         }
+        let start = Instant::now();
         self.turn.give_back();
         let grown = self.runtime.block_on(self.account.share.grow_to(total, self.account.patience));
         grown.map_err(|error| self.refuse(error))?;
-        self.turn.take_again().map_err(|error| self.refuse(error))
+        let taken = self.turn.take_again().map_err(|error| self.refuse(error));
+        self.stood_still(start);
+        taken
+    }
+
+    fn waited(&self) -> Duration {
+        Duration::from_nanos(self.waited.load(Ordering::Relaxed))
     }
 }
 
 /// Between chunks the worker is others'.
 #[derive(Debug)]
-pub(crate) struct CallerPause(pub(crate) Arc<Caller>);
+pub(crate) struct CallerPause {
+    caller: Arc<Caller>,
+    start: Mutex<Instant>,
+}
+
+impl CallerPause {
+    pub(crate) fn new(caller: Arc<Caller>) -> Self {
+        Self { caller, start: Mutex::new(Instant::now()) }
+    }
+
+    fn start(&self) -> MutexGuard<'_, Instant> {
+        self.start.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Pause for CallerPause {
     fn begin(&self) {
-        self.0.turn.give_back();
+        *self.start() = Instant::now();
+        self.caller.turn.give_back();
     }
 
     fn end(&self) -> Result<(), ExtractError> {
-        self.0.turn.take_again().map_err(|error| self.0.refuse(error))
+        let taken = self.caller.turn.take_again().map_err(|error| self.caller.refuse(error));
+        self.caller.stood_still(*self.start());
+        taken
     }
 }

@@ -31,6 +31,7 @@ pub mod service;
 pub mod shards;
 pub mod simd;
 mod spectrum;
+pub mod stages;
 pub mod stats;
 pub mod status;
 mod stopwatch;

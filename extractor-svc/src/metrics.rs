@@ -10,7 +10,7 @@ use serving::metrics::{
     DURATION_BUCKETS, Histogram, HistogramVec, IntCounterVec, IntGauge, MetricError, Registry,
 };
 
-use crate::pipeline::Extraction;
+use crate::{pipeline::Extraction, stages::Stage};
 
 /// Upper bounds of recordings, in seconds: jingle, clip, song, set, and what the limits allow.
 const AUDIO_BUCKETS: &[f64] = &[5.0, 15.0, 31.0, 60.0, 180.0, 300.0, 600.0, 1200.0, 3600.0];
@@ -21,6 +21,8 @@ pub struct ExtractorMetrics {
     held: IntGauge,
     audio: HistogramVec,
     encoded: IntCounterVec,
+    memory: IntGauge,
+    stages: [Histogram; Stage::ALL.len()],
     after_upload: Histogram,
 }
 
@@ -30,7 +32,21 @@ impl ExtractorMetrics {
     /// # Errors
     /// When the registry has them already.
     pub fn new(registry: &Registry) -> Result<Self, MetricError> {
+        let stages = registry.histogram(
+            "extractor_stage_seconds",
+            "Time of one stage of an extraction, waits for the caller left out.",
+            &["stage"],
+            DURATION_BUCKETS,
+        )?;
         Ok(Self {
+            stages: Stage::ALL.map(|stage| stages.with_label_values(&[stage.name()])),
+            memory: registry
+                .gauge(
+                    "extractor_memory_in_flight_bytes",
+                    "Memory that extractions in flight were admitted with, of --max-memory.",
+                    &[],
+                )?
+                .with_label_values::<&str>(&[]),
             held: registry
                 .gauge(
                     "extractor_upload_in_flight_bytes",
@@ -66,6 +82,12 @@ impl ExtractorMetrics {
         Held { gauge: self.held.clone(), bytes: 0 }
     }
 
+    /// The memory of extractions in flight.
+    #[must_use]
+    pub fn memory(&self) -> IntGauge {
+        self.memory.clone()
+    }
+
     /// An upload was answered so long after its last chunk.
     pub fn answered(&self, after_upload: Duration) {
         self.after_upload.observe(after_upload.as_secs_f64());
@@ -75,6 +97,9 @@ impl ExtractorMetrics {
     pub fn extracted(&self, extraction: &Extraction, held: &Held) {
         // Container and codec: names from closed lists.
         let source = [extraction.source.source_codec.as_str()];
+        for (stage, seconds) in Stage::ALL.into_iter().zip(&self.stages) {
+            seconds.observe(extraction.times.of(stage).as_secs_f64());
+        }
         self.audio.with_label_values(&source).observe(extraction.source.seconds());
         self.encoded.with_label_values(&source).inc_by(held.bytes.unsigned_abs());
     }

@@ -5,12 +5,15 @@
 //! last block, because two of its steps (the 80 dB floor of the MFCC and the tuning of the chroma)
 //! depend on the whole recording.
 
+use std::time::Duration;
+
 use crate::{
     decode::{EncodedAudio, SourceFacts, WindowedDecoder},
     error::ExtractError,
     features::{Analysis, AnalysisError},
     limits::Limits,
     profile::Profile,
+    stages::{Stage, StageTimes, Stages},
     window::Window,
 };
 
@@ -23,6 +26,8 @@ pub struct Extraction {
     pub tuning: f64,
     /// How the audio was read.
     pub source: SourceFacts,
+    /// Where the time went.
+    pub times: StageTimes,
 }
 
 /// Whom an extraction is for.
@@ -36,6 +41,11 @@ pub trait Host {
     /// # Errors
     /// When that is too much.
     fn allow(&self, bytes: usize) -> Result<(), ExtractError>;
+
+    /// For how long the work has stood still so far, waiting for this host.
+    fn waited(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// A flag is a host that allows any memory.
@@ -60,23 +70,27 @@ pub fn extract(
     limits: &Limits,
     host: &(impl Host + ?Sized),
 ) -> Result<Extraction, ExtractError> {
-    let is_gone = || host.is_gone();
-    let mut decoder = WindowedDecoder::open(audio, window, limits)?;
+    let (is_gone, waited) = (|| host.is_gone(), || host.waited());
+    let mut stages = Stages::new();
+    let open = || WindowedDecoder::open(audio, window, limits);
+    let mut decoder = stages.turn(Stage::Decode, waited, open)?;
     let mut resampler = profile.resampler(decoder.sample_rate());
     let (mut block, mut analysis) = (Vec::new(), Analysis::new(profile));
-    while decoder.next_block(&mut block)? {
+    while stages.turn(Stage::Decode, waited, || decoder.next_block(&mut block))? {
         if is_gone() {
             return Err(ExtractError::Cancelled);
         }
-        resampler.push(&block, analysis.signal());
+        stages.turn(Stage::Resample, waited, || resampler.push(&block, analysis.signal()));
         host.allow(analysis.bytes())?;
-        analysis.advance(&is_gone)?;
+        stages.turn(Stage::Spectrum, waited, || analysis.advance(&is_gone))?;
     }
-    resampler.finish(analysis.signal());
-    let source = decoder.facts();
+    stages.turn(Stage::Resample, waited, || resampler.finish(analysis.signal()));
+    let mut source = decoder.facts();
     drop(decoder);
-    let features = analysis.finish(&is_gone)?;
-    Ok(Extraction { values: features.values, tuning: features.tuning, source })
+    source.find_short_window(profile.recommended_seconds());
+    let features = stages.turn(Stage::Finish, waited, || analysis.finish(&is_gone))?;
+    let (values, tuning, times) = (features.values, features.tuning, stages.times());
+    Ok(Extraction { values, tuning, source, times })
 }
 
 impl From<AnalysisError> for ExtractError {

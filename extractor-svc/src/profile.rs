@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::features::Tables;
 use crate::resample::Resampler;
-use crate::spectrum::octaves::{filter_cutoff, longest_frame};
+use crate::spectrum::octaves::{filter_cutoff, longest_filter_seconds, longest_frame};
 
 /// Sample rate of the default profile, in Hz.
 const DEFAULT_SAMPLE_RATE: u32 = 22050;
@@ -121,6 +121,12 @@ impl Profile {
     #[must_use]
     pub fn hop_length(&self) -> usize {
         self.hop_length
+    }
+
+    /// Seconds of audio from which on the longest filter of the recipe lies within the recording.
+    #[must_use]
+    pub fn recommended_seconds(&self) -> f64 {
+        longest_filter_seconds()
     }
 
     /// The recipe in words.

@@ -69,7 +69,7 @@ impl Extractor {
             schema: Arc::new(FeatureSchema::librosa()),
             limits: Arc::new(limits),
             places: Arc::new(Semaphore::new(uploads.max_uploads)),
-            memory: Memory::new(uploads.max_memory),
+            memory: Memory::new(uploads.max_memory).shown_in(metrics.memory()),
             uploads,
             pool,
             metrics,
@@ -146,8 +146,9 @@ impl Extractor {
         self.pool
             .run_in_turns(move |cancel, turn| {
                 let caller = Arc::new(Caller::new(cancel.clone(), turn, account));
-                let audio =
-                    EncodedAudio::from_stream(reader.with_pause(CallerPause(Arc::clone(&caller))));
+                let audio = EncodedAudio::from_stream(
+                    reader.with_pause(CallerPause::new(Arc::clone(&caller))),
+                );
                 let audio = match request.pcm {
                     Some(layout) => audio.with_pcm(layout),
                     None => audio,

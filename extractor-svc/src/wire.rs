@@ -132,6 +132,7 @@ fn wire_warning(warning: &Warning) -> WireWarning {
         WarningCode::TruncatedStream => Code::TruncatedStream,
         WarningCode::Resynchronized => Code::Resynchronized,
         WarningCode::Clipped => Code::Clipped,
+        WarningCode::ShortWindow => Code::ShortWindow,
         WarningCode::DurationMismatch => Code::DurationMismatch,
     };
     WireWarning { code: code.into(), message: warning.message.clone() }

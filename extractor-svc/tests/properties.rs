@@ -59,7 +59,14 @@ fn cancellation_is_heard_in_every_phase() {
     };
     analyze(noise(100_000), &profile(), &count).expect("noise");
     let total = calls.get();
-    assert!(total > 40, "asked only {total} times");
+    // Every 16 frames of the sweep, and every 40 of each of the seven octaves: tens of
+    // microseconds of work.
+    let frames = 1 + 100_000 / 512;
+    let least = frames / 16 + 7 * (frames / 40);
+    assert!(total >= least, "asked only {total} times, expected {least}");
+    calls.set(0);
+    analyze(noise(1_000_000), &profile(), &count).expect("noise");
+    assert!(calls.get() > 8 * total, "asked {} times of ten times the audio", calls.get());
     for stop_at in [1, total / 20, total / 2, total] {
         calls.set(0);
         let stop = || {

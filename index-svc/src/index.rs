@@ -22,7 +22,9 @@ use crate::{
     metadata::{self, TrackMetadata, id_key},
     scaler::Scaler,
     seal::quick_digest,
-    store::{DATA_FILE, DISTANCE_QUANTILES, ReadTxn, SCALER, Store},
+    store::{
+        DATA_FILE, DISTANCE_QUANTILES, ReadTxn, RowPlaces, SCALER, Store, TRACKS_FILE, VECTORS_FILE,
+    },
     vectors::ScaledVectors,
     versions::resolve,
 };
@@ -93,7 +95,7 @@ impl Index {
         version: String,
         choice: EngineChoice,
     ) -> Result<Self, Error> {
-        let store = Arc::new(Store::open(path)?);
+        let store = Arc::new(Store::open(path, manifest.row_places())?);
         let txn = store.read()?;
         let (rows, dims) = (manifest.rows as usize, manifest.dims as usize);
         for (what, got) in store.counts(&txn)? {
@@ -207,17 +209,18 @@ impl Index {
     /// As [`Self::metadata`], in an open transaction.
     pub(crate) fn metadata_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<TrackMetadata, Error> {
         let record = self.store.track(txn, row)?;
-        Ok(TrackMetadata::decode(record, &self.manifest.attribute_names)?)
+        Ok(TrackMetadata::decode(&record, &self.manifest.attribute_names)?)
     }
 
     /// The artist of the track at `row`.
-    pub(crate) fn artist_in<'t>(&self, txn: &'t ReadTxn<'_>, row: u32) -> Result<&'t str, Error> {
-        Ok(metadata::field(self.store.track(txn, row)?, metadata::ARTIST_FIELD)?)
+    pub(crate) fn artist_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<String, Error> {
+        let record = self.store.track(txn, row)?;
+        Ok(metadata::field(&record, metadata::ARTIST_FIELD)?.to_owned())
     }
 
     /// The scaled vector of the track at `row`, from its raw one.
     pub(crate) fn scaled_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<Vec<f64>, Error> {
-        Ok(self.scaler.transform(&self.store.raw(txn, row, self.scaler.dims())?))
+        Ok(self.scaler.transform_in_place(self.store.raw(txn, row, self.scaler.dims())?))
     }
 
     /// Calls `take` with the raw vector of every row of a range that ends with the index.
@@ -230,8 +233,9 @@ impl Index {
         take: &mut dyn FnMut(&[f64]),
     ) -> Result<(), Error> {
         let txn = self.store.read()?;
+        let mut stored = self.store.in_order(&txn);
         for row in rows.start..self.rows() {
-            take(&self.store.raw(&txn, row, self.manifest.dims as usize)?);
+            take(&stored.raw(row, self.manifest.dims as usize)?);
         }
         Ok(())
     }
@@ -287,10 +291,14 @@ fn blocks(path: &Path, manifest: &Manifest) -> Result<Option<Blocks>, Error> {
 /// end of a memory map ends the process, and LMDB trusts the pages it is given. The blocks engine's
 /// image knows its own size and digest. Version 1 had sizes alone.
 fn check_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
-    if !manifest.files.contains_key(DATA_FILE) {
+    let expected: &[&str] = match manifest.row_places() {
+        RowPlaces::Databases => &[DATA_FILE],
+        RowPlaces::Files { .. } => &[DATA_FILE, VECTORS_FILE, TRACKS_FILE],
+    };
+    if let Some(name) = expected.iter().find(|name| !manifest.files.contains_key(**name)) {
         return Err(Error::NotAnIndex {
             path: path.to_owned(),
-            why: format!("its manifest does not list {DATA_FILE}"),
+            why: format!("its manifest does not list {name}"),
         });
     }
     for (name, facts) in manifest.files.iter().filter(|(name, _)| *name != BLOCKS_FILE) {

@@ -18,6 +18,7 @@ use crate::{
     lineage::{Growth, ScalerFacts},
     planner::RecallPoint,
     seal,
+    store::RowPlaces,
 };
 
 /// Name of the manifest in an index directory.
@@ -25,7 +26,7 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 /// What `format` says.
 pub const FORMAT: &str = "soundalike-index";
 /// The format version this program writes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// The format versions it reads.
 pub const READABLE_VERSIONS: RangeInclusive<u32> = 1..=FORMAT_VERSION;
 /// The one metric of this format.
@@ -42,7 +43,7 @@ pub struct Manifest {
     /// Always [`FORMAT`].
     pub format: String,
     /// [`FORMAT_VERSION`] of the writer. Version 2 added the seal, `scaler`, `growth`, and the quick
-    /// digests of files.
+    /// digests of files; version 3 put raw vectors and metadata into files of their own.
     pub format_version: u32,
     /// Profile of the vectors.
     pub profile_id: String,
@@ -293,6 +294,15 @@ impl Manifest {
             .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
             .map_err(|source| ManifestError::Io { path, source })?;
         Ok(version_of(&text))
+    }
+
+    /// Where its version has raw vectors and metadata records.
+    #[must_use]
+    pub fn row_places(&self) -> RowPlaces {
+        match self.format_version {
+            ..=2 => RowPlaces::Databases,
+            _ => RowPlaces::Files { rows: self.rows as usize, dims: self.dims as usize },
+        }
     }
 
     /// The schema of the vectors.

@@ -18,6 +18,8 @@ const SEAL_END: &[u8] = b"\"\n}\n";
 const SEAL_DIGITS: usize = 64;
 /// Bytes of a file that are digested together; parts are digested side by side.
 const PART_BYTES: u64 = 16 << 20;
+/// Bytes of a part that are read together: few, because an allocator keeps what was freed.
+const PIECE_BYTES: u64 = 256 << 10;
 
 /// A JSON object's text with a last field `seal`, the SHA-256 of all text before that field.
 ///
@@ -56,9 +58,16 @@ pub fn quick_digest(path: &Path) -> io::Result<String> {
     let parts = starts
         .par_iter()
         .map(|start| {
-            let mut part = vec![0; PART_BYTES.min(bytes - start) as usize];
-            file.read_exact_at(&mut part, *start)?;
-            Ok(XxHash3_128::oneshot(&part).to_le_bytes())
+            let (mut at, end) = (*start, bytes.min(start + PART_BYTES));
+            let mut piece = vec![0; PIECE_BYTES.min(end - at) as usize];
+            let mut digest = XxHash3_128::new();
+            while at < end {
+                let piece = &mut piece[..PIECE_BYTES.min(end - at) as usize];
+                file.read_exact_at(piece, at)?;
+                digest.write(piece);
+                at += piece.len() as u64;
+            }
+            Ok(digest.finish_128().to_le_bytes())
         })
         .collect::<io::Result<Vec<[u8; 16]>>>()?;
     Ok(format!("{:032x}", XxHash3_128::oneshot(&parts.concat())))

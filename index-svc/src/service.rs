@@ -20,6 +20,7 @@ use crate::{
     error::Error,
     index::Index,
     info::info,
+    live::LiveRecall,
     pages::version_of,
     query::{Comparison, Query, QueryError, check_batch, check_lookups, feature_view},
     reply,
@@ -37,13 +38,14 @@ pub const MAX_REQUEST_BYTES: usize = 1 << 20;
 pub struct IndexApi {
     served: Arc<Served>,
     pool: CpuPool,
+    live: LiveRecall,
 }
 
 impl IndexApi {
-    /// Answers from what is `served`, computing on `pool`.
+    /// Answers from what is `served`, computing on `pool`; `live` is told of the answers.
     #[must_use]
-    pub fn new(served: Arc<Served>, pool: CpuPool) -> Self {
-        Self { served, pool }
+    pub fn new(served: Arc<Served>, pool: CpuPool, live: LiveRecall) -> Self {
+        Self { served, pool, live }
     }
 
     /// The service as a server takes it, with its limits set.
@@ -69,13 +71,18 @@ impl IndexApi {
         let query = query.inspect_err(note)?;
         let here = catch_unwind(AssertUnwindSafe(|| index.search_here(&query)))
             .map_err(|_| status::from_pool(PoolError::Panicked))?;
-        match here.map_err(QueryError::from).inspect_err(note)? {
-            Some(answer) => Ok(answer),
+        let (query, answer) = match here.map_err(QueryError::from).inspect_err(note)? {
+            Some(answer) => (query, answer),
             None => {
-                let index = Arc::clone(index);
-                self.compute(index, move |index, stop| Ok(index.search_until(&query, stop)?)).await
+                let search = move |index: &Index, stop: Stop<'_>| {
+                    let answer = index.search_until(&query, stop)?;
+                    Ok((query, answer))
+                };
+                self.compute(Arc::clone(index), search).await?
             }
-        }
+        };
+        self.live.answered(index, &query, &answer);
+        Ok(answer)
     }
 
     /// Runs `job` over `index` on a worker, until nobody waits for it any more.

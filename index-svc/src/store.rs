@@ -1,18 +1,24 @@
-//! The LMDB environment of an index: database names, keys, and the transactions over them.
+//! What an index stores: the LMDB environment with its databases, and the files of rows beside it.
 //!
 //! | database | key | value |
 //! |---|---|---|
 //! | `facts` | name | `f64` little-endian: the scaler's means and scales, the distance quantiles |
-//! | `raw` | row | raw vector, `f64` little-endian |
 //! | `scaled` | block | scaled vectors of [`BLOCK_ROWS`] rows, `f32` little-endian |
-//! | `tracks` | row | metadata record |
 //! | `ids` | SHA-256 of the track id | row |
 //! | `forest` | arroy's | arroy's |
 //!
-//! Rows and blocks are big-endian `u32`, so that LMDB's order is row order. The directory must be
-//! on a local file system: LMDB's memory map is not sound on a network one.
+//! Rows and blocks are big-endian `u32`, so that LMDB's order is row order. Raw vectors and metadata
+//! records are in files of their own, see `rows`; formats 1 and 2 had them in two more databases, `raw`
+//! and `tracks`, by row. The directory must be on a local file system: LMDB's memory map is not sound on
+//! a network one.
+
+mod error;
+mod file;
+mod in_order;
+mod rows;
 
 use std::{
+    borrow::Cow,
     fs,
     path::{Path, PathBuf},
 };
@@ -22,7 +28,16 @@ use heed::{
     byteorder::BigEndian,
     types::{Bytes, Str, U32},
 };
-use thiserror::Error;
+
+use self::rows::{FilesAhead, RowFiles};
+pub use self::{
+    error::StoreError,
+    rows::{TRACKS_FILE, VECTORS_FILE},
+};
+pub(crate) use self::{
+    in_order::InOrder,
+    rows::{TrackWriter, VectorWriter},
+};
 
 /// The environment's data file.
 pub const DATA_FILE: &str = "data.mdb";
@@ -37,7 +52,9 @@ pub const DISTANCE_QUANTILES: &str = "distance_quantiles";
 
 /// Address space of an environment that is written, not memory nor disk: 256 GiB.
 const BUILD_MAP_BYTES: usize = 1 << 38;
-const DATABASES: [&str; 6] = ["facts", "raw", "scaled", "tracks", "ids", "forest"];
+const DATABASES: [&str; 4] = ["facts", "scaled", "ids", "forest"];
+/// Databases that formats 1 and 2 had besides.
+const ROW_DATABASES: [&str; 2] = ["raw", "tracks"];
 
 type RowKey = U32<BigEndian>;
 
@@ -46,79 +63,48 @@ pub type ReadTxn<'e> = RoTxn<'e, WithoutTls>;
 /// A write transaction.
 pub type WriteTxn<'e> = RwTxn<'e>;
 
-/// Why the store could not be opened, read or written.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// LMDB failed.
-    #[error("{}: {source}", path.display())]
-    Lmdb {
-        /// The environment's directory.
-        path: PathBuf,
-        /// What LMDB says.
-        source: heed::Error,
-    },
-    /// The operating system refused.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: std::io::Error,
-    },
-    /// This process has this very index open already.
-    #[error("{} is open in this process already", path.display())]
-    OpenTwice {
-        /// The environment's directory.
-        path: PathBuf,
-    },
-    /// A database is missing: this is not an index's data file.
-    #[error("{} has no database `{name}`", path.display())]
-    Database {
-        /// The environment's directory.
-        path: PathBuf,
-        /// Its name.
-        name: &'static str,
-    },
-    /// An entry is missing.
-    #[error("{what} {key} is missing from the store")]
-    Missing {
-        /// Kind of entry.
-        what: &'static str,
-        /// Its key.
-        key: String,
-    },
-    /// An entry has another length than it must have.
-    #[error("{what} {key} has {got} bytes, expected {expected}")]
-    Length {
-        /// Kind of entry.
-        what: &'static str,
-        /// Its key.
-        key: String,
-        /// Bytes found.
-        got: usize,
-        /// Bytes expected.
-        expected: usize,
+/// Where raw vectors and metadata records are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowPlaces {
+    /// In databases, as in formats 1 and 2.
+    Databases,
+    /// In files, of so many rows of so many values.
+    Files {
+        /// Number of tracks.
+        rows: usize,
+        /// Values of a vector.
+        dims: usize,
     },
 }
 
-/// An open environment and its databases.
+/// An open environment, its databases, and the files of rows.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     env: Env<WithoutTls>,
     facts: Database<'static, Str, Bytes>,
-    raw: Database<'static, RowKey, Bytes>,
     scaled: Database<'static, RowKey, Bytes>,
-    tracks: Database<'static, RowKey, Bytes>,
     ids: Database<'static, Bytes, RowKey>,
     forest: Database<'static, Bytes, Bytes>,
+    rows: Rows,
+}
+
+/// Raw vectors and metadata records.
+#[derive(Debug)]
+enum Rows {
+    /// Somebody writes them, or will.
+    Unfinished,
+    Databases {
+        raw: Database<'static, RowKey, Bytes>,
+        tracks: Database<'static, RowKey, Bytes>,
+    },
+    Files(RowFiles),
 }
 
 impl Store {
     /// Makes an environment in the existing, empty directory `path`.
     ///
-    /// Commits are not flushed one by one; [`Self::close`] flushes.
+    /// Commits are not flushed one by one; [`Self::close`] flushes. Rows are written beside it.
     ///
     /// # Errors
     /// When LMDB cannot make it.
@@ -129,77 +115,77 @@ impl Store {
             let txn = env.write_txn().map_err(failed)?;
             env.create_databases_and_commit(txn, |opener, txn| {
                 let mut create = |name| opener.create_database::<Bytes, Bytes>(txn, Some(name));
-                let [a, b, c, d, e, f] = DATABASES;
-                let all = [create(a)?, create(b)?, create(c)?, create(d)?, create(e)?, create(f)?];
+                let [a, b, c, d] = DATABASES;
+                let all = [create(a)?, create(b)?, create(c)?, create(d)?];
                 Ok(CommitOrAbort::<_, ()>::Commit(all))
             })
             .map_err(failed)?
             .unwrap_commit()
         };
-        Ok(Self::with_databases(path, env, databases))
+        Ok(Self::with_databases(path, env, databases, Rows::Unfinished))
     }
 
     /// Opens a finished environment, read-only and without a lock file, so that a read-only file
-    /// system will do.
+    /// system will do, and its rows.
     ///
     /// # Errors
-    /// When the data file is missing or not an index's, or the index is open in this process.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    /// When a file is missing or not an index's, or the index is open in this process.
+    pub fn open(path: &Path, places: RowPlaces) -> Result<Self, StoreError> {
         let data = path.join(DATA_FILE);
         let bytes =
             fs::metadata(&data).map_err(|source| StoreError::Io { path: data, source })?.len();
         // A whole number of megabytes is a whole number of pages on every system.
         let map_bytes = (bytes as usize).next_multiple_of(1 << 20);
-        Self::existing(path, map_bytes, EnvFlags::READ_ONLY | EnvFlags::NO_LOCK)
+        let mut store = Self::existing(path, map_bytes, EnvFlags::READ_ONLY | EnvFlags::NO_LOCK)?;
+        store.rows = match places {
+            RowPlaces::Databases => {
+                let [raw, tracks] = named(path, &store.env, ROW_DATABASES)?;
+                Rows::Databases { raw: raw.remap_types(), tracks: tracks.remap_types() }
+            }
+            RowPlaces::Files { rows, dims } => Rows::Files(RowFiles::open(path, rows, dims)?),
+        };
+        Ok(store)
     }
 
-    /// Opens a copy of a finished environment for writing, as [`Self::create`] makes one.
+    /// Opens a copy of a finished environment for writing, as [`Self::create`] makes one. Rows that were
+    /// in databases are no longer there.
     ///
     /// # Errors
     /// When the data file is missing or not an index's, or cannot be written.
-    pub fn grow(path: &Path) -> Result<Self, StoreError> {
-        Self::existing(path, BUILD_MAP_BYTES, EnvFlags::NO_SYNC)
+    pub fn grow(path: &Path, places: RowPlaces) -> Result<Self, StoreError> {
+        let store = Self::existing(path, BUILD_MAP_BYTES, EnvFlags::NO_SYNC)?;
+        if places == RowPlaces::Databases {
+            // A transaction knows the databases that were open when it began.
+            let databases = named(path, &store.env, ROW_DATABASES)?;
+            let mut txn = store.write()?;
+            for database in databases {
+                database.clear(&mut txn).map_err(|source| lmdb(path, source))?;
+            }
+            store.commit(txn)?;
+        }
+        Ok(store)
     }
 
     fn existing(path: &Path, map_bytes: usize, flags: EnvFlags) -> Result<Self, StoreError> {
-        let failed = |source| lmdb(path, source);
         let env = open_env(path, map_bytes, flags)?;
-        let databases = {
-            let txn = env.read_txn().map_err(failed)?;
-            env.open_databases_and_commit(txn, |opener, txn| {
-                let open = |name| opener.open_database::<Bytes, Bytes>(txn, Some(name));
-                let [a, b, c, d, e, f] = DATABASES;
-                let all = [open(a)?, open(b)?, open(c)?, open(d)?, open(e)?, open(f)?];
-                Ok(CommitOrAbort::<_, ()>::Commit(all))
-            })
-            .map_err(failed)?
-            .unwrap_commit()
-        };
-        for (database, name) in databases.iter().zip(DATABASES) {
-            if database.is_none() {
-                return Err(StoreError::Database { path: path.to_owned(), name });
-            }
-        }
-        let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)] = databases else {
-            return Err(StoreError::Database { path: path.to_owned(), name: DATABASES[0] });
-        };
-        Ok(Self::with_databases(path, env, [a, b, c, d, e, f]))
+        let databases = named(path, &env, DATABASES)?;
+        Ok(Self::with_databases(path, env, databases, Rows::Unfinished))
     }
 
     fn with_databases(
         path: &Path,
         env: Env<WithoutTls>,
-        [facts, raw, scaled, tracks, ids, forest]: [Database<'static, Bytes, Bytes>; 6],
+        [facts, scaled, ids, forest]: [Database<'static, Bytes, Bytes>; 4],
+        rows: Rows,
     ) -> Self {
         Self {
             path: path.to_owned(),
             env,
             facts: facts.remap_types(),
-            raw: raw.remap_types(),
             scaled: scaled.remap_types(),
-            tracks: tracks.remap_types(),
             ids: ids.remap_types(),
             forest,
+            rows,
         }
     }
 
@@ -268,15 +254,7 @@ impl Store {
             .get(txn, name)
             .map_err(|source| lmdb(&self.path, source))?
             .ok_or_else(|| StoreError::Missing { what: "fact", key: name.to_owned() })?;
-        f64_values("fact", name, bytes, bytes.len() / 8)
-    }
-
-    /// Stores the raw vector of a row.
-    ///
-    /// # Errors
-    /// When LMDB refuses it.
-    pub fn put_raw(&self, txn: &mut WriteTxn<'_>, row: u32, raw: &[f64]) -> Result<(), StoreError> {
-        self.raw.put(txn, &row, &f64_bytes(raw)).map_err(|source| lmdb(&self.path, source))
+        f64_values("fact", || name.to_owned(), bytes, bytes.len() / 8)
     }
 
     /// The raw vector of a row, of `dims` values.
@@ -284,8 +262,13 @@ impl Store {
     /// # Errors
     /// When it is missing or has another length.
     pub fn raw(&self, txn: &ReadTxn<'_>, row: u32, dims: usize) -> Result<Vec<f64>, StoreError> {
-        let bytes = self.entry(self.raw, txn, "raw vector", row)?;
-        f64_values("raw vector", &row.to_string(), bytes, dims)
+        match &self.rows {
+            Rows::Files(files) => raw_values(row, &files.vector(row)?, dims),
+            Rows::Databases { raw, .. } => {
+                raw_values(row, self.entry(*raw, txn, "raw vector", row)?, dims)
+            }
+            Rows::Unfinished => Err(unfinished("raw vector", row)),
+        }
     }
 
     /// Stores a block of scaled vectors.
@@ -326,25 +309,31 @@ impl Store {
         Ok(values)
     }
 
-    /// Stores the metadata record of a row.
-    ///
-    /// # Errors
-    /// When LMDB refuses it.
-    pub fn put_track(
-        &self,
-        txn: &mut WriteTxn<'_>,
-        row: u32,
-        record: &[u8],
-    ) -> Result<(), StoreError> {
-        self.tracks.put(txn, &row, record).map_err(|source| lmdb(&self.path, source))
-    }
-
     /// The metadata record of a row.
     ///
     /// # Errors
     /// When it is missing.
-    pub fn track<'t>(&self, txn: &'t ReadTxn<'_>, row: u32) -> Result<&'t [u8], StoreError> {
-        self.entry(self.tracks, txn, "metadata of row", row)
+    pub fn track<'t>(
+        &'t self,
+        txn: &'t ReadTxn<'_>,
+        row: u32,
+    ) -> Result<Cow<'t, [u8]>, StoreError> {
+        match &self.rows {
+            Rows::Files(files) => files.track(row),
+            Rows::Databases { tracks, .. } => {
+                self.entry(*tracks, txn, "metadata of row", row).map(Cow::Borrowed)
+            }
+            Rows::Unfinished => Err(unfinished("metadata of row", row)),
+        }
+    }
+
+    /// For whoever reads all rows, or many, in their order.
+    pub(crate) fn in_order<'s>(&'s self, txn: &'s ReadTxn<'s>) -> InOrder<'s> {
+        let files = match &self.rows {
+            Rows::Files(files) => Some(FilesAhead::new(files)),
+            _ => None,
+        };
+        InOrder::new(self, txn, files)
     }
 
     /// Stores the row of a track id; an id that has a row already keeps it, and it is returned.
@@ -366,17 +355,6 @@ impl Store {
     /// When LMDB fails.
     pub fn row_of(&self, txn: &ReadTxn<'_>, id_key: &[u8; 32]) -> Result<Option<u32>, StoreError> {
         self.ids.get(txn, id_key).map_err(|source| lmdb(&self.path, source))
-    }
-
-    /// Removes the raw vector and the metadata record of a row.
-    ///
-    /// # Errors
-    /// When LMDB refuses it.
-    pub fn remove_row(&self, txn: &mut WriteTxn<'_>, row: u32) -> Result<(), StoreError> {
-        let failed = |source| lmdb(&self.path, source);
-        self.raw.delete(txn, &row).map_err(failed)?;
-        self.tracks.delete(txn, &row).map_err(failed)?;
-        Ok(())
     }
 
     /// Gives a track id another row.
@@ -418,9 +396,16 @@ impl Store {
     /// When LMDB fails.
     pub fn counts(&self, txn: &ReadTxn<'_>) -> Result<[(&'static str, u64); 3], StoreError> {
         let failed = |source| lmdb(&self.path, source);
+        let (vectors, records) = match &self.rows {
+            Rows::Files(files) => (files.rows() as u64, files.rows() as u64),
+            Rows::Databases { raw, tracks } => {
+                (raw.len(txn).map_err(failed)?, tracks.len(txn).map_err(failed)?)
+            }
+            Rows::Unfinished => (0, 0),
+        };
         Ok([
-            ("raw vectors", self.raw.len(txn).map_err(failed)?),
-            ("metadata records", self.tracks.len(txn).map_err(failed)?),
+            ("raw vectors", vectors),
+            ("metadata records", records),
             ("track ids", self.ids.len(txn).map_err(failed)?),
         ])
     }
@@ -439,6 +424,38 @@ impl Store {
     }
 }
 
+/// Databases of an environment, by name.
+fn named<const N: usize>(
+    path: &Path,
+    env: &Env<WithoutTls>,
+    names: [&'static str; N],
+) -> Result<[Database<'static, Bytes, Bytes>; N], StoreError> {
+    let failed = |source| lmdb(path, source);
+    let txn = env.read_txn().map_err(failed)?;
+    let found = env.open_databases_and_commit(txn, |opener, txn| {
+        let mut found = [None; N];
+        for (found, name) in found.iter_mut().zip(names) {
+            *found = opener.open_database::<Bytes, Bytes>(txn, Some(name))?;
+        }
+        Ok(CommitOrAbort::<_, ()>::Commit(found))
+    });
+    let found = found.map_err(failed)?.unwrap_commit();
+    let mut databases = Vec::with_capacity(N);
+    for (database, name) in found.into_iter().zip(names) {
+        let missing = || StoreError::Database { path: path.to_owned(), name };
+        databases.push(database.ok_or_else(missing)?);
+    }
+    Ok(databases.try_into().expect("one for each name"))
+}
+
+fn unfinished(what: &'static str, row: u32) -> StoreError {
+    StoreError::Missing { what, key: row.to_string() }
+}
+
+fn raw_values(row: u32, bytes: &[u8], dims: usize) -> Result<Vec<f64>, StoreError> {
+    f64_values("raw vector", || row.to_string(), bytes, dims)
+}
+
 fn lmdb(path: &Path, source: heed::Error) -> StoreError {
     match source {
         heed::Error::EnvAlreadyOpened => StoreError::OpenTwice { path: path.to_owned() },
@@ -449,7 +466,7 @@ fn lmdb(path: &Path, source: heed::Error) -> StoreError {
 #[expect(unsafe_code, reason = "opening a memory map is unsafe; this is the one place that does")]
 fn open_env(path: &Path, map_bytes: usize, flags: EnvFlags) -> Result<Env<WithoutTls>, StoreError> {
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
-    options.map_size(map_bytes).max_dbs(DATABASES.len() as u32);
+    options.map_size(map_bytes).max_dbs((DATABASES.len() + ROW_DATABASES.len()) as u32);
     // SAFETY: the mapped file must not change while it is mapped. A finished index is never
     // written again: its builder writes under a fresh name that nobody else knows and renames it
     // when it is complete. That is also why readers need no lock (NO_LOCK). While it is written,
@@ -466,13 +483,13 @@ pub fn f64_bytes(values: &[f64]) -> Vec<u8> {
 
 fn f64_values(
     what: &'static str,
-    key: &str,
+    key: impl FnOnce() -> String,
     bytes: &[u8],
     count: usize,
 ) -> Result<Vec<f64>, StoreError> {
     let (chunks, rest) = bytes.as_chunks::<8>();
     if chunks.len() != count || !rest.is_empty() {
-        let (key, got, expected) = (key.to_owned(), bytes.len(), count * 8);
+        let (key, got, expected) = (key(), bytes.len(), count * 8);
         return Err(StoreError::Length { what, key, got, expected });
     }
     Ok(chunks.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect())

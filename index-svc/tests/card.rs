@@ -9,6 +9,7 @@ use index_svc::{
     Index,
     builder::{BuildEngines, BuildPlan, build},
     card::Card,
+    seal,
 };
 use serde_json::Value;
 
@@ -77,8 +78,8 @@ fn an_index_without_a_card_opens() {
     let text = std::fs::read(&path).expect("readable");
     let mut manifest: Value = serde_json::from_slice(&text).expect("JSON");
     manifest.as_object_mut().expect("an object").remove("card").expect("the builder wrote it");
-    // Nor had they a seal.
-    manifest["format_version"] = 1.into();
-    std::fs::write(&path, serde_json::to_vec(&manifest).expect("JSON")).expect("writable");
+    manifest.as_object_mut().expect("an object").remove("seal").expect("it was sealed");
+    let text = seal::sealed(serde_json::to_vec_pretty(&manifest).expect("JSON"));
+    std::fs::write(&path, text).expect("writable");
     assert_eq!(Index::open(&index).expect("still an index").manifest().card, None);
 }

@@ -8,11 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use catalogue::{golden_rows, plan, write_csv};
+use catalogue::{csv_text, golden_rows, plan};
 use index_svc::{
     Index,
     builder::{BuildPlan, build},
-    manifest::Manifest,
+    manifest::{FORMAT_VERSION, Manifest},
 };
 use tempfile::TempDir;
 
@@ -66,12 +66,18 @@ fn damage_everywhere(file: &Path, step: usize, mut refuses: impl FnMut() -> bool
 
 #[test]
 fn no_changed_byte_is_opened() {
-    let (_folder, index) = copy_of(2);
-    let refuses = || Index::open(&index).is_err();
-    assert!(!refuses(), "it is sound to begin with");
-    damage_everywhere(&index.join("manifest.json"), 3, refuses);
-    damage_everywhere(&index.join("data.mdb"), 401, refuses);
-    damage_everywhere(&index.join("blocks.bin"), 67, refuses);
+    for version in 2..=FORMAT_VERSION {
+        let (_folder, index) = copy_of(version);
+        let refuses = || Index::open(&index).is_err();
+        assert!(!refuses(), "it is sound to begin with");
+        damage_everywhere(&index.join("manifest.json"), 3, refuses);
+        damage_everywhere(&index.join("data.mdb"), 401, refuses);
+        damage_everywhere(&index.join("blocks.bin"), 67, refuses);
+        if version > 2 {
+            damage_everywhere(&index.join("vectors.bin"), 101, refuses);
+            damage_everywhere(&index.join("tracks.bin"), 11, refuses);
+        }
+    }
 }
 
 /// Format version 1 had no quick digests: opening compares sizes, and what `--verify`, `validate` and
@@ -94,13 +100,14 @@ fn files_of_other_indexes_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let built = |name: &str, rows: &[Vec<f64>]| {
         let (table, output) = (folder.path().join(format!("{name}.csv")), folder.path().join(name));
-        write_csv(&table, rows, str::to_owned);
+        // Ids of their own, of one length, so that no file is the other's.
+        let text = csv_text(rows, str::to_owned).replace("\nt", &format!("\n{name}"));
+        fs::write(&table, text).expect("writable");
         build(&BuildPlan { trees: 2, ..plan(vec![table], output.clone()) }).expect("sound");
         output
     };
-    let (one, other) =
-        (built("one", &golden_rows()[..60]), built("other", &golden_rows()[60..120]));
-    for name in ["data.mdb", "blocks.bin", "manifest.json"] {
+    let (one, other) = (built("one", &golden_rows()[..60]), built("two", &golden_rows()[60..120]));
+    for name in ["data.mdb", "vectors.bin", "tracks.bin", "blocks.bin", "manifest.json"] {
         let sound = fs::read(one.join(name)).expect("readable");
         fs::copy(other.join(name), one.join(name)).expect("copyable");
         assert!(Index::open(&one).is_err(), "{name}");

@@ -13,7 +13,7 @@ use index_svc::{
     index::EngineChoice,
     planner::{SMALL_ROWS, Wanted},
     query::{Options, Query},
-    verify,
+    seal, verify,
 };
 use proto::features::DIMS;
 use tempfile::TempDir;
@@ -124,9 +124,9 @@ fn a_clustered_catalogue_is_walked_and_its_curve_is_checked() {
     let text = fs::read_to_string(&path).expect("readable");
     let mut manifest: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     manifest["recall_curve"][0]["recall"] = 0.5.into();
-    // Without a seal, as version 1 was.
-    manifest["format_version"] = 1.into();
-    fs::write(&path, manifest.to_string()).expect("writable");
+    manifest.as_object_mut().expect("an object").remove("seal").expect("it was sealed");
+    let text = seal::sealed(serde_json::to_vec_pretty(&manifest).expect("JSON"));
+    fs::write(&path, text).expect("writable");
     let index = open(&folder, EngineChoice::Auto).expect("it contradicts nothing");
     let check = verify::check_curve(&index, 200).expect("readable").expect("there is a curve");
     assert!(!check.passed, "{check:?}");

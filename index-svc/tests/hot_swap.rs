@@ -281,11 +281,16 @@ async fn a_bad_version_is_refused_and_the_old_one_goes_on() {
         bytes[middle] ^= 4;
     });
     damage(&bad("cut"), "data.mdb", |bytes| bytes.truncate(bytes.len() - 4096));
+    damage(&bad("vectors"), "vectors.bin", |bytes| bytes[5000] ^= 1);
+    damage(&bad("tracks"), "tracks.bin", |bytes| bytes[500] ^= 32);
     damage(&bad("image"), "blocks.bin", |bytes| *bytes.last_mut().expect("bytes") ^= 1);
     damage(&bad("empty"), "blocks.bin", Vec::clear);
     damage(&bad("manifest"), "manifest.json", |bytes| bytes.truncate(bytes.len() / 2));
     fs::remove_file(bad("bare").join("manifest.json")).expect("removable");
-    let names = ["flipped", "cut", "image", "empty", "manifest", "bare", "nowhere", "one.csv"];
+    let names = [
+        "flipped", "cut", "vectors", "tracks", "image", "empty", "manifest", "bare", "nowhere",
+        "one.csv",
+    ];
     for (at, name) in names.iter().enumerate() {
         library.want(name);
         refusals(at + 1);

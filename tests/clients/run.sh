@@ -112,7 +112,8 @@ node "$here/node/web.js" --index "$index" --ca "$scratch/certificates/authority.
 
 echo "clients: every reason of the contract"
 binaries=(--extractor "$extractor_svc" --index "$index_svc" --index-dir "$scratch/index")
-"$bin/python" "$here/python/reasons.py" "${binaries[@]}" --certificates "$scratch/certificates"
+"$index_svc" build --input "$scratch/table.csv" --output "$scratch/other" --seed 2 --log error >/dev/null
+"$bin/python" "$here/python/reasons.py" "${binaries[@]}" --other-index-dir "$scratch/other" --certificates "$scratch/certificates"
 echo "clients: the service config"
 "$bin/python" "$here/python/service_config.py" "${binaries[@]}"
 

@@ -128,7 +128,9 @@ fn volumes_are_filled_from_something_that_is_there() {
             }
             for volume in volumes {
                 if let Some(name) = volume["configMap"]["name"].as_str() {
-                    assert!(overlay.find("ConfigMap", name).is_some(), "{place}: {name}");
+                    let documented = readme.contains(&format!("create configmap {name} "));
+                    let rendered = overlay.find("ConfigMap", name).is_some();
+                    assert!(rendered || documented, "{place}: {name}");
                 }
                 if let Some(name) = volume["persistentVolumeClaim"]["claimName"].as_str() {
                     assert!(
@@ -140,6 +142,10 @@ fn volumes_are_filled_from_something_that_is_there() {
                     let name = text(&volume["secret"]["secretName"]);
                     assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");
                 }
+            }
+            for source in list(&workload.container()["envFrom"]) {
+                let Some(name) = source["secretRef"]["name"].as_str() else { continue };
+                assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");
             }
             let account = text(&pod["serviceAccountName"]);
             assert!(overlay.find("ServiceAccount", account).is_some(), "{place}: {account}");

@@ -46,7 +46,7 @@ fn check(overlay: &Overlay, pod: &Value) {
         let mut used: Vec<String> =
             list(&container["env"]).iter().map(|one| text(&one["name"]).to_owned()).collect();
         for source in list(&container["envFrom"]) {
-            // What a Secret holds is not the project's to know.
+            // A Secret of the store's own variables, which are not ours to name.
             let Some(name) = source["configMapRef"]["name"].as_str() else { continue };
             let map = overlay.find("ConfigMap", name).expect("the ConfigMap is rendered");
             used.extend(map["data"].as_object().expect("data").keys().cloned());

@@ -9,8 +9,13 @@ use e2e::binaries::project_root;
 use serde_json::{Map, Value};
 
 /// Everything that can be applied, below `deploy/`.
-pub(crate) const OVERLAYS: [&str; 4] =
-    ["overlays/dev", "overlays/prod", "overlays/prod-linkerd", "overlays/prod-gateway"];
+pub(crate) const OVERLAYS: [&str; 5] = [
+    "overlays/dev",
+    "overlays/prod",
+    "overlays/prod-store",
+    "overlays/prod-linkerd",
+    "overlays/prod-gateway",
+];
 
 /// The rendered resources of one overlay.
 pub(crate) struct Overlay {
@@ -111,7 +116,8 @@ impl<'a> Workload<'a> {
     pub(crate) fn settings(self) -> BTreeMap<String, String> {
         let mut settings = BTreeMap::new();
         for source in list(&self.container()["envFrom"]) {
-            let name = text(&source["configMapRef"]["name"]);
+            // Secrets are not rendered; they hold the store's own variables.
+            let Some(name) = source["configMapRef"]["name"].as_str() else { continue };
             let map = self.overlay.find("ConfigMap", name);
             let map = map.unwrap_or_else(|| panic!("{}: no ConfigMap {name}", self.place()));
             for (key, value) in map["data"].as_object().expect("data") {

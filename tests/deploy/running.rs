@@ -37,7 +37,11 @@ impl Host {
         for volume in list(&workload.pod()["volumes"]) {
             let place = host.folder.path().join(text(&volume["name"]));
             fs::create_dir(&place).expect("a folder");
-            if let Some(name) = volume["configMap"]["name"].as_str() {
+            if volume["configMap"]["name"] == "soundalike-store-ca" {
+                let made = rcgen::generate_simple_self_signed(vec!["store".to_owned()]);
+                fs::write(place.join("ca.pem"), made.expect("a certificate").cert.pem())
+                    .expect("a file");
+            } else if let Some(name) = volume["configMap"]["name"].as_str() {
                 let map = workload.overlay.find("ConfigMap", name).expect("rendered");
                 for (file, content) in map["data"].as_object().expect("data") {
                     fs::write(place.join(file), text(content)).expect("a file");
@@ -61,6 +65,16 @@ impl Host {
             let inside = Path::new(path).strip_prefix(text(&mount["mountPath"])).ok()?;
             Some(self.folder.path().join(text(&mount["name"])).join(inside))
         })
+    }
+
+    /// A place in an object store is a folder here, with the index published to it.
+    fn store(&self, library: &Library) -> OsString {
+        let url = format!("file://{}", self.folder.path().join("store").display());
+        let index = library.index();
+        let args = ["publish".as_ref(), "--index".as_ref(), index.as_os_str(), "--to".as_ref()];
+        run(&library.binaries().index, &[&args[..], &[url.as_ref()]].concat())
+            .expect("the index is published");
+        url.into()
     }
 
     /// A value with its path, if it is one, translated. A path outside all mounts would not exist.
@@ -105,7 +119,10 @@ fn start(workload: Workload<'_>, host: &Host, library: &Library) -> Server {
         .into_iter()
         // Nobody listens there.
         .filter(|(key, _)| key != "SOUNDALIKE_OTLP_ENDPOINT")
-        .map(|(key, value)| (key, host.value(container, &value)))
+        .map(|(key, value)| match value.starts_with("s3://") {
+            true => (key, host.store(library)),
+            false => (key, host.value(container, &value)),
+        })
         .collect();
     for variable in list(&container["env"]) {
         let source = &variable["valueFrom"]["resourceFieldRef"]["resource"];

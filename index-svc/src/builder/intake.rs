@@ -1,5 +1,5 @@
 //! The first pass of a build: rows in, with the rules for missing values and repeated ids applied;
-//! metadata into the store, vectors into the spill, sums for the scaler.
+//! metadata into its file, ids into the store, vectors into the spill, sums for the scaler.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     metadata::{MAX_TRACK_ID_BYTES, id_key},
     scaler::MeanPass,
-    store::{Store, WriteTxn},
+    store::{Store, TrackWriter, WriteTxn},
     table::{Row, TableError},
 };
 
@@ -38,6 +38,7 @@ pub(super) fn intake(
     plan: &BuildPlan,
     sources: &dyn RowSource,
     store: &Store,
+    tracks: &mut TrackWriter,
     scratch: &Path,
     first_row: u32,
 ) -> Result<Intake, Error> {
@@ -46,6 +47,7 @@ pub(super) fn intake(
         plan,
         sources,
         store,
+        tracks,
         first_row,
         taken: Intake {
             rows: 0,
@@ -93,6 +95,7 @@ struct Pass<'a> {
     plan: &'a BuildPlan,
     sources: &'a dyn RowSource,
     store: &'a Store,
+    tracks: &'a mut TrackWriter,
     first_row: u32,
     taken: Intake,
     metadata: Sha256,
@@ -125,7 +128,7 @@ impl Pass<'_> {
             return Err(TableError::DuplicateTrackId { path, line, track_id, first_row }.into());
         }
         let record = metadata.encode(self.sources.attribute_names());
-        self.store.put_track(txn, row, &record)?;
+        self.tracks.push(&record)?;
         self.metadata.update(&record);
         if self.plan.nan == NanRule::Zero {
             values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = 0.0);

@@ -50,7 +50,10 @@ use crate::{
     recall::{self, Trial},
     scaler::{MeanPass, Scaler},
     sources::Sources,
-    store::{BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, SCALER, Store, f64_bytes},
+    store::{
+        BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, SCALER, Store, TRACKS_FILE, TrackWriter,
+        VECTORS_FILE, VectorWriter, f64_bytes,
+    },
     table::ColumnRule,
     vectors::{ScaledVectors, to_f32},
     verify,
@@ -209,7 +212,9 @@ pub(crate) fn assemble(
 ) -> Result<Assembled, Error> {
     let place = Workplace::beside(&plan.output)?;
     let store = Store::create(place.path())?;
-    let mut taken = intake(plan, sources, &store, place.path(), 0)?;
+    let mut tracks = TrackWriter::create(place.path())?;
+    let mut taken = intake(plan, sources, &store, &mut tracks, place.path(), 0)?;
+    tracks.finish()?;
     tracing::info!(rows = taken.rows, "tables are read");
     let filling = taken.fill(plan.nan, sources.schema())?;
     let origin = match &recipe.scaler {
@@ -222,14 +227,17 @@ pub(crate) fn assemble(
     };
     let forest =
         plan.engines.forest().then(|| ForestWriter::new(&store, scaler.dims(), place.path()));
+    let mut raw_vectors = VectorWriter::create(place.path())?;
     let mut contents = write_vectors(
         &store,
+        &mut raw_vectors,
         forest.as_ref(),
         &mut taken.spill,
         &filling,
         &scaler,
         sources.schema(),
     )?;
+    raw_vectors.finish()?;
     contents.metadata = std::mem::take(&mut taken.metadata_sha256);
     let vectors = write_facts(&store, &scaler, taken.rows, plan.seed, &mut contents)?;
     if let Some(forest) = &forest {
@@ -317,6 +325,7 @@ fn unscalable_column(schema: &FeatureSchema, column: usize) -> Error {
 /// Writes raw vectors, scaled blocks and the forest's vectors.
 fn write_vectors(
     store: &Store,
+    raw_vectors: &mut VectorWriter,
     forest: Option<&ForestWriter>,
     spill: &mut Spill,
     filling: &[f64],
@@ -333,7 +342,7 @@ fn write_vectors(
             None => store.write()?,
         };
         raw_digest.update(f64_bytes(raw));
-        store.put_raw(&mut txn, row, raw)?;
+        raw_vectors.push(raw)?;
         let scaled = to_f32(&scaler.transform(raw));
         if let Some(column) = scaled.iter().position(|value| !value.is_finite()) {
             return Err(unscalable_column(schema, column));
@@ -430,7 +439,7 @@ fn constant_features(scaler: &Scaler, schema: &FeatureSchema) -> Vec<String> {
 /// Sizes and digests of the data files; makes them readable for whoever serves them.
 fn files(directory: &Path) -> Result<BTreeMap<String, FileFacts>, Error> {
     let mut found = BTreeMap::new();
-    for name in [DATA_FILE, BLOCKS_FILE] {
+    for name in [DATA_FILE, VECTORS_FILE, TRACKS_FILE, BLOCKS_FILE] {
         let path = directory.join(name);
         if path.exists() {
             found.insert(name.to_owned(), file_facts(&path)?);

@@ -31,8 +31,9 @@ pub(super) fn find(index: &Index) -> Result<(Duplicates, Vec<u32>), Error> {
     let txn = index.store.read()?;
     let dims = index.scaler.dims();
     let mut keyed = Vec::with_capacity(index.rows() as usize);
+    let mut stored = index.store.in_order(&txn);
     for row in 0..index.rows() {
-        keyed.push((key(&index.store.raw(&txn, row, dims)?), row));
+        keyed.push((key(&stored.raw(row, dims)?), row));
     }
     keyed.sort_unstable();
     let (mut found, mut repeats) = (Duplicates::default(), Vec::new());

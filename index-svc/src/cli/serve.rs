@@ -33,6 +33,15 @@ pub(crate) struct ServeArgs {
     /// Time between two looks at which version is wanted.
     #[arg(long, env = "SOUNDALIKE_WATCH_INTERVAL", default_value = "1s", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub(crate) watch_interval: Duration,
+    /// One of so many approximate answers is compared with the exact one, in the background, for the
+    /// metrics of live recall; 0 for none.
+    #[arg(
+        long,
+        env = "SOUNDALIKE_RECALL_CHECK_INTERVAL",
+        default_value_t = 1000,
+        value_name = "N"
+    )]
+    pub(crate) recall_check_interval: u64,
     /// Address to listen on; port 0 takes a free one.
     #[arg(
         long,

@@ -10,6 +10,7 @@ use std::{
 
 use index_svc::{
     Index,
+    live::LiveRecall,
     planner::Wanted,
     query::DEFAULT_PAGE_SIZE,
     service::IndexApi,
@@ -53,7 +54,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         metrics.looked(follower.answered());
         drop(index);
         let mut routes = RoutesBuilder::default();
-        routes.add_service(IndexApi::new(served, pool).into_server());
+        let live = LiveRecall::new(server.registry(), pool.clone(), args.recall_check_interval)?;
+        routes.add_service(IndexApi::new(served, pool, live).into_server());
         let readiness = server.register(&mut routes).await?;
         let (listener, address) = bind(&args.listen).await?;
         // Ends with this block: the sender is dropped.

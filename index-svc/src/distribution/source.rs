@@ -37,7 +37,10 @@ impl VersionSource for Remote {
         self.cache.last_served()
     }
 
-    fn rejected(&self, name: &str) {
+    fn rejected(&self, name: &str) -> bool {
+        if !self.cache.has(name) {
+            return false;
+        }
         // What is not what was built is fetched again; what is, and cannot be opened all the same,
         // would only come as it is.
         let directory = self.cache.directory(name);
@@ -46,6 +49,7 @@ impl VersionSource for Remote {
         if !sound {
             self.cache.remove(name);
         }
+        !sound
     }
 
     fn serves(&self, name: &str, previous: &str) {

@@ -3,7 +3,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Filter, column::Column, evaluate::evaluate};
+use super::{
+    Filter,
+    column::{Column, Texts},
+    evaluate::evaluate,
+};
 use crate::{
     engine::RowSet,
     error::Error,
@@ -66,12 +70,15 @@ impl Filters {
         if let Some(column) = lock(&self.columns).find(&field) {
             return Ok(column);
         }
-        let column = Column::collect((0..rows).map(|row| {
+        let mut stored = store.in_order(txn);
+        let mut texts = Texts::default();
+        for row in 0..rows {
             if row.is_multiple_of(STOP_ROWS) {
                 stop.check()?;
             }
-            Ok::<_, Error>(metadata::field(store.track(txn, row)?, field)?)
-        }))?;
+            texts.push(metadata::field(&stored.track(row)?, field)?);
+        }
+        let column = texts.finish();
         let bytes = column.bytes();
         Ok(lock(&self.columns).keep(field, column, bytes))
     }

@@ -17,31 +17,43 @@ pub(super) struct Column {
     codes: Vec<u32>,
 }
 
-impl Column {
-    /// Collects the texts of all rows, in row order.
-    pub(super) fn collect<'t, E>(
-        texts: impl IntoIterator<Item = Result<&'t str, E>>,
-    ) -> Result<Self, E> {
-        let mut column = Self::default();
-        let mut known: HashMap<&'t str, u32> = HashMap::new();
-        for text in texts {
-            let text = text?;
-            let next = column.ends.len() as u32;
-            let code = *known.entry(text).or_insert(next);
-            if code == next {
+/// A column in the making.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    column: Column,
+    known: HashMap<String, u32>,
+}
+
+impl Texts {
+    /// Takes the text of the next row.
+    pub(super) fn push(&mut self, text: &str) {
+        let Self { column, known } = self;
+        let code = match known.get(text) {
+            Some(code) => *code,
+            None => {
+                let code = column.ends.len() as u32;
+                known.insert(text.to_owned(), code);
                 column.arena.push_str(text);
                 column.ends.push(column.arena.len());
                 column.numbers.push(number(text.trim()).unwrap_or(f64::NAN));
+                code
             }
-            column.codes.push(code);
-        }
+        };
+        column.codes.push(code);
+    }
+
+    /// The column of all rows.
+    pub(super) fn finish(self) -> Column {
+        let Self { mut column, .. } = self;
         column.arena.shrink_to_fit();
         column.ends.shrink_to_fit();
         column.numbers.shrink_to_fit();
         column.codes.shrink_to_fit();
-        Ok(column)
+        column
     }
+}
 
+impl Column {
     /// Memory it holds.
     pub(super) fn bytes(&self) -> usize {
         self.arena.capacity()

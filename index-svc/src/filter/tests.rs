@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{
     Comparison, Expression, Filter, MAX_DEPTH, MAX_FILTER_BYTES, MAX_TERMS, NAMED_FIELDS, Problem,
-    Term, Test, Value, column::Column, evaluate::evaluate,
+    Term, Test, Value, column::Texts, evaluate::evaluate,
 };
 use crate::{engine::RowSet, stop::Stop};
 
@@ -85,7 +85,7 @@ fn holds(expression: &Expression, row: &[String]) -> bool {
         },
         (Value::Number(other), Some(number)) => match sign {
             Comparison::Equal => (number - other).abs() <= 0.0,
-            Comparison::NotEqual => number < *other || number > *other,
+            Comparison::NotEqual => (number - other).abs() > 0.0,
             Comparison::Less => number < *other,
             Comparison::LessOrEqual => number <= *other,
             Comparison::Greater => number > *other,
@@ -118,8 +118,9 @@ proptest! {
             prop::collection::vec(texts(), NAMED_FIELDS.len() + ATTRIBUTES.len()), 0..90),
     ) {
         let mut column = |field: usize| {
-            let texts = rows.iter().map(|row| Ok::<_, crate::Error>(row[field].as_str()));
-            Column::collect(texts).map(Arc::new)
+            let mut texts = Texts::default();
+            rows.iter().for_each(|row| texts.push(&row[field]));
+            Ok(Arc::new(texts.finish()))
         };
         let found = evaluate(&expression, rows.len(), &mut column, Stop::never()).expect("in memory");
         let plain = (0_u32..).zip(&rows).filter(|(_, row)| holds(&expression, row));

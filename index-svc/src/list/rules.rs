@@ -182,12 +182,12 @@ impl Taken<'_> {
         if artist.is_empty() {
             return Ok(true);
         }
-        if let Some(count) = self.artists.get_mut(artist) {
+        if let Some(count) = self.artists.get_mut(&artist) {
             let room = *count < self.rules.max_per_artist;
             *count += usize::from(room);
             return Ok(room);
         }
-        self.artists.insert(artist.to_owned(), 1);
+        self.artists.insert(artist, 1);
         Ok(true)
     }
 }

@@ -94,8 +94,9 @@ fn check_exact(index: &Index, rows: &[u32]) -> Result<Check, Error> {
 fn brute_force(index: &Index, asked: &[u32]) -> Result<Vec<Vec<(f64, u32)>>, Error> {
     let txn = index.store.read()?;
     let (mean, scale) = (index.scaler.mean(), index.scaler.scale());
-    let scaled = |row| -> Result<Vec<f64>, Error> {
-        let raw = index.store.raw(&txn, row, index.scaler.dims())?;
+    let mut stored = index.store.in_order(&txn);
+    let mut scaled = |row| -> Result<Vec<f64>, Error> {
+        let raw = stored.raw(row, index.scaler.dims())?;
         let columns = raw.iter().zip(mean.iter().zip(scale));
         Ok(columns.map(|(value, (mean, scale))| (value - mean) / scale).collect())
     };

@@ -8,9 +8,9 @@ use crate::{
     engine::{Forest, blocks::Blocks, lift},
     error::Error,
     index::Index,
-    metadata::id_key,
+    metadata::{TrackMetadata, id_key},
     scaler::{MeanPass, Scaler, VariancePass},
-    store::{ReadTxn, f64_bytes},
+    store::{InOrder, f64_bytes},
     vectors::to_f32,
 };
 
@@ -29,21 +29,23 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
     let mut means = MeanPass::new(index.scaler.dims());
     let scaled = index.stored_vectors()?;
     let txn = index.store.read()?;
+    let dims = index.scaler.dims();
+    let mut in_order = index.store.in_order(&txn);
     for row in 0..rows {
-        let raw = index.store.raw(&txn, row, index.scaler.dims())?;
+        let raw = in_order.raw(row, dims)?;
         let stored = scaled.row(row);
         if features.is_none() && !same_bits(&to_f32(&index.scaler.transform(&raw)), stored) {
             features = Some(format!("row {row} is not its scaled raw vector"));
         }
-        let record = index.store.track(&txn, row)?;
-        let track = index.metadata_in(&txn, row)?;
+        let record = in_order.track(row)?;
+        let track = TrackMetadata::decode(&record, &index.manifest.attribute_names)?;
         let found = index.store.row_of(&txn, &id_key(&track.track_id))?;
         if metadata.is_none() && found != Some(row) {
             metadata = Some(format!("id `{}` of row {row} leads to {found:?}", track.track_id));
         }
         digests[0].update(f64_bytes(&raw));
         stored.iter().for_each(|value| digests[1].update(value.to_le_bytes()));
-        digests[2].update(record);
+        digests[2].update(&record);
         if row < fitted_rows {
             means.push(&raw);
         }
@@ -51,10 +53,9 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
     let mut variances = means.finish();
     if let Ok(variances) = &mut variances {
         for row in 0..fitted_rows {
-            variances.push(&index.store.raw(&txn, row, index.scaler.dims())?);
+            variances.push(&in_order.raw(row, dims)?);
         }
     }
-    drop(txn);
     let [raw_vectors, scaled_vectors, records] = digests.map(|digest| hex(&digest.finalize()));
     let parts: Vec<f64> = index.scaler.mean().iter().chain(index.scaler.scale()).copied().collect();
     let scaler_sha256 = hex(&Sha256::digest(f64_bytes(&parts)));
@@ -96,15 +97,16 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
 }
 
 /// What engines hold of a row: its raw vector, scaled.
-fn expected(index: &Index, txn: &ReadTxn<'_>, row: u32) -> Result<Vec<f32>, Error> {
-    let raw = index.store.raw(txn, row, index.scaler.dims())?;
+fn expected(index: &Index, stored: &mut InOrder<'_>, row: u32) -> Result<Vec<f32>, Error> {
+    let raw = stored.raw(row, index.scaler.dims())?;
     Ok(to_f32(&index.scaler.transform(&raw)))
 }
 
 fn blocks_failure(index: &Index, blocks: &Blocks) -> Result<Option<String>, Error> {
     let txn = index.store.read()?;
+    let mut stored = index.store.in_order(&txn);
     for row in 0..index.rows() {
-        let expected = expected(index, &txn, row)?;
+        let expected = expected(index, &mut stored, row)?;
         if !blocks.row(row).is_some_and(|it| same_bits(it, &expected)) {
             return Ok(Some(format!("row {row} of the image is not its scaled raw vector")));
         }
@@ -132,10 +134,12 @@ fn scaler_failure(index: &Index, fitted: Result<VariancePass, usize>) -> Option<
 
 fn forest_failure(index: &Index, forest: &Forest) -> Result<Option<String>, Error> {
     let txn = index.store.read()?;
+    let mut stored = index.store.in_order(&txn);
     let (mut failure, mut unreadable) = (None, None);
     let mut next = 0;
     forest.each_vector(|row, vector| {
-        let expected = if row < index.rows() { expected(index, &txn, row) } else { Ok(Vec::new()) };
+        let expected =
+            if row < index.rows() { expected(index, &mut stored, row) } else { Ok(Vec::new()) };
         let fits = match expected {
             Ok(expected) => row == next && same_bits(vector, &lift(&expected)),
             Err(error) => {

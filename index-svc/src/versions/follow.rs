@@ -154,7 +154,10 @@ impl Follower {
             _ => {
                 let directory = self.source.directory(name)?;
                 let opened = open(&directory, self.opening);
-                Ok(Arc::new(opened.inspect_err(|_| self.source.rejected(name))?))
+                if opened.is_err() {
+                    self.source.rejected(name);
+                }
+                Ok(Arc::new(opened?))
             }
         }
     }
@@ -175,14 +178,20 @@ impl Follower {
 
 /// The first version, ready to be warmed by who serves it.
 fn first(source: &dyn VersionSource, name: &str, opening: Opening) -> Result<Index, Error> {
-    let directory = source.directory(name)?;
     let open = || {
+        let directory = source.directory(name)?;
         if opening.verify {
             verify_files(&directory)?;
         }
         Index::open_with(&directory, opening.engines)
     };
-    open().inspect_err(|_| source.rejected(name))
+    match open() {
+        Err(error) if source.rejected(name) => {
+            tracing::warn!(%error, name, "a version is damaged where it lies and is fetched again");
+            open()
+        }
+        outcome => outcome,
+    }
 }
 
 /// A version that is to answer after another.

@@ -6,7 +6,7 @@
 //! ```text
 //! library/
 //!   CURRENT              the line `5f0c9a31d2e8b764`
-//!   5f0c9a31d2e8b764/    manifest.json, data.mdb, blocks.bin
+//!   5f0c9a31d2e8b764/    manifest.json and the files that it lists
 //!   0b1e77a2c4d95f38/    the version before
 //! ```
 //!

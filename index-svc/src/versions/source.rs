@@ -30,8 +30,11 @@ pub trait VersionSource: Debug + Send {
         None
     }
 
-    /// Told that the version's directory is not an index that can be served.
-    fn rejected(&self, _name: &str) {}
+    /// Told that the version's directory is not an index that can be served. Whether the next
+    /// directory of that name may be another.
+    fn rejected(&self, _name: &str) -> bool {
+        false
+    }
 
     /// Told that version `name` answers from now on, and `previous`, if not empty, is still open.
     fn serves(&self, _name: &str, _previous: &str) {}

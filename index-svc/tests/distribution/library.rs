@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use crate::catalogue::{golden_rows, plan, write_csv};
 
 /// The files of a version, as they are uploaded.
-pub(crate) const FILES: [&str; 3] = ["blocks.bin", "data.mdb", "manifest.json"];
+pub(crate) const FILES: [&str; 5] =
+    ["blocks.bin", "data.mdb", "tracks.bin", "vectors.bin", "manifest.json"];
 
 /// Two built indexes, a store with nothing in it, and a cache.
 pub(crate) struct Library {
@@ -113,13 +114,14 @@ pub(crate) fn damage(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).expect("writable");
 }
 
+/// A way to damage a file.
+pub(crate) type Damage = fn(&mut Vec<u8>);
+
 /// Flips a bit in the middle.
-pub(crate) fn flip(bytes: &mut Vec<u8>) {
+pub(crate) const FLIP: Damage = |bytes| {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 4;
-}
+};
 
 /// Cuts the second half.
-pub(crate) fn cut(bytes: &mut Vec<u8>) {
-    bytes.truncate(bytes.len() / 2);
-}
+pub(crate) const CUT: Damage = |bytes| bytes.truncate(bytes.len() / 2);

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    library::{FILES, Library, cut, damage, flip, report},
+    library::{CUT, FILES, FLIP, Library, damage, report},
     running::wait_for,
 };
 
@@ -87,7 +87,7 @@ fn damaged_objects_are_uploaded_again() {
     let library = Library::new();
     library.publish("one");
     for file in FILES {
-        for change in [flip, cut, Vec::clear] {
+        for change in [FLIP, CUT, Vec::clear] {
             damage(&library.object(&library.one, file), change);
             let report = library.publish("one");
             assert_eq!(report["uploaded"], json!([file]));
@@ -100,7 +100,7 @@ fn damaged_objects_are_uploaded_again() {
 #[test]
 fn a_damaged_index_is_not_published() {
     let library = Library::new();
-    damage(&library.path("one").join("data.mdb"), flip);
+    damage(&library.path("one").join("data.mdb"), FLIP);
     let output = library.publisher("one").output().expect("the binary runs");
     assert_eq!(output.status.code(), Some(1));
     assert!(!library.store().exists());
@@ -201,7 +201,7 @@ fn a_rollback_goes_back_one_version_at_a_time_and_only_to_whole_ones() {
     library.at_store("rollback", &["--version", &library.two]);
     assert_eq!(library.wanted().as_ref(), Some(&library.two));
 
-    damage(&library.object(&library.one, "manifest.json"), flip);
+    damage(&library.object(&library.one, "manifest.json"), FLIP);
     let damaged = library.try_at_store("rollback", &["--version", &library.one]);
     assert_eq!(damaged.status.code(), Some(1), "{damaged:?}");
     assert_eq!(library.wanted().as_ref(), Some(&library.two));

@@ -12,6 +12,7 @@ use http::Request;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{
     call::CallContext,
@@ -68,7 +69,6 @@ impl Access {
                 rpc.system = "grpc",
                 rpc.service = &*self.method.service,
                 rpc.method = &*self.method.method,
-                rpc.grpc.status_code = tracing::field::Empty,
                 request_id = &*context.request_id,
             );
         }
@@ -128,7 +128,8 @@ impl Drop for Access {
             request_bytes,
             response_bytes: self.sent,
         });
-        self.span.record("rpc.grpc.status_code", code as i32);
+        // Past the log, which would format all fields of the span anew and write none of them any more.
+        self.span.set_attribute("rpc.grpc.status_code", code as i64);
         if is_our_fault(code) {
             self.span.record("otel.status_code", "ERROR");
         }

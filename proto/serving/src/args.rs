@@ -67,6 +67,10 @@ pub struct ServingArgs {
     /// Longest wait for a free worker; a call that would wait longer is refused with UNAVAILABLE.
     #[arg(long, env = "SOUNDALIKE_MAX_QUEUE_TIME", default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub max_queue_time: Duration,
+    /// Time for which calls have had to wait without a break, from which on load is overload: one call
+    /// for each worker may wait then, others are refused with UNAVAILABLE. Shorter bursts queue.
+    #[arg(long, env = "SOUNDALIKE_OVERLOAD_AFTER", default_value = "2s", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub overload_after: Duration,
     /// Calls in flight at a time, health checks aside; one more is refused with UNAVAILABLE.
     #[arg(long, env = "SOUNDALIKE_MAX_CONCURRENT_CALLS", default_value_t = 1024, value_name = "N")]
     pub max_concurrent_calls: usize,
@@ -164,6 +168,7 @@ impl ServingArgs {
                 workers: self.worker_count(),
                 max_queue: self.max_queue,
                 max_queue_time: self.max_queue_time,
+                overload_after: self.overload_after,
             },
             security: self.security.to_config(),
             reflection: self.reflection,

@@ -65,6 +65,8 @@ pub struct QueueLimits {
     pub max_queue: usize,
     /// Longest wait of a job.
     pub max_queue_time: Duration,
+    /// Time for which jobs have had to wait without a break, from which on hardly any may.
+    pub overload_after: Duration,
 }
 
 /// Who may call.
@@ -111,6 +113,7 @@ impl ServingConfig {
         duration("--drain", self.drain, zero);
         duration("--grace", self.grace, zero);
         duration("--max-queue-time", self.queue.max_queue_time, moment);
+        duration("--overload-after", self.queue.overload_after, zero);
         duration("--max-call-time", self.calls.max_call_time, moment);
         duration("--max-connection-age", self.connections.max_age, moment);
         duration("--max-connection-age-grace", self.connections.max_age_grace, zero);

@@ -156,7 +156,8 @@ impl Server {
     pub fn pool(&self, name: &'static str) -> Result<CpuPool, ServeError> {
         let queue = &self.config.queue;
         let pool = CpuPool::new(name, queue.workers, queue.max_queue)?;
-        Ok(pool.with_max_wait(queue.max_queue_time).with_metrics(&self.registry)?)
+        let pool = pool.with_max_wait(queue.max_queue_time);
+        Ok(pool.with_overload_after(queue.overload_after).with_metrics(&self.registry)?)
     }
 
     /// Adds health, not yet ready, and reflection, if it is on.

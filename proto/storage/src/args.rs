@@ -25,6 +25,9 @@ pub struct StorageArgs {
     /// Authorities that the store's certificate is checked against, PEM. By default the system's.
     #[arg(long, env = "SOUNDALIKE_STORAGE_CA", value_name = "FILE")]
     pub storage_ca: Option<PathBuf>,
+    /// Whether requests carry no credentials, for a store that anyone may read.
+    #[arg(long, env = "SOUNDALIKE_STORAGE_ANONYMOUS", default_value_t = false, action = ArgAction::Set, value_name = "BOOL")]
+    pub storage_anonymous: bool,
     /// Longest silence of the store before a request is given up, and tried again if there are
     /// tries left.
     #[arg(long, env = "SOUNDALIKE_STORAGE_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
@@ -43,6 +46,7 @@ impl StorageArgs {
             allow_http: self.storage_allow_http,
             region: self.storage_region.clone(),
             authorities: self.storage_ca.clone(),
+            anonymous: self.storage_anonymous,
             timeout: self.storage_timeout,
             retries: self.storage_retries,
         }

@@ -29,7 +29,8 @@ pub(crate) fn client(path: &Path) -> Result<Arc<dyn ObjectStore>, StorageError> 
     let real = path.canonicalize().map_err(|source| failed(path, source))?;
     let folder = LocalFileSystem::new_with_prefix(real)
         .map_err(|error| StorageError::from_client(path.display().to_string(), error))?;
-    Ok(Arc::new(folder.with_fsync(true)))
+    // As in a store, a folder is there as long as there is something in it.
+    Ok(Arc::new(folder.with_fsync(true).with_automatic_cleanup(true)))
 }
 
 /// Makes the folder and those above it.

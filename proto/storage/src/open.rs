@@ -49,6 +49,7 @@ pub(crate) fn client(
                 .with_url(&url)
                 .with_client_options(http)
                 .with_retry(retry)
+                .with_skip_signature(options.anonymous)
                 .with_conditional_put(S3ConditionalPut::ETagMatch);
             if let Some(endpoint) = &options.endpoint {
                 builder = builder.with_endpoint(endpoint);
@@ -64,6 +65,7 @@ pub(crate) fn client(
             let mut builder = GoogleCloudStorageBuilder::from_env()
                 .with_url(&url)
                 .with_client_options(http)
+                .with_skip_signature(options.anonymous)
                 .with_retry(retry);
             if let Some(endpoint) = &options.endpoint {
                 builder = builder.with_base_url(endpoint);
@@ -74,6 +76,7 @@ pub(crate) fn client(
             let mut builder = MicrosoftAzureBuilder::from_env()
                 .with_url(&url)
                 .with_client_options(http)
+                .with_skip_signature(options.anonymous)
                 .with_retry(retry);
             if let Some(endpoint) = &options.endpoint {
                 builder = builder.with_endpoint(endpoint.clone());
@@ -88,6 +91,11 @@ fn client_options(url: &str, options: &StorageOptions) -> Result<ClientOptions, 
     // The library leaves the choice to the process, and this process has `ring` for everything. A
     // provider that was installed before stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let plain = options.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+    if plain && !options.allow_http {
+        let cause = "its endpoint has no TLS, which must be allowed".to_owned();
+        return Err(StorageError::Settings { url: url.to_owned(), cause });
+    }
     let mut http = ClientOptions::new()
         .with_allow_http(options.allow_http)
         .with_connect_timeout(options.timeout.min(MAX_CONNECT_TIME))
@@ -98,7 +106,8 @@ fn client_options(url: &str, options: &StorageOptions) -> Result<ClientOptions, 
         let pem =
             fs::read(path).map_err(|source| StorageError::Io { path: path.clone(), source })?;
         let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| {
-            StorageError::Settings { url: url.to_owned(), cause: error.to_string() }
+            let cause = format!("{}: {error}", path.display());
+            StorageError::Settings { url: url.to_owned(), cause }
         })?;
         if authorities.is_empty() {
             let cause = format!("{} holds no certificate", path.display());
@@ -107,7 +116,6 @@ fn client_options(url: &str, options: &StorageOptions) -> Result<ClientOptions, 
         http = authorities.into_iter().fold(http, ClientOptions::with_root_certificate);
     }
     // A host without authorities, such as a bare container, can still speak to a store without TLS.
-    let plain = options.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     Ok(http.with_no_system_certificates(plain || options.authorities.is_some()))
 }
 

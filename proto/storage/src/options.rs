@@ -13,6 +13,8 @@ pub struct StorageOptions {
     pub region: Option<String>,
     /// File of PEM certificates that the store's is checked against; by default the system's.
     pub authorities: Option<PathBuf>,
+    /// Whether requests carry no credentials.
+    pub anonymous: bool,
     /// Longest silence before a request is given up.
     pub timeout: Duration,
     /// Tries after the first.
@@ -26,6 +28,7 @@ impl Default for StorageOptions {
             allow_http: false,
             region: None,
             authorities: None,
+            anonymous: false,
             timeout: Duration::from_secs(30),
             retries: 5,
         }

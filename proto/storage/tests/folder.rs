@@ -130,7 +130,12 @@ fn no_update_is_lost() {
 fn a_large_file_goes_in_parts_and_comes_in_windows() {
     let (folder, store) = store();
     let file = folder.path().join("large");
-    let bytes: Vec<u8> = (0..70 << 20).map(|i: u32| (i ^ (i >> 13)) as u8).collect();
+    let block: Vec<u8> = (0..1 << 20).map(|i: u32| (i ^ (i >> 13)) as u8).collect();
+    let mut bytes = Vec::new();
+    for first in 0..70 {
+        bytes.push(first);
+        bytes.extend_from_slice(&block);
+    }
     fs::write(&file, &bytes).expect("writable");
     let mut moved = 0;
     store.upload("v/large", &file, &mut |part| moved += part).expect("uploaded");

@@ -104,6 +104,16 @@ def extractor_cases(check, binary):
         cropped = stub.ExtractFeatures(upload(long, duration=seconds(1)), timeout=SECONDS)
         assert cropped.feature_vector.values, "the server goes on"
 
+    flags = ("--max-header-bytes", 1 << 16, "--max-memory", 16 << 20)
+    with Server(binary, *flags) as server, grpc.insecure_channel(server.address) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+        tagged = matroska_without_audio(bytes(1 << 17))
+        check.refused("HEADER_TOO_LARGE", MUCH, lambda: stub.ExtractFeatures(upload(tagged), timeout=SECONDS),
+                      facts=["max_header_bytes"])
+        minutes = wav(22_050, 1, tone(22_050, 1) * 240)
+        check.refused("MEMORY_EXCEEDED", MUCH, lambda: stub.ExtractFeatures(upload(minutes), timeout=SECONDS),
+                      facts=["bytes", "max_memory"])
+
     with Server(binary, "--max-wall", "300ms") as server, grpc.insecure_channel(server.address) as channel:
         stub = extractor_grpc.ExtractorServiceStub(channel)
         check.refused("WALL_TIME_EXCEEDED", MUCH, lambda: stub.ExtractFeatures(stalled(config()), timeout=SECONDS),

@@ -1,7 +1,9 @@
 """What the index refuses."""
+import base64
 import math
 
 import grpc
+import xxhash
 from servers import Server
 from soundalike.v1 import feature_vector_pb2 as features
 from soundalike.v1 import index_service_pb2 as index
@@ -69,3 +71,80 @@ def index_cases(check, binary, directory):
         check.refused("INDEX_VERSION_MISMATCH", "ABORTED", by_row(0, expected_index_version="0" * 16),
                       facts=["index_version", "expected_index_version"])
         assert by_features()().neighbors, "the server goes on"
+        recommendation_cases(check, stub)
+        batch_cases(check, stub)
+        return page_cases(check, stub)
+
+
+def seed(row, weight=1.0):
+    return index.Seed(track_index=row, weight=weight)
+
+
+def recommendation_cases(check, stub):
+    """Examples and options that cannot be."""
+    def recommend(seeds, strategy=0, **options):
+        request = index.RecommendRequest(seeds=seeds, strategy=strategy, options=query.QueryOptions(**options))
+        return lambda: stub.Recommend(request, timeout=SECONDS)
+
+    for reason, field, options, facts in (
+        ("INVALID_MAX_DISTANCE", "max_distance", dict(max_distance=-1.0), ["max_distance"]),
+        ("INVALID_MAX_PER_ARTIST", "max_per_artist", dict(max_per_artist=-1), ["max_per_artist"]),
+        ("INVALID_DIVERSITY", "diversity", dict(diversity=1.5), ["diversity"]),
+        ("INVALID_VIEW", "view", dict(view=9), ["view"]),
+        ("UNKNOWN_FEATURE_GROUP", "group_weights[tempo]", dict(group_weights={"tempo": 1.0}), ["group", "known_groups"]),
+        ("INVALID_GROUP_WEIGHT", "group_weights[mfcc]", dict(group_weights={"mfcc": math.nan}), ["group", "weight"]),
+        ("INVALID_FILTER", "filter", dict(filter="artist_name = "), ["column"]),
+        ("UNKNOWN_FILTER_FIELD", "filter", dict(filter="mood = x"), ["column", "filter_field", "known_fields"]),
+        ("FILTER_TOO_LARGE", "filter", dict(filter=" " * 5000), ["column"]),
+    ):
+        check.refused(reason, BAD, recommend([seed(1)], **options), f"options.{field}", facts)
+    check.refused("INVALID_STRATEGY", BAD, recommend([seed(1)], strategy=9), "strategy", ["strategy"])
+    check.refused("INVALID_SEED_COUNT", BAD, recommend([]), "seeds", ["seeds"])
+    check.refused("INVALID_SEED_COUNT", BAD, recommend([seed(1)] * 101), "seeds", ["seeds"])
+    check.refused("NO_WANTED_SEED", BAD, recommend([seed(1, -1.0)]), "seeds")
+    check.refused("SEED_MISSING", BAD, recommend([seed(1), index.Seed()]), "seeds[1]")
+    check.refused("INVALID_SEED_WEIGHT", BAD, recommend([seed(1), seed(2, math.nan)]), "seeds[1].weight", ["weight"])
+    one_sided = index.ExplainDistanceRequest(left=seed(1))
+    check.refused("SEED_MISSING", BAD, lambda: stub.ExplainDistance(one_sided, timeout=SECONDS), "right")
+
+
+def batch_cases(check, stub):
+    """Batches beyond their size; an item that is refused is a status in the answer."""
+    requests = [index.RecommendRequest(seeds=[seed(1)])] * 101
+    check.refused("BATCH_TOO_LARGE", BAD, lambda: stub.BatchRecommend(
+        index.BatchRecommendRequest(requests=requests), timeout=SECONDS), "requests", ["requests"])
+    check.refused("BATCH_TOO_LARGE", BAD, lambda: stub.BatchLookup(
+        index.BatchLookupRequest(track_ids=["x"] * 1001), timeout=SECONDS), "track_ids", ["track_ids"])
+    items = index.BatchRecommendRequest(requests=[requests[0], index.RecommendRequest()])
+    good, bad = stub.BatchRecommend(items, timeout=SECONDS).results
+    assert good.response.neighbors and bad.error_status, "each item has its own outcome"
+
+
+def page_cases(check, stub):
+    """Tokens that are not the server's, or not this request's; returns one that is sound."""
+    def page(row, token):
+        request = index.QueryByTrackIndexRequest(
+            track_index=row, options=query.QueryOptions(page_size=3, page_token=token))
+        return lambda: stub.QueryByTrackIndex(request, timeout=SECONDS)
+
+    token = page(1, "")().next_page_token
+    assert page(1, token)().neighbors, "the next page"
+    check.refused("INVALID_PAGE_TOKEN", BAD, page(1, "AAAA"), "options.page_token")
+    check.refused("PAGE_TOKEN_QUERY_MISMATCH", BAD, page(2, token), "options.page_token")
+    # Form, version, request, then how many results are behind it: a caller that counts for itself.
+    content = bytearray(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[:-8])
+    content[33:37] = (100_000).to_bytes(4, "little")
+    content += xxhash.xxh3_64(bytes(content)).intdigest().to_bytes(8, "little")
+    deep = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    check.refused("LIST_TOO_LONG", "RESOURCE_EXHAUSTED", page(1, deep), "options.page_token", ["max_listed"])
+    return token
+
+
+def version_cases(check, binary, directory, token):
+    """A token of another version of the catalogue."""
+    with Server(binary, "--index", directory) as server, grpc.insecure_channel(server.address) as channel:
+        stub = index_grpc.IndexServiceStub(channel)
+        request = index.QueryByTrackIndexRequest(
+            track_index=1, options=query.QueryOptions(page_size=3, page_token=token))
+        check.refused("PAGE_TOKEN_VERSION_MISMATCH", "ABORTED", lambda: stub.QueryByTrackIndex(request, timeout=SECONDS),
+                      "options.page_token", ["page_token_version", "index_version"])

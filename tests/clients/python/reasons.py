@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every reason of the contract, met by a foreign client: code, reason and field path.
 
-    reasons.py --extractor BINARY --index BINARY --index-dir DIR --certificates DIR
+    reasons.py --extractor BINARY --index BINARY --index-dir DIR --other-index-dir DIR --certificates DIR
 
 The reasons are read from the sources that make statuses. One that no case reaches, and that is not
 listed as unreachable with its argument, fails; so does a case of a reason that is gone.
@@ -12,7 +12,7 @@ import re
 import sys
 
 from cases_extractor import extractor_cases
-from cases_index import index_cases
+from cases_index import index_cases, version_cases
 from cases_serving import serving_cases
 from servers import ROOT
 from verdict import Check
@@ -51,12 +51,13 @@ def reasons():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for flag in ("--extractor", "--index", "--index-dir", "--certificates"):
+    for flag in ("--extractor", "--index", "--index-dir", "--other-index-dir", "--certificates"):
         parser.add_argument(flag, required=True, type=pathlib.Path)
     options = parser.parse_args()
     check = Check()
     extractor_cases(check, options.extractor)
-    index_cases(check, options.index, options.index_dir)
+    token = index_cases(check, options.index, options.index_dir)
+    version_cases(check, options.index, options.other_index_dir, token)
     serving_cases(check, options.extractor, options.index, options.index_dir, options.certificates)
 
     known = reasons()

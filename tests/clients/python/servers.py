@@ -14,11 +14,11 @@ READY = "listening on "
 
 
 class Server:
-    """`BINARY serve --listen 127.0.0.1:0 FLAGS...`, ended with the block it is opened for."""
+    """`PREFIX... BINARY serve --listen 127.0.0.1:0 FLAGS...`, ended with the block it is opened for."""
 
-    def __init__(self, binary, *flags, listen="127.0.0.1:0"):
+    def __init__(self, binary, *flags, listen="127.0.0.1:0", prefix=()):
         self._log = tempfile.TemporaryFile("w+")
-        command = [binary, "serve", "--listen", listen, *map(str, flags)]
+        command = [*prefix, binary, "serve", "--listen", listen, *map(str, flags)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)
         line = self.process.stdout.readline()
         if not line.startswith(READY):
@@ -81,8 +81,8 @@ def float_bytes(samples):
     return struct.pack(f"<{len(samples)}f", *samples)
 
 
-def matroska_without_audio():
-    """A Matroska file whose only track is video."""
+def matroska_without_audio(tag=b""):
+    """A Matroska file whose only track is video, behind a title of so many bytes."""
     def element(identifier, content):
         length = len(content)
         return bytes.fromhex(identifier) + struct.pack(">Q", length | 1 << 56) + content
@@ -97,4 +97,6 @@ def matroska_without_audio():
     track = element("ae", number("d7", 1) + number("73c5", 1) + number("83", 1) + element("86", b"V_VP8") + video)
     block = element("a3", b"\x81\x00\x00\x80" + bytes(16))
     cluster = element("1f43b675", number("e7", 0) + block)
-    return header + element("18538067", info + element("1654ae6b", track) + cluster)
+    title = element("67c8", element("45a3", b"TITLE") + element("4487", tag))
+    tags = element("1254c367", element("7373", element("63c0", b"") + title)) if tag else b""
+    return header + element("18538067", info + tags + element("1654ae6b", track) + cluster)

@@ -144,6 +144,12 @@ def extractor():
               ('extractor_audio_in_flight_seconds{namespace=~"$namespace"}', "{{pod}}")),
         graph("Bytes held", "bytes", "Uploads that have not been answered; they lie in memory.",
               (f"sum by (pod) (extractor_upload_in_flight_bytes{{{own}}})", "{{pod}}")),
+        graph("Time by stage", "percentunit", "Cores that each stage of the extraction takes; waits for callers left out.",
+              (f"sum by (stage) (rate(extractor_stage_seconds_sum{{{own}}}[$__rate_interval]))", "{{stage}}")),
+        graph("After the upload", "s", "From the last chunk of an upload to its answer.",
+              *quantiles("extractor_after_upload_seconds", own)),
+        graph("Memory in flight", "bytes", "Admitted for extractions; the most is --max-memory.",
+              (f"sum by (pod) (extractor_memory_in_flight_bytes{{{own}}})", "{{pod}}")),
         graph("Encoded bytes", "Bps", "Of recordings that gave features.",
               (f"sum by (source) (rate(extractor_encoded_bytes_total{{{own}}}[$__rate_interval]))", "{{source}}")),
     ]
@@ -165,6 +171,15 @@ def index():
               (f"count by (version) (index_version_info{{{own}}} == 1)", "{{version}}")),
         graph("Swaps", "short", "Versions of the last hour that a followed pointer named, by whether they were taken.",
               (f"sum by (outcome) (increase(index_swaps_total{{{own}}}[1h]))", "{{outcome}}")),
+        graph("Searches by engine", "reqps", "As the planner chose; exact ones are the true neighbours.",
+              (f"sum by (engine, exact) (rate(index_searches_total{{{own}}}[$__rate_interval]))", "{{engine}} exact={{exact}}")),
+        graph("Vectors looked at", "short", "By a search: the effort of an answer.",
+              *quantiles("index_search_candidates", own)),
+        graph("Live recall", "percentunit", "True neighbours that approximate answers had, of those that were checked in the last half hour.",
+              (f'sum(increase(index_recall_neighbors_total{{{own}, outcome="found"}}[30m]))'
+               f" / sum(increase(index_recall_neighbors_total{{{own}}}[30m]))", "recall")),
+        graph("Checks of recall", "short", "Of the last hour, by whether they were made.",
+              (f"sum by (outcome) (increase(index_recall_checks_total{{{own}}}[1h]))", "{{outcome}}")),
     ]
     return finish(board, top, ("Index", work), ("Calls", calls(INDEX, service)),
                   ("Workers", load(INDEX, "search")), ("Process", process(INDEX)))

@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, thread,
+    fs,
+    ops::Range,
+    thread,
 };
 
 use proto::features::hex;
@@ -25,7 +27,9 @@ use crate::{
     metadata::id_key,
     planner::{Planner, Wanted},
     recall::{Trial, sample_rows},
-    store::{BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, Store, f64_bytes},
+    store::{
+        BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, Store, TrackWriter, VectorWriter, f64_bytes,
+    },
     vectors::{ScaledVectors, to_f32},
     verify,
 };
@@ -51,7 +55,7 @@ impl<'i> Growing<'i> {
         let place = Workplace::beside(&goal.beside())?;
         let (from, to) = (goal.from().join(DATA_FILE), place.path().join(DATA_FILE));
         fs::copy(&from, &to).map_err(|source| Error::Io { path: to, source })?;
-        let store = Store::grow(place.path())?;
+        let store = Store::grow(place.path(), old.manifest().row_places())?;
         let manifest = old.manifest().clone();
         let forest = (manifest.forest.trees > 0)
             .then(|| ForestWriter::new(&store, old.scaler.dims(), place.path()));
@@ -67,7 +71,10 @@ impl<'i> Growing<'i> {
     pub(super) fn append(&mut self, settings: &BuildPlan, rows: &Again<'_>) -> Result<(), Error> {
         let (before, schema) = (self.old.rows(), self.old.schema());
         let added = rows.added();
-        let mut taken = intake(settings, &added, &self.store, self.place.path(), before)?;
+        let (mut vectors, mut tracks) = self.write_kept(0..before)?;
+        let scratch = self.place.path();
+        let mut taken = intake(settings, &added, &self.store, &mut tracks, scratch, before)?;
+        tracks.finish()?;
         let filling = match (settings.nan, &self.manifest.missing_values.filled_with) {
             (NanRule::Mean, known) if known.is_empty() => self.old.scaler.mean().to_vec(),
             (NanRule::Mean, known) => known.clone(),
@@ -85,7 +92,7 @@ impl<'i> Growing<'i> {
             if let Some(column) = scaled.iter().position(|value| !value.is_finite()) {
                 return Err(unscalable_column(schema, column));
             }
-            store.put_raw(&mut txn, before + row, raw)?;
+            vectors.push(raw)?;
             if let Some(forest) = forest {
                 forest.add(&mut txn, before + row, &scaled)?;
             }
@@ -100,6 +107,7 @@ impl<'i> Growing<'i> {
         if let Some(txn) = open {
             self.store.commit(txn)?;
         }
+        vectors.finish()?;
         self.manifest.sources = rows.facts(&taken.rows_per_table)?;
         self.manifest.attribute_names = rows.attribute_names().to_vec();
         let mut missing = missing_values(settings, &taken, schema, &filling);
@@ -131,10 +139,7 @@ impl<'i> Growing<'i> {
         }
         let mut blocks = BTreeSet::from([left.saturating_sub(1) / BLOCK_ROWS as u32]);
         for (hole, filler) in &self.moved {
-            let record = self.old.store.track(&reading, *filler)?;
             let id = self.old.metadata_in(&reading, *filler)?.track_id;
-            self.store.put_raw(&mut txn, *hole, &self.old.store.raw(&reading, *filler, dims)?)?;
-            self.store.put_track(&mut txn, *hole, record)?;
             self.store.move_id(&mut txn, &id_key(&id), *hole)?;
             let from = *filler as usize * dims;
             self.values.copy_within(from..from + dims, *hole as usize * dims);
@@ -144,14 +149,14 @@ impl<'i> Growing<'i> {
             }
             blocks.insert(hole / BLOCK_ROWS as u32);
         }
-        for row in left..before {
-            self.store.remove_row(&mut txn, row)?;
-        }
         let kept_blocks = (left as usize).div_ceil(BLOCK_ROWS) as u32;
         for block in kept_blocks..(before as usize).div_ceil(BLOCK_ROWS) as u32 {
             self.store.remove_scaled_block(&mut txn, block)?;
         }
         self.store.commit(txn)?;
+        let (vectors, tracks) = self.write_kept(0..left)?;
+        vectors.finish()?;
+        tracks.finish()?;
         self.values.truncate(left as usize * dims);
         // The rows that the scaler was fitted to are not all there any more.
         self.manifest.scaler.fitted_rows = None;
@@ -160,6 +165,25 @@ impl<'i> Growing<'i> {
 
     fn rows(&self) -> usize {
         self.values.len() / self.dims()
+    }
+
+    /// Begins the files of rows with those of the version before, each in its new place.
+    fn write_kept(&self, rows: Range<u32>) -> Result<(VectorWriter, TrackWriter), Error> {
+        let mut vectors = VectorWriter::create(self.place.path())?;
+        let mut tracks = TrackWriter::create(self.place.path())?;
+        let txn = self.old.store.read()?;
+        let mut in_order = self.old.store.in_order(&txn);
+        for row in rows {
+            let moved = self.moved.get(&row);
+            if let Some(from) = moved {
+                vectors.push(&self.old.store.raw(&txn, *from, self.dims())?)?;
+                tracks.push(&self.old.store.track(&txn, *from)?)?;
+            } else {
+                vectors.push(&in_order.raw(row, self.dims())?)?;
+                tracks.push(&in_order.track(row)?)?;
+            }
+        }
+        Ok((vectors, tracks))
     }
 
     fn write_scaled(&self, blocks: BTreeSet<u32>) -> Result<(), Error> {
@@ -232,21 +256,27 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
     let dims = old.scaler.dims();
     let stored = new.stored_vectors()?;
     let (old_txn, new_txn) = (old.store.read()?, new.store.read()?);
+    let (mut old_rows, mut new_rows) = (old.store.in_order(&old_txn), new.store.in_order(&new_txn));
     let [mut raw_vectors, mut scaled_vectors, mut metadata] = [(); 3].map(|()| Sha256::new());
     for row in 0..new.rows() {
-        let raw = f64_bytes(&new.store.raw(&new_txn, row, dims)?);
-        let record = new.store.track(&new_txn, row)?;
+        let raw = f64_bytes(&new_rows.raw(row, dims)?);
+        let record = new_rows.track(row)?;
         let before = moved.get(&row).copied().unwrap_or(row);
         if before < old.rows() {
-            let same_vector = f64_bytes(&old.store.raw(&old_txn, before, dims)?) == raw;
-            if !same_vector || old.store.track(&old_txn, before)? != record {
+            let same = if before == row {
+                f64_bytes(&old_rows.raw(row, dims)?) == raw && old_rows.track(row)? == record
+            } else {
+                f64_bytes(&old.store.raw(&old_txn, before, dims)?) == raw
+                    && old.store.track(&old_txn, before)? == record
+            };
+            if !same {
                 let text = format!("row {row} is not row {before} of the version before");
                 return Err(Error::Unsound(text));
             }
         }
         raw_vectors.update(&raw);
         stored.row(row).iter().for_each(|value| scaled_vectors.update(value.to_le_bytes()));
-        metadata.update(record);
+        metadata.update(&record);
     }
     let digest = |digest: Sha256| hex(&digest.finalize());
     Ok(ContentDigests {

@@ -48,22 +48,23 @@ pub(super) fn nearest_batch(
 /// One pass over the leaves for all queries.
 fn exact(searcher: &mut Searcher<'_>, queries: &[f32], k: usize) -> Vec<SearchResult> {
     let dims = searcher.scanner.view.counts.dims;
-    let mut all: Vec<(Asked, Vec<usize>)> = queries
-        .chunks_exact(dims)
-        .map(|query| {
-            let mut asked = searcher.ask(query, k);
-            let visited = searcher.visit_nearest(&mut asked);
-            (asked, visited)
-        })
-        .collect();
-    for leaf in 0..searcher.scanner.view.counts.leaves {
-        for (asked, visited) in &mut all {
-            if visited.binary_search(&leaf).is_err() {
-                searcher.visit(asked, leaf, &[]);
-            }
+    let mut all: Vec<Asked> = Vec::with_capacity(queries.len() / dims);
+    let mut visits: Vec<(usize, usize, f64)> = Vec::new();
+    for (number, query) in queries.chunks_exact(dims).enumerate() {
+        let mut asked = searcher.ask(query, k);
+        let visited = searcher.visit_nearest(&mut asked);
+        let left = searcher.yet_to_visit(&asked, &visited).into_iter();
+        visits.extend(left.map(|swept| (swept.leaf, number, swept.at_least)));
+        all.push(asked);
+    }
+    visits.sort_unstable_by_key(|(leaf, number, _)| (*leaf, *number));
+    for (leaf, number, at_least) in visits {
+        let asked = &mut all[number];
+        if !asked.is_beyond(at_least) {
+            searcher.visit(asked, leaf, &[]);
         }
     }
-    all.into_iter().map(|(asked, _)| searcher.answer(asked, k)).collect()
+    all.into_iter().map(|asked| searcher.answer(asked, k)).collect()
 }
 
 /// Rounds: in each, every walk that has not ended visits its next leaf, in the order of the leaves.

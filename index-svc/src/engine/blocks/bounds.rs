@@ -34,12 +34,20 @@
 //!    `2^-22 (|u.v| + (s/2t) |u|^2)`, with `|u.v| <= 127 sqrt(d) |v|` and `|u|^2 <= 127^2 d`. [`Decisions::group`]
 //!    lowers the floor by that much, and lets every row pass where a number leaves f32's range;
 //! 2. with its leaf, when `|q - c| - radius > T`: every row of the leaf is farther than `T` ([`beyond`]);
-//! 3. before re-ranking, when its lower bound exceeds the k-th smallest distance computed so far.
+//! 3. with its group, when `|q - c|` less the group's reach exceeds `T`: by the triangle inequality no row of the group is
+//!    farther from `c` than `s |u| + e_x` ([`reach`], [`beyond`]);
+//! 4. with all rows on the other side of a plane `n . x = o`. The build put a row above the plane where `fl(n . x) >= o`, and
+//!    below it else, and `fl(n . x)` errs by at most `g |n| |x|`, `g = (d + 8) 2^-24`; for a query with `m = fl(n . q) - o`
+//!    hence `|n| |q - x| >= |m| (1 - 2^-22) - g |n| (|q| + |x|)`, and `|x|` is at most a centroid's norm plus its leaf's radius
+//!    ([`PlaneBound`]);
+//! 5. before re-ranking, when its lower bound exceeds the k-th smallest distance computed so far.
 //!
 //! All other rows get their distance in f64. That distance, a sum of rounded non-negative terms, errs by less than `(d + 3)
 //! 2^-52` of itself; [`SLACK`] covers it for every `d` allowed, along with the f64 roundings in (1) and (2), whose cancellation is
 //! bounded by [`SLACK`] times the sum of (1)'s positive terms. Hence, when all leaves are scanned or dropped by 2., the hits are
 //! the k first rows in the order (computed distance, row): the exact answer.
+
+use super::view::Extent;
 
 /// Relative rounding of the f32 scan.
 const ROUNDING: f64 = 1.0 / (1u64 << 22) as f64;
@@ -70,6 +78,40 @@ pub(super) fn distance_at_least(squared_norm: f32, dims: usize) -> f64 {
 /// Whether every row within `radius` of a point is farther than `limit`.
 pub(super) fn beyond(distance_at_least: f64, radius: f32, limit: f64) -> bool {
     distance_at_least - f64::from(radius) > limit * (1.0 + SLACK)
+}
+
+/// Bound on the distance of a group's rows from their leaf's centroid.
+pub(super) fn reach(largest_norm: f32, scale: f32, error: f32) -> f32 {
+    round_up(f64::from(largest_norm).sqrt() * f64::from(scale) + f64::from(error))
+}
+
+/// What a margin tells of the rows on the other side of a plane.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlaneBound {
+    rounding: f64,
+    inverse: f64,
+}
+
+impl PlaneBound {
+    pub(super) fn new(query: &[f32], dims: usize, extent: &Extent) -> Self {
+        let norm = query.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
+        let longest = extent.longest.max(1.0);
+        let share = (dims + 8) as f64 * 2f64.powi(-24) * (1.0 + SLACK);
+        // The last term is for products that are too small for f32.
+        let rounding = share * longest * (norm + extent.farthest) * (1.0 + SLACK) + 1e-30;
+        Self { rounding, inverse: (1.0 - SLACK) / longest }
+    }
+
+    /// The rows on the other side are at least this far; NaN where the margin is.
+    pub(super) fn at_least(&self, margin: f32) -> f64 {
+        let margin = f64::from(margin.abs()) * (1.0 - 2f64.powi(-22));
+        (margin - self.rounding) * self.inverse
+    }
+
+    /// Whether rows that are at least so far are all farther than `limit`.
+    pub(super) fn beyond(at_least: f64, limit: f64) -> bool {
+        at_least > limit * (1.0 + SLACK)
+    }
 }
 
 /// The least f32 that is not below `value`, with room for `value`'s own rounding.

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `build`, `tree`, `two_means`, `pack` | rows into an image |
 //! | `image`, `storage`, `view` | the stored form: sections, memory, checked access |
-//! | `search`, `frontier`, `scan`, `filter`, `candidates`, `batch` | a query |
+//! | `search`, `frontier`, `sweep`, `scan`, `filter`, `candidates`, `batch` | a query |
 //! | `bounds` | what integer codes can tell about distances |
 //! | `kernel/` | the inner loops per instruction set |
 //!
@@ -28,6 +28,7 @@ mod pack;
 mod scan;
 mod search;
 mod storage;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -47,7 +48,7 @@ pub use super::{Effort, Hit, RowSet};
 
 use image::{Counts, Layout};
 use search::Searcher;
-use view::View;
+use view::{Extent, View};
 
 /// An open index.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ pub struct Blocks {
     image: Image,
     counts: Counts,
     layout: Layout,
+    extent: Extent,
     kernel: Kernel,
 }
 
@@ -73,8 +75,13 @@ impl Blocks {
     /// As [`Self::open`].
     pub fn open_with(image: Image, kernel: Kernel) -> Result<Self, BlocksError> {
         let (counts, layout) = image::parse(image.bytes())?;
-        View::new(image.bytes(), &counts, &layout).check()?;
-        Ok(Self { image, counts, layout, kernel })
+        let extent = {
+            let unknown = Extent::default();
+            let view = View::new(image.bytes(), &counts, &layout, &unknown);
+            view.check()?;
+            view.measure()
+        };
+        Ok(Self { image, counts, layout, extent, kernel })
     }
 
     /// The k rows nearest to `query` by Euclidean distance, of those `allowed`, ties by row number.
@@ -165,6 +172,6 @@ impl Blocks {
     }
 
     fn view(&self) -> View<'_> {
-        View::new(self.image.bytes(), &self.counts, &self.layout)
+        View::new(self.image.bytes(), &self.counts, &self.layout, &self.extent)
     }
 }

@@ -68,9 +68,13 @@ impl<'a> Scanner<'a> {
         let leaf = self.view.leaf(leaf);
         let dims = self.view.counts.dims;
         let residual = self.kernel.residual(query, leaf.centroid, &mut self.residual);
-        if beyond(distance_at_least(residual.squared_norm, dims), leaf.radius, candidates.limit()) {
+        let at_least = distance_at_least(residual.squared_norm, dims);
+        if beyond(at_least, leaf.radius, candidates.limit()) {
             return 0;
         }
+        // Groups are sorted by their largest residual: mostly the first ones are near the centroid.
+        let within = |reach: &f32| !beyond(at_least, *reach, candidates.limit());
+        let Some(first) = leaf.reaches.iter().position(within) else { return leaf.rows };
         let norm = f64::from(residual.squared_norm).sqrt();
         let mut scale = (residual.max_abs / self.code_limit).max(SCALE_FLOOR);
         if self.coarse && candidates.limit().is_finite() {
@@ -85,7 +89,7 @@ impl<'a> Scanner<'a> {
         self.kernel.encode(&self.residual, 1.0 / scale, &mut self.code);
         let terms = QueryTerms::new(scale, self.code.squares, norm, dims);
         let groups = leaf.groups;
-        let mut from = 0;
+        let mut from = first;
         while from < groups {
             let to = if candidates.limit().is_finite() {
                 groups

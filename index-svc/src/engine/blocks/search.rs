@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bounds::Interval;
+use super::bounds::{Interval, PlaneBound};
 use super::build::check_values;
 use super::candidates::{Candidates, Nearest};
 use super::error::BlocksError;
@@ -10,6 +10,7 @@ use super::filter::{LeafOrder, leaf_order};
 use super::frontier::{Frontier, Reached};
 use super::kernel::Kernel;
 use super::scan::Scanner;
+use super::sweep::{Sweep, Swept};
 use super::{Blocks, Effort, Hit, RowSet};
 
 /// What a search found, and what it cost.
@@ -51,6 +52,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Whether rows that are at least so far cannot be among the nearest.
+    pub(super) fn is_beyond(&self, at_least: f64) -> bool {
+        PlaneBound::beyond(at_least, self.candidates.limit())
+    }
+
     /// The leaf that is next in the walk's order.
     pub(super) fn next_leaf(&self) -> Option<usize> {
         self.next.map(|reached| reached.leaf)
@@ -218,14 +224,32 @@ impl<'a> Searcher<'a> {
         asked.next.is_some_and(|next| !until.ended(asked, next))
     }
 
-    /// Visits every leaf: the nearest first, so that the limit is tight for the rest.
+    /// Visits every leaf that may matter: the nearest first, so that the limit is tight for the rest.
     fn everything(&mut self, asked: &mut Asked) {
-        let mut visited = self.visit_nearest(asked).into_iter().peekable();
-        for leaf in 0..self.scanner.view.counts.leaves {
-            if visited.next_if_eq(&leaf).is_none() {
+        let visited = self.visit_nearest(asked);
+        let mut sweep = Sweep::new(&self.scanner.view, &asked.query);
+        while let Some(Swept { leaf, .. }) = self.sweep(&mut sweep, asked) {
+            if visited.binary_search(&leaf).is_err() {
                 self.visit(asked, leaf, &[]);
             }
         }
+    }
+
+    /// The next leaf of a sweep that may hold a row within the limit.
+    fn sweep(&self, sweep: &mut Sweep, asked: &Asked) -> Option<Swept> {
+        let Scanner { view, kernel, .. } = &self.scanner;
+        sweep.next(view, *kernel, &asked.query, asked.candidates.limit())
+    }
+
+    /// The leaves that an exact search has yet to visit after the nearest ones, ascending.
+    pub(super) fn yet_to_visit(&self, asked: &Asked, visited: &[usize]) -> Vec<Swept> {
+        let mut sweep = Sweep::new(&self.scanner.view, &asked.query);
+        let next = || self.sweep(&mut sweep, asked);
+        let mut left: Vec<Swept> = std::iter::from_fn(next)
+            .filter(|swept| visited.binary_search(&swept.leaf).is_err())
+            .collect();
+        left.sort_unstable_by_key(|swept| swept.leaf);
+        left
     }
 
     /// Visits the leaves an exact search begins with; returns them, ascending.

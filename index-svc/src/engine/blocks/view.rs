@@ -1,5 +1,6 @@
 //! An image opened for reading: sections as typed slices, every number checked once.
 
+use super::bounds::{SLACK, reach};
 use super::error::BlocksError;
 use super::image::{Counts, LEAF_BIT, Layout};
 use super::kernel::{GROUP_ROWS, LANES};
@@ -19,6 +20,18 @@ pub(super) struct View<'a> {
     pub(super) rows: &'a [f32],
     pub(super) row_numbers: &'a [u32],
     pub(super) positions: &'a [u32],
+    pub(super) extent: &'a Extent,
+}
+
+/// How far rows reach, measured when an image is opened; see [`super::bounds`].
+#[derive(Debug, Clone, Default)]
+pub(super) struct Extent {
+    /// For each group, a bound on its rows' distance from their leaf's centroid.
+    pub(super) reaches: Vec<f32>,
+    /// A bound on the norm of any row.
+    pub(super) farthest: f64,
+    /// A bound on the norm of any plane's normal.
+    pub(super) longest: f64,
 }
 
 /// One leaf's part of the sections.
@@ -36,6 +49,8 @@ pub(super) struct Leaf<'a> {
     pub(super) errors: &'a [f32],
     pub(super) norms: &'a [f32],
     pub(super) codes: &'a [u8],
+    /// One per group; see [`Extent`].
+    pub(super) reaches: &'a [f32],
 }
 
 /// A child of a node.
@@ -56,7 +71,12 @@ impl Child {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(image: &'a [u8], counts: &'a Counts, layout: &Layout) -> Self {
+    pub(super) fn new(
+        image: &'a [u8],
+        counts: &'a Counts,
+        layout: &Layout,
+        extent: &'a Extent,
+    ) -> Self {
         Self {
             counts,
             nodes: bytemuck::cast_slice(&image[layout.nodes.clone()]),
@@ -70,6 +90,7 @@ impl<'a> View<'a> {
             rows: bytemuck::cast_slice(&image[layout.rows.clone()]),
             row_numbers: bytemuck::cast_slice(&image[layout.row_numbers.clone()]),
             positions: bytemuck::cast_slice(&image[layout.positions.clone()]),
+            extent,
         }
     }
 
@@ -98,6 +119,7 @@ impl<'a> View<'a> {
             errors: &self.errors[group..][..groups + LANES],
             norms: &self.norms[group * GROUP_ROWS..][..groups * GROUP_ROWS],
             codes: &self.codes[group * bytes..][..groups * bytes],
+            reaches: &self.extent.reaches[group..][..groups],
         }
     }
 
@@ -149,6 +171,28 @@ impl<'a> View<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Measures how far rows reach, in an image that [`Self::check`] accepts.
+    pub(super) fn measure(&self) -> Extent {
+        let norms = self.norms.as_chunks::<GROUP_ROWS>().0;
+        let groups = norms.iter().zip(self.scales.iter().zip(self.errors));
+        let reaches = groups.map(|(norms, (scale, error))| {
+            // Rows that pad are infinitely far.
+            let norms = norms.iter().copied().filter(|norm| norm.is_finite());
+            reach(norms.fold(0.0, f32::max), *scale, *error)
+        });
+        let padded = self.counts.padded_dims();
+        let norm = |row: &[f32]| row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        let leaves = self.leaves.iter().zip(self.centroids.chunks_exact(padded));
+        let farthest =
+            leaves.map(|(leaf, centroid)| norm(centroid) + f64::from(f32::from_bits(leaf[3])));
+        let planes = self.normals.chunks_exact(padded).map(norm);
+        Extent {
+            reaches: reaches.collect(),
+            farthest: farthest.fold(0.0, f64::max) * (1.0 + SLACK),
+            longest: planes.fold(0.0, f64::max) * (1.0 + SLACK),
+        }
     }
 
     /// Each node after its parent, each child of one parent only.

@@ -4,6 +4,10 @@
 //! gives its place back and never starts, one that runs sees [`Cancel::is_cancelled`] and stops.
 //! Who calls, and until when, comes with the task ([`CallContext`]): peers take turns, and a call
 //! that would wait past its deadline is refused at once instead.
+//!
+//! The queue is for bursts. Where it has not emptied for a while, waiting makes every answer late and
+//! no more of them, so then one job for each worker may wait and others are refused: goodput stays,
+//! and an answer takes about twice its own time.
 
 mod queue;
 mod turn;
@@ -89,6 +93,16 @@ pub struct CpuPool {
     line: Arc<Line>,
     name: &'static str,
     max_wait: Duration,
+    overload_after: Duration,
+}
+
+/// What asks for a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    /// Work that nothing has been done of yet.
+    New,
+    /// Work that has begun; to refuse it would waste what was done.
+    Begun,
 }
 
 impl CpuPool {
@@ -108,13 +122,21 @@ impl CpuPool {
             .build()?;
         let line = Line { queue: Mutex::new(Queue::new()), workers, max_queue, metrics: None };
         let (threads, line) = (Arc::new(threads), Arc::new(line));
-        Ok(Self { threads, line, name, max_wait: DEFAULT_MAX_WAIT })
+        let overload_after = Duration::MAX;
+        Ok(Self { threads, line, name, max_wait: DEFAULT_MAX_WAIT, overload_after })
     }
 
     /// The same pool, where no job waits longer than `max_wait`.
     #[must_use]
     pub fn with_max_wait(self, max_wait: Duration) -> Self {
         Self { max_wait, ..self }
+    }
+
+    /// The same pool, which lets only one new job wait for each worker once jobs have had to wait for
+    /// `overload_after` without a break.
+    #[must_use]
+    pub fn with_overload_after(self, overload_after: Duration) -> Self {
+        Self { overload_after, ..self }
     }
 
     /// The same pool with an empty queue, which shows its length and times in `registry`. To be
@@ -145,11 +167,19 @@ impl CpuPool {
     /// future cancels the job.
     ///
     /// # Errors
-    /// At once: [`PoolError::Full`] when there is no place, [`PoolError::Late`] and
+    /// At once: [`PoolError::Full`] when there is no place or none while overloaded, [`PoolError::Late`] and
     /// [`PoolError::Expired`] when the call cannot wait that long. Later: [`PoolError::Full`] when
     /// the place went to a peer with fewer jobs in line, [`PoolError::Late`] when the queue moved
     /// slower than expected, [`PoolError::Panicked`] when the job panicked.
     pub async fn run<T, F>(&self, job: F) -> Result<T, PoolError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Cancel) -> T + Send + 'static,
+    {
+        self.run_as(Ask::New, job).await
+    }
+
+    async fn run_as<T, F>(&self, ask: Ask, job: F) -> Result<T, PoolError>
     where
         T: Send + 'static,
         F: FnOnce(&Cancel) -> T + Send + 'static,
@@ -180,7 +210,11 @@ impl CpuPool {
                 let _ = sender.send(result);
             })
         };
-        let ticket = self.line.join(peer, job, allowed, now)?;
+        let patience = match ask {
+            Ask::New => self.overload_after,
+            Ask::Begun => Duration::MAX,
+        };
+        let ticket = self.line.join(peer, job, allowed, (now, patience))?;
         let place = Place { line: &self.line, ticket, cancel };
         let line = Arc::clone(&self.line);
         self.threads.spawn_fifo(move || line.serve_next());
@@ -192,7 +226,7 @@ impl CpuPool {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(_)) => Err(PoolError::Panicked),
             // Dropped unrun: a lighter peer got the place.
-            Err(_) => Err(self.line.full()),
+            Err(_) => Err(self.line.full(self.line.max_queue)),
         }
     }
 }
@@ -219,26 +253,29 @@ struct Line {
 }
 
 impl Line {
-    /// Joins the queue, or says why that is of no use.
+    /// Joins the queue, or says why that is of no use. A rush that is older than `patience` is
+    /// overload.
     fn join(
         &self,
         peer: PeerKey,
         job: Job,
         allowed: Duration,
-        now: Instant,
+        (now, patience): (Instant, Duration),
     ) -> Result<Ticket, PoolError> {
         let mut queue = self.lock();
         let expected = queue.expected_wait(&peer, self.workers);
         if expected > allowed {
             return Err(PoolError::Late { allowed, retry_after: advice(expected) });
         }
-        let full = queue.length() + queue.running() >= self.workers.saturating_add(self.max_queue);
+        let overloaded = queue.rush(now) >= patience;
+        let max_queue = if overloaded { self.max_queue.min(self.workers) } else { self.max_queue };
+        let full = queue.length() + queue.running() >= self.workers.saturating_add(max_queue);
         if full && queue.displace(&peer).is_none() {
             drop(queue);
-            return Err(self.full());
+            return Err(self.full(max_queue));
         }
         let ticket = queue.push(peer, job, now);
-        self.show(&queue);
+        self.show(&mut queue, now);
         Ok(ticket)
     }
 
@@ -246,8 +283,9 @@ impl Line {
     fn serve_next(&self) {
         let popped = {
             let mut queue = self.lock();
-            let popped = queue.pop(Instant::now());
-            self.show(&queue);
+            let now = Instant::now();
+            let popped = queue.pop(now);
+            self.show(&mut queue, now);
             popped
         };
         let Some((job, waited)) = popped else { return };
@@ -256,23 +294,24 @@ impl Line {
         let ran = began.elapsed();
         let mut queue = self.lock();
         queue.finished(ran);
-        self.show(&queue);
+        self.show(&mut queue, Instant::now());
         if let Some(metrics) = &self.metrics {
             metrics.waited(waited);
             metrics.ran(ran);
         }
     }
 
-    fn full(&self) -> PoolError {
-        let Self { workers, max_queue, .. } = *self;
-        PoolError::Full { workers, max_queue, retry_after: self.retry_after() }
+    fn full(&self, max_queue: usize) -> PoolError {
+        PoolError::Full { workers: self.workers, max_queue, retry_after: self.retry_after() }
     }
 
     fn retry_after(&self) -> Duration {
         advice(self.lock().expected_wait(&PeerKey::Local, self.workers))
     }
 
-    fn show(&self, queue: &Queue) {
+    /// To be called after every change.
+    fn show(&self, queue: &mut Queue, now: Instant) {
+        queue.note(now);
         if let Some(metrics) = &self.metrics {
             metrics.queued.set(i64::try_from(queue.length()).unwrap_or(i64::MAX));
             metrics.busy.set(i64::try_from(queue.running()).unwrap_or(i64::MAX));
@@ -308,7 +347,7 @@ impl Place<'_> {
         let withdrawn = {
             let mut queue = self.line.lock();
             let withdrawn = queue.withdraw(&self.ticket);
-            self.line.show(&queue);
+            self.line.show(&mut queue, Instant::now());
             withdrawn
         };
         withdrawn.is_some()

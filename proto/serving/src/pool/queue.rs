@@ -11,6 +11,8 @@ use crate::peer::PeerKey;
 
 /// Weight of the newest job in the moving mean of run times.
 const NEWEST: f64 = 0.2;
+/// Least time without a waiting job that ends a rush; shorter ones are those between two arrivals.
+const CALM: Duration = Duration::from_millis(100);
 
 /// Waiting jobs.
 pub(super) struct Queue {
@@ -23,6 +25,9 @@ pub(super) struct Queue {
     next_ticket: u64,
     /// Moving mean of run times, in seconds; none until a job has ended.
     mean_run: Option<f64>,
+    /// Since when jobs have waited, and since when none does.
+    waits: Option<Instant>,
+    calm: Option<Instant>,
 }
 
 struct Waiting {
@@ -47,7 +52,32 @@ impl Queue {
             running: 0,
             next_ticket: 0,
             mean_run: None,
+            waits: None,
+            calm: None,
         }
+    }
+
+    /// To be told after every change of the length.
+    pub(super) fn note(&mut self, now: Instant) {
+        if self.length == 0 {
+            self.calm.get_or_insert(now);
+        } else if self.rush(now).is_zero() {
+            (self.waits, self.calm) = (Some(now), None);
+        } else {
+            self.calm = None;
+        }
+    }
+
+    /// For how long there have been waiting jobs, without a break that is longer than a job takes.
+    pub(super) fn rush(&self, now: Instant) -> Duration {
+        let Some(begin) = self.waits else { return Duration::ZERO };
+        let mean_run = self.mean_run.and_then(|run| Duration::try_from_secs_f64(run).ok());
+        let is_over =
+            |calm| now.saturating_duration_since(calm) > CALM.max(mean_run.unwrap_or(CALM));
+        if self.calm.is_some_and(is_over) {
+            return Duration::ZERO;
+        }
+        now.saturating_duration_since(begin)
     }
 
     pub(super) fn length(&self) -> usize {
@@ -202,6 +232,31 @@ mod tests {
         assert!(queue.displace(&peer("c")).is_some());
         assert!(queue.displace(&peer("b")).is_none(), "two each would be no gain");
         assert_eq!(run_all(queue, &ran), [0, 3, 1]);
+    }
+
+    #[test]
+    fn a_rush_lasts_until_nobody_waited_for_a_while() {
+        let (mut queue, _ran, _) = queue("aaa");
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        assert_eq!(queue.rush(at(50)), Duration::ZERO);
+        queue.note(at(0));
+        assert_eq!(queue.rush(at(50)), Duration::from_millis(50));
+        while queue.pop(at(60)).is_some() {}
+        queue.note(at(60));
+        let job = || Job::new(|| ());
+        queue.push(peer("b"), job(), at(140));
+        queue.note(at(140));
+        assert_eq!(queue.rush(at(150)), Duration::from_millis(150), "no calm in between");
+        queue.pop(at(200));
+        queue.note(at(200));
+        assert_eq!(queue.rush(at(301)), Duration::ZERO);
+        queue.finished(Duration::from_secs(5));
+        assert_eq!(queue.rush(at(301)), Duration::from_millis(301), "jobs take longer than that");
+        assert_eq!(queue.rush(at(5_201)), Duration::ZERO);
+        queue.push(peer("b"), job(), at(6_000));
+        queue.note(at(6_000));
+        assert_eq!(queue.rush(at(6_010)), Duration::from_millis(10));
     }
 
     #[test]

