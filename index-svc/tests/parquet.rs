@@ -94,7 +94,9 @@ fn stated(shard: &str) -> Vec<(&'static str, String)> {
 
 /// A part of a batch, as the extractor's workers state it.
 fn part(folder: &Path, rows: &[Vec<f64>], first: usize, shard: &str) -> PathBuf {
-    let path = folder.join(format!("{}.parquet", shard.len() + 1000 * first));
+    // By the numbers in what it states, of which that of the part is the first.
+    let numbers: String = shard.chars().filter(char::is_ascii_digit).collect();
+    let path = folder.join(format!("{numbers}.parquet"));
     let pairs = stated(shard);
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(k, v)| (*k, v.as_str())).collect();
     write(&path, rows, first, 64, &pairs);
@@ -288,10 +290,10 @@ fn damaged_files_end_in_an_error() {
     }
     // The footer is most of such a small file.
     let mut count = 0;
-    for at in (0..whole.len()).step_by(11) {
+    for at in (0..whole.len()).step_by(53) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x5a;
         count += usize::from(refused(&bytes, format!("byte {at}")));
     }
-    assert!(count > 100, "{count} were refused");
+    assert!(count > 20, "{count} were refused");
 }
