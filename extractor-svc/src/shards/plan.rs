@@ -126,12 +126,18 @@ impl Plan {
     }
 
     /// The plan as it is stored.
+    ///
+    /// # Panics
+    /// Never: numbers and texts are JSON.
     #[must_use]
     pub fn to_text(&self) -> String {
         serde_json::to_string_pretty(self).expect("numbers and texts are JSON") + "\n"
     }
 
     /// Files of a shard, by their places in the manifest: as many as of any other, or one more.
+    ///
+    /// # Panics
+    /// Never: a place is at most the number of files.
     #[must_use]
     pub fn places(&self, shard: u32) -> Range<u64> {
         let until = |shard: u32| {

@@ -25,7 +25,7 @@ pub(crate) fn run(args: AppendArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let place = beside(&args.index);
     let tables = inputs::fetch(&args.input, &args.storage.to_options(), place)?;
-    let grown = append(&AppendPlan { inputs: tables.paths.clone(), ..args.into() })?;
+    let grown = append(&AppendPlan { inputs: tables.paths, ..args.into() })?;
     report(format, &grown, start.elapsed())?;
     Ok(ExitCode::SUCCESS)
 }

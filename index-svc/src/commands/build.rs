@@ -14,7 +14,7 @@ use crate::cli::BuildArgs;
 pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     let place = beside(&args.output);
     let tables = inputs::fetch(&args.input, &args.storage.to_options(), place)?;
-    let plan = BuildPlan { inputs: tables.paths.clone(), ..args.into() };
+    let plan = BuildPlan { inputs: tables.paths, ..args.into() };
     let start = Instant::now();
     let built = build(&plan)?;
     let manifest = &built.manifest;

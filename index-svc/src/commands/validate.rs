@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
         Ok(index) => {
             let held_out = args.queries.as_deref().map(|path| held_out(&index, path));
             let validation = Validation {
-                inputs: tables.paths.clone(),
+                inputs: tables.paths,
                 sample: args.sample as usize,
                 held_out: held_out.transpose()?,
                 wanted,
