@@ -135,7 +135,8 @@ impl<'a> Scanner<'a> {
         for (row, dot) in self.survivors.iter() {
             let row = from * GROUP_ROWS + row as usize;
             let position = leaf.first + row;
-            if allowed.is_some_and(|allowed| !allowed.allows(position)) {
+            // Rows that pad are infinitely far, but where somebody has changed the numbers.
+            if row >= leaf.rows || allowed.is_some_and(|allowed| !allowed.allows(position)) {
                 continue;
             }
             let group = row / GROUP_ROWS;
