@@ -15,7 +15,8 @@ trap 'exit 130' INT TERM
 
 index=${1:-}
 if [ -z "$index" ]; then
-    cargo build --workspace --bin index-svc --locked
+    # As the tests are built, so that nothing is compiled twice.
+    cargo build --quiet --locked --workspace --bins --tests
     index=${CARGO_TARGET_DIR:-target}/debug/index-svc
 fi
 python3 -m venv "$scratch/venv"
