@@ -170,6 +170,21 @@ pub struct AudioLimitArgs {
     pub max_header_bytes: u64,
 }
 
+/// What is computed of a recording.
+#[derive(Args, Clone, Debug)]
+pub struct RecipeArgs {
+    /// Recipe of the numbers: the default, or one named by its content, such as
+    /// `custom:sr=44100,hop_length=256`.
+    #[arg(long, env = "SOUNDALIKE_PROFILE", default_value = DEFAULT_PROFILE, value_name = "ID")]
+    pub profile: String,
+    /// Start of the analysed window, in seconds.
+    #[arg(long, env = "SOUNDALIKE_OFFSET", default_value_t = 0.0, value_name = "SECONDS")]
+    pub offset: f64,
+    /// Length of the analysed window, in seconds. By default to the end.
+    #[arg(long, env = "SOUNDALIKE_DURATION", value_name = "SECONDS")]
+    pub duration: Option<f64>,
+}
+
 #[derive(Args, Debug)]
 pub struct ExtractArgs {
     /// Files and folders. Files are taken as they are, folders are walked.
@@ -185,16 +200,8 @@ pub struct ExtractArgs {
     /// default every file with a known audio extension.
     #[arg(long = "pattern", env = "SOUNDALIKE_PATTERN", value_name = "GLOB")]
     pub patterns: Vec<String>,
-    /// Recipe of the numbers: the default, or one named by its content, such as
-    /// `custom:sr=44100,hop_length=256`.
-    #[arg(long, env = "SOUNDALIKE_PROFILE", default_value = DEFAULT_PROFILE, value_name = "ID")]
-    pub profile: String,
-    /// Start of the analysed window, in seconds.
-    #[arg(long, env = "SOUNDALIKE_OFFSET", default_value_t = 0.0, value_name = "SECONDS")]
-    pub offset: f64,
-    /// Length of the analysed window, in seconds. By default to the end.
-    #[arg(long, env = "SOUNDALIKE_DURATION", value_name = "SECONDS")]
-    pub duration: Option<f64>,
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
     /// Files worked on at a time. By default one per core. The output does not depend on it.
     #[arg(short, long, env = "SOUNDALIKE_JOBS", value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
@@ -228,15 +235,8 @@ pub struct PlanArgs {
     /// file with a known audio extension.
     #[arg(long = "pattern", env = "SOUNDALIKE_PATTERN", value_name = "GLOB")]
     pub patterns: Vec<String>,
-    /// Recipe of the numbers, as for `extract`.
-    #[arg(long, env = "SOUNDALIKE_PROFILE", default_value = DEFAULT_PROFILE, value_name = "ID")]
-    pub profile: String,
-    /// Start of the analysed window, in seconds.
-    #[arg(long, env = "SOUNDALIKE_OFFSET", default_value_t = 0.0, value_name = "SECONDS")]
-    pub offset: f64,
-    /// Length of the analysed window, in seconds. By default to the end.
-    #[arg(long, env = "SOUNDALIKE_DURATION", value_name = "SECONDS")]
-    pub duration: Option<f64>,
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
     /// Folder for what does not fit memory: twice 150 bytes or so for each file. By default the
     /// system's.
     #[arg(long, env = "SOUNDALIKE_SPOOL", value_name = "FOLDER")]
@@ -293,15 +293,8 @@ pub struct InspectArgs {
     /// Draw waveform, mel spectrogram, chroma and the features with their spread, as SVG.
     #[arg(long, env = "SOUNDALIKE_PLOT", value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
-    /// Recipe of the numbers, as for `extract`.
-    #[arg(long, env = "SOUNDALIKE_PROFILE", default_value = DEFAULT_PROFILE, value_name = "ID")]
-    pub profile: String,
-    /// Start of the analysed window, in seconds.
-    #[arg(long, env = "SOUNDALIKE_OFFSET", default_value_t = 0.0, value_name = "SECONDS")]
-    pub offset: f64,
-    /// Length of the analysed window, in seconds. By default to the end.
-    #[arg(long, env = "SOUNDALIKE_DURATION", value_name = "SECONDS")]
-    pub duration: Option<f64>,
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
     #[command(flatten)]
     pub limits: FileLimitArgs,
 }

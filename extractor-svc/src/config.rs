@@ -11,7 +11,10 @@ use storage::{Location, StorageOptions};
 use thiserror::Error;
 
 use crate::{
-    cli::{AudioLimitArgs, ExtractArgs, FileLimitArgs, InspectArgs, LimitArgs, PlanArgs, WorkArgs},
+    cli::{
+        AudioLimitArgs, ExtractArgs, FileLimitArgs, InspectArgs, LimitArgs, PlanArgs, RecipeArgs,
+        WorkArgs,
+    },
     limits::{CHANNEL_CEILING, Limits},
     profile::Profile,
     shards::MAX_WORKERS,
@@ -71,7 +74,7 @@ impl ExtractConfig {
     /// With all that is wrong.
     pub fn from_args(args: ExtractArgs) -> Result<Self, ConfigError> {
         let mut wrong = Vec::new();
-        let recipe = recipe(&args.profile, args.offset, args.duration, &mut wrong);
+        let recipe = recipe(&args.recipe, &mut wrong);
         if args.resume && args.output == Path::new("-") {
             wrong.push(
                 "--resume: standard output cannot be read, expected --output FILE".to_owned(),
@@ -131,7 +134,7 @@ impl PlanConfig {
     /// With all that is wrong.
     pub fn from_args(args: &PlanArgs) -> Result<Self, ConfigError> {
         let mut wrong = Vec::new();
-        let recipe = recipe(&args.profile, args.offset, args.duration, &mut wrong);
+        let recipe = recipe(&args.recipe, &mut wrong);
         let source = location("--source", &args.source, &mut wrong);
         let batch = location("--batch", &args.batch, &mut wrong);
         check_number("--workers", args.workers.into(), 1..=MAX_WORKERS.into(), &mut wrong);
@@ -233,7 +236,7 @@ impl InspectConfig {
     /// With all that is wrong.
     pub fn from_args(args: InspectArgs) -> Result<Self, ConfigError> {
         let mut wrong = Vec::new();
-        let recipe = recipe(&args.profile, args.offset, args.duration, &mut wrong);
+        let recipe = recipe(&args.recipe, &mut wrong);
         let limits = args.limits.check(&mut wrong);
         let (Some((profile, window)), true) = (recipe, wrong.is_empty()) else {
             return Err(ConfigError(wrong));
@@ -243,15 +246,10 @@ impl InspectConfig {
 }
 
 /// Profile and window, or what is wrong with them.
-fn recipe(
-    profile: &str,
-    offset: f64,
-    duration: Option<f64>,
-    wrong: &mut Vec<String>,
-) -> Option<(Profile, Window)> {
+fn recipe(args: &RecipeArgs, wrong: &mut Vec<String>) -> Option<(Profile, Window)> {
     let profile =
-        Profile::parse(profile).map_err(|error| wrong.push(format!("--profile: {error}")));
-    let window = Window::new(offset, duration)
+        Profile::parse(&args.profile).map_err(|error| wrong.push(format!("--profile: {error}")));
+    let window = Window::new(args.offset, args.duration)
         .map_err(|error| wrong.push(format!("--offset, --duration: {error}")));
     Some((profile.ok()?, window.ok()?))
 }

@@ -68,53 +68,48 @@ pub(crate) struct PublishArgs {
     pub(crate) storage: StorageArgs,
 }
 
-/// Flags of `rollback`.
+/// A place in an object store, and how it is told of.
 #[derive(Args, Debug)]
-pub(crate) struct RollbackArgs {
+pub(crate) struct PlaceArgs {
     /// Place in an object store.
     #[arg(long, env = "SOUNDALIKE_STORE", value_name = "URL")]
     pub(crate) at: Location,
+    /// Form of the report.
+    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
+    pub(crate) format: FormatArg,
+    #[command(flatten)]
+    pub(crate) storage: StorageArgs,
+}
+
+/// Flags of `rollback`.
+#[derive(Args, Debug)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     /// Version to go back to. By default the one that was wanted before the present one.
     #[arg(long = "version", env = "SOUNDALIKE_ROLLBACK_VERSION", value_name = "VERSION")]
     pub(crate) wanted: Option<String>,
     /// Who rolls back, for the people who find it in the pointer. By default this host's name.
     #[arg(long, env = "SOUNDALIKE_PUBLISHER", value_name = "NAME")]
     pub(crate) by: Option<String>,
-    /// Form of the report.
-    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
-    pub(crate) format: FormatArg,
-    #[command(flatten)]
-    pub(crate) storage: StorageArgs,
 }
 
 /// Flags of `versions`.
 #[derive(Args, Debug)]
 pub(crate) struct VersionsArgs {
-    /// Place in an object store.
-    #[arg(long, env = "SOUNDALIKE_STORE", value_name = "URL")]
-    pub(crate) at: Location,
-    /// Form of the report.
-    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
-    pub(crate) format: FormatArg,
     #[command(flatten)]
-    pub(crate) storage: StorageArgs,
+    pub(crate) place: PlaceArgs,
 }
 
 /// Flags of `prune`.
 #[derive(Args, Debug)]
 pub(crate) struct PruneArgs {
-    /// Place in an object store.
-    #[arg(long, env = "SOUNDALIKE_STORE", value_name = "URL")]
-    pub(crate) at: Location,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     /// Versions before the wanted one that stay, so that it can be rolled back.
     #[arg(long, env = "SOUNDALIKE_KEEP", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=32))]
     pub(crate) keep: u32,
     /// Age, since its last object was written, below which a version stays whatever it is.
     #[arg(long, env = "SOUNDALIKE_PRUNE_GRACE", default_value = "1d", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub(crate) grace: Duration,
-    /// Form of the report.
-    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
-    pub(crate) format: FormatArg,
-    #[command(flatten)]
-    pub(crate) storage: StorageArgs,
 }

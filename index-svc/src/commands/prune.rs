@@ -14,10 +14,10 @@ use crate::{
 };
 
 pub(crate) fn run(args: &PruneArgs) -> anyhow::Result<ExitCode> {
-    let place = config::place(&args.at, &args.storage)?;
+    let place = config::place(&args.place.at, &args.place.storage)?;
     let pruned = prune(&place, args.keep as usize, args.grace)?;
     let mut out = stdout().lock();
-    if args.format == FormatArg::Json {
+    if args.place.format == FormatArg::Json {
         let object = json!({
             "kept": pruned.kept,
             "removed": pruned.removed,

@@ -14,19 +14,21 @@ use crate::{
 };
 
 pub(crate) fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
-    let place = config::place(&args.at, &args.storage)?;
+    let place = config::place(&args.place.at, &args.place.storage)?;
     let by = config::publisher(args.by.as_deref());
     let done = rollback(&place, args.wanted.as_deref(), &by)?;
     let mut out = stdout().lock();
-    match args.format {
+    match args.place.format {
         FormatArg::Json => {
             let object = json!({ "index_version": done.version, "from": done.from });
             writeln!(out, "{}", serde_json::to_string_pretty(&object)?)?;
         }
         FormatArg::Text if done.version == done.from => {
-            writeln!(out, "{} names {} already", args.at, done.version)?;
+            writeln!(out, "{} names {} already", args.place.at, done.version)?;
         }
-        FormatArg::Text => writeln!(out, "{} names {}, was {}", args.at, done.version, done.from)?,
+        FormatArg::Text => {
+            writeln!(out, "{} names {}, was {}", args.place.at, done.version, done.from)?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(crate) fn run(args: &VersionsArgs) -> anyhow::Result<ExitCode> {
-    let place = config::place(&args.at, &args.storage)?;
+    let place = config::place(&args.place.at, &args.place.storage)?;
     let pointer = place.pointer()?.map(|(pointer, _)| pointer);
     let mut versions = place.versions()?;
     versions.sort_by_key(|version| Reverse(version.written_at_unix));
@@ -29,11 +29,11 @@ pub(crate) fn run(args: &VersionsArgs) -> anyhow::Result<ExitCode> {
         Some(format!("before-{}", steps + 1))
     };
     let mut out = stdout().lock();
-    if args.format == FormatArg::Json {
+    if args.place.format == FormatArg::Json {
         let list: Vec<Value> =
             versions.iter().map(|version| object(version, role(&version.version))).collect();
         let object = json!({
-            "store": args.at.to_string(),
+            "store": args.place.at.to_string(),
             "wanted": pointer.as_ref().map(|pointer| &pointer.version),
             "moved_by": pointer.as_ref().and_then(|pointer| pointer.by.as_ref()),
             "moved_at": pointer.as_ref().and_then(|pointer| pointer.at.as_ref()),
