@@ -27,7 +27,7 @@ pub(crate) fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
             writeln!(out, "{} names {} already", args.place.at, done.version)?;
         }
         FormatArg::Text => {
-            writeln!(out, "{} names {}, was {}", args.place.at, done.version, done.from)?
+            writeln!(out, "{} names {}, was {}", args.place.at, done.version, done.from)?;
         }
     }
     Ok(ExitCode::SUCCESS)
