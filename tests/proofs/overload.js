@@ -20,7 +20,7 @@ if (SONG) {
   }
 }
 const item = { seeds: [{ track_index: 3 }], options: { page_size: 1, exact: true } };
-const batch = { requests: Array(50).fill(item) };
+const batch = { requests: Array(20).fill(item) };
 
 const answered = new Counter("answered");
 const shed = new Counter("shed");

@@ -5,6 +5,9 @@
 //! Who calls, and until when, comes with the task ([`CallContext`]): peers take turns, and a call
 //! that would wait past its deadline is refused at once instead.
 //!
+//! Work that pauses ([`CpuPool::run_in_turns`]) goes on before other work begins, and is refused only
+//! where its deadline would pass: what it has cost already would be lost.
+//!
 //! The queue is for bursts. Where it has not emptied for a while, waiting makes every answer late and
 //! no more of them, so then one job for each worker may wait and others are refused: goodput stays,
 //! and an answer takes about twice its own time.
@@ -26,7 +29,7 @@ use std::{
 use thiserror::Error;
 use tokio::{sync::oneshot, time};
 
-use self::queue::{Queue, Ticket};
+use self::queue::{Ask, Queue, Ticket};
 pub use self::turn::Turn;
 use crate::{
     call::CallContext,
@@ -94,15 +97,6 @@ pub struct CpuPool {
     name: &'static str,
     max_wait: Duration,
     overload_after: Duration,
-}
-
-/// What asks for a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
-    /// Work that nothing has been done of yet.
-    New,
-    /// Work that has begun; to refuse it would waste what was done.
-    Begun,
 }
 
 impl CpuPool {
@@ -210,11 +204,7 @@ impl CpuPool {
                 let _ = sender.send(result);
             })
         };
-        let patience = match ask {
-            Ask::New => self.overload_after,
-            Ask::Begun => Duration::MAX,
-        };
-        let ticket = self.line.join(peer, job, allowed, (now, patience))?;
+        let ticket = self.line.join(ask, peer, job, allowed, (now, self.overload_after))?;
         let place = Place { line: &self.line, ticket, cancel };
         let line = Arc::clone(&self.line);
         self.threads.spawn_fifo(move || line.serve_next());
@@ -257,24 +247,28 @@ impl Line {
     /// overload.
     fn join(
         &self,
+        ask: Ask,
         peer: PeerKey,
         job: Job,
         allowed: Duration,
         (now, patience): (Instant, Duration),
     ) -> Result<Ticket, PoolError> {
         let mut queue = self.lock();
-        let expected = queue.expected_wait(&peer, self.workers);
+        let expected = queue.expected_wait(ask, &peer, self.workers);
         if expected > allowed {
             return Err(PoolError::Late { allowed, retry_after: advice(expected) });
         }
-        let overloaded = queue.rush(now) >= patience;
-        let max_queue = if overloaded { self.max_queue.min(self.workers) } else { self.max_queue };
-        let full = queue.length() + queue.running() >= self.workers.saturating_add(max_queue);
-        if full && queue.displace(&peer).is_none() {
-            drop(queue);
-            return Err(self.full(max_queue));
+        // Those that have begun are as many as their callers let begin.
+        if ask == Ask::New {
+            let overloaded = queue.rush(now) >= patience;
+            let max_queue = if overloaded { self.max_queue.min(self.workers) } else { self.max_queue };
+            let full = queue.length() + queue.running() >= self.workers.saturating_add(max_queue);
+            if full && queue.displace(&peer).is_none() {
+                drop(queue);
+                return Err(self.full(max_queue));
+            }
         }
-        let ticket = queue.push(peer, job, now);
+        let ticket = queue.push(ask, peer, job, now);
         self.show(&mut queue, now);
         Ok(ticket)
     }
@@ -306,7 +300,7 @@ impl Line {
     }
 
     fn retry_after(&self) -> Duration {
-        advice(self.lock().expected_wait(&PeerKey::Local, self.workers))
+        advice(self.lock().expected_wait(Ask::New, &PeerKey::Local, self.workers))
     }
 
     /// To be called after every change.

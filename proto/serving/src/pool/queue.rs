@@ -14,13 +14,11 @@ const NEWEST: f64 = 0.2;
 /// Least time without a waiting job that ends a rush; shorter ones are those between two arrivals.
 const CALM: Duration = Duration::from_millis(100);
 
-/// Waiting jobs.
+/// Waiting jobs, those that go on before those that begin: what has begun holds memory and has cost
+/// something, and to finish it makes room.
 pub(super) struct Queue {
-    /// The waiting jobs of each peer that has some, oldest first.
-    lanes: HashMap<PeerKey, VecDeque<Waiting>>,
-    /// The peers of `lanes`, whose turn is next first.
-    turns: VecDeque<PeerKey>,
-    length: usize,
+    begun: Lanes,
+    new: Lanes,
     running: usize,
     next_ticket: u64,
     /// Moving mean of run times, in seconds; none until a job has ended.
@@ -30,15 +28,19 @@ pub(super) struct Queue {
     calm: Option<Instant>,
 }
 
-struct Waiting {
-    ticket: u64,
-    since: Instant,
-    job: Job,
+/// What asks for a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Work that nothing has been done of yet.
+    New,
+    /// Work that has begun; to refuse it would waste what was done.
+    Begun,
 }
 
 /// Finds a waiting job again.
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
+    ask: Ask,
     peer: PeerKey,
     number: u64,
 }
@@ -46,9 +48,8 @@ pub(super) struct Ticket {
 impl Queue {
     pub(super) fn new() -> Self {
         Self {
-            lanes: HashMap::new(),
-            turns: VecDeque::new(),
-            length: 0,
+            begun: Lanes::default(),
+            new: Lanes::default(),
             running: 0,
             next_ticket: 0,
             mean_run: None,
@@ -59,7 +60,7 @@ impl Queue {
 
     /// To be told after every change of the length.
     pub(super) fn note(&mut self, now: Instant) {
-        if self.length == 0 {
+        if self.length() == 0 {
             self.calm.get_or_insert(now);
         } else if self.rush(now).is_zero() {
             (self.waits, self.calm) = (Some(now), None);
@@ -81,63 +82,36 @@ impl Queue {
     }
 
     pub(super) fn length(&self) -> usize {
-        self.length
+        self.begun.length + self.new.length
     }
 
     pub(super) fn running(&self) -> usize {
         self.running
     }
 
-    pub(super) fn push(&mut self, peer: PeerKey, job: Job, now: Instant) -> Ticket {
+    pub(super) fn push(&mut self, ask: Ask, peer: PeerKey, job: Job, now: Instant) -> Ticket {
         let number = self.next_ticket;
         self.next_ticket += 1;
-        let lane = self.lanes.entry(peer.clone()).or_default();
-        if lane.is_empty() {
-            self.turns.push_back(peer.clone());
-        }
-        lane.push_back(Waiting { ticket: number, since: now, job });
-        self.length += 1;
-        Ticket { peer, number }
+        self.lanes(ask).push(peer.clone(), Waiting { ticket: number, since: now, job });
+        Ticket { ask, peer, number }
     }
 
     /// The job whose turn it is, which counts as running from now on, and the time it waited.
     pub(super) fn pop(&mut self, now: Instant) -> Option<(Job, Duration)> {
-        let peer = self.turns.pop_front()?;
-        let lane = self.lanes.get_mut(&peer)?;
-        let waiting = lane.pop_front()?;
-        if lane.is_empty() {
-            self.lanes.remove(&peer);
-        } else {
-            self.turns.push_back(peer);
-        }
-        self.length -= 1;
+        let waiting = self.begun.pop().or_else(|| self.new.pop())?;
         self.running += 1;
         Some((waiting.job, now.saturating_duration_since(waiting.since)))
     }
 
     /// Takes a job out whose caller has left; none when it has been popped already.
     pub(super) fn withdraw(&mut self, ticket: &Ticket) -> Option<Job> {
-        let lane = self.lanes.get_mut(&ticket.peer)?;
-        let at = lane.iter().position(|waiting| waiting.ticket == ticket.number)?;
-        let job = lane.remove(at)?.job;
-        self.length -= 1;
-        self.close_if_empty(&ticket.peer);
-        Some(job)
+        self.lanes(ticket.ask).withdraw(ticket)
     }
 
-    /// Makes room in a full queue for a job of `peer`: takes out the newest job of the peer that
+    /// Makes room in a full queue for a new job of `peer`: takes out the newest of the peer that
     /// has the most waiting, provided `peer` would still have fewer than that one.
     pub(super) fn displace(&mut self, peer: &PeerKey) -> Option<Job> {
-        let own = self.lanes.get(peer).map_or(0, VecDeque::len);
-        let (heaviest, lane) = self.lanes.iter_mut().max_by_key(|(_, lane)| lane.len())?;
-        if lane.len() <= own + 1 {
-            return None;
-        }
-        let heaviest = heaviest.clone();
-        let job = lane.pop_back()?.job;
-        self.length -= 1;
-        self.close_if_empty(&heaviest);
-        Some(job)
+        self.new.displace(peer)
     }
 
     /// A popped job has ended after running for `ran`.
@@ -152,19 +126,95 @@ impl Queue {
     /// Peers take turns, so of the others' jobs no more count than `peer` itself has in line. With
     /// a free worker there is no wait, whatever the mean, so that one long job cannot lock short
     /// ones out for good.
-    pub(super) fn expected_wait(&self, peer: &PeerKey, workers: usize) -> Duration {
-        if self.running + self.length < workers {
+    pub(super) fn expected_wait(&self, ask: Ask, peer: &PeerKey, workers: usize) -> Duration {
+        if self.running + self.length() < workers {
             return Duration::ZERO;
         }
-        let own = self.lanes.get(peer).map_or(0, VecDeque::len);
-        let ahead: usize = self
-            .lanes
-            .iter()
-            .map(|(other, lane)| if other == peer { own } else { lane.len().min(own + 1) })
-            .sum();
+        let ahead = match ask {
+            Ask::Begun => self.begun.ahead_of(peer),
+            Ask::New => self.begun.length + self.new.ahead_of(peer),
+        };
         // The running ones are half done on average.
         let rounds = ahead as f64 / workers as f64 + 0.5;
         Duration::try_from_secs_f64(rounds * self.mean_run.unwrap_or(0.0)).unwrap_or(Duration::MAX)
+    }
+
+    fn lanes(&mut self, ask: Ask) -> &mut Lanes {
+        match ask {
+            Ask::New => &mut self.new,
+            Ask::Begun => &mut self.begun,
+        }
+    }
+}
+
+struct Waiting {
+    ticket: u64,
+    since: Instant,
+    job: Job,
+}
+
+/// Jobs by peer.
+#[derive(Default)]
+struct Lanes {
+    /// The waiting jobs of each peer that has some, oldest first.
+    lanes: HashMap<PeerKey, VecDeque<Waiting>>,
+    /// The peers of `lanes`, whose turn is next first.
+    turns: VecDeque<PeerKey>,
+    length: usize,
+}
+
+impl Lanes {
+    fn push(&mut self, peer: PeerKey, waiting: Waiting) {
+        let lane = self.lanes.entry(peer.clone()).or_default();
+        if lane.is_empty() {
+            self.turns.push_back(peer);
+        }
+        lane.push_back(waiting);
+        self.length += 1;
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        let peer = self.turns.pop_front()?;
+        let lane = self.lanes.get_mut(&peer)?;
+        let waiting = lane.pop_front()?;
+        if lane.is_empty() {
+            self.lanes.remove(&peer);
+        } else {
+            self.turns.push_back(peer);
+        }
+        self.length -= 1;
+        Some(waiting)
+    }
+
+    fn withdraw(&mut self, ticket: &Ticket) -> Option<Job> {
+        let lane = self.lanes.get_mut(&ticket.peer)?;
+        let at = lane.iter().position(|waiting| waiting.ticket == ticket.number)?;
+        let job = lane.remove(at)?.job;
+        self.length -= 1;
+        self.close_if_empty(&ticket.peer);
+        Some(job)
+    }
+
+    fn displace(&mut self, peer: &PeerKey) -> Option<Job> {
+        let own = self.lanes.get(peer).map_or(0, VecDeque::len);
+        let (heaviest, lane) = self.lanes.iter_mut().max_by_key(|(_, lane)| lane.len())?;
+        if lane.len() <= own + 1 {
+            return None;
+        }
+        let heaviest = heaviest.clone();
+        let job = lane.pop_back()?.job;
+        self.length -= 1;
+        self.close_if_empty(&heaviest);
+        Some(job)
+    }
+
+    /// How many jobs get their turn before one more of `peer`.
+    fn ahead_of(&self, peer: &PeerKey) -> usize {
+        let own = self.lanes.get(peer).map_or(0, VecDeque::len);
+        let before = |(other, lane): (&PeerKey, &VecDeque<Waiting>)| {
+            if other == peer { own } else { lane.len().min(own + 1) }
+        };
+        self.lanes.iter().map(before).sum()
     }
 
     fn close_if_empty(&mut self, peer: &PeerKey) {
@@ -185,7 +235,8 @@ mod tests {
         PeerKey::Identity(name.into())
     }
 
-    /// A queue of the given peers' jobs; a job that runs sends its number.
+    /// A queue of the given peers' jobs, large letters for such as have begun; a job that runs sends
+    /// its number.
     fn queue(peers: &str) -> (Queue, mpsc::Receiver<usize>, Vec<Ticket>) {
         let (sender, ran) = mpsc::channel();
         let mut queue = Queue::new();
@@ -195,7 +246,8 @@ mod tests {
             .map(|(number, name)| {
                 let sender = sender.clone();
                 let job = Job::new(move || sender.send(number).expect("the test listens"));
-                queue.push(peer(&name.to_string()), job, Instant::now())
+                let ask = if name.is_uppercase() { Ask::Begun } else { Ask::New };
+                queue.push(ask, peer(&name.to_ascii_lowercase().to_string()), job, Instant::now())
             })
             .collect();
         (queue, ran, tickets)
@@ -213,6 +265,20 @@ mod tests {
     fn peers_take_turns_and_each_keeps_its_order() {
         let (queue, ran, _) = queue("aaaabbc");
         assert_eq!(run_all(queue, &ran), [0, 4, 6, 1, 5, 2, 3]);
+    }
+
+    #[test]
+    fn what_has_begun_goes_on_before_more_begins() {
+        let (mut queue, ran, tickets) = queue("abAaBB");
+        assert!(queue.withdraw(&tickets[5]).is_some());
+        assert!(queue.displace(&peer("c")).is_some(), "a has two that have not begun");
+        assert!(queue.displace(&peer("c")).is_none(), "and what has begun stays");
+        queue.running = 1;
+        queue.finished(Duration::from_secs(2));
+        queue.running = 1;
+        assert_eq!(queue.expected_wait(Ask::Begun, &peer("a"), 1), Duration::from_secs(5));
+        assert_eq!(queue.expected_wait(Ask::New, &peer("a"), 1), Duration::from_secs(9));
+        assert_eq!(run_all(queue, &ran), [2, 4, 0, 1]);
     }
 
     #[test]
@@ -245,7 +311,7 @@ mod tests {
         while queue.pop(at(60)).is_some() {}
         queue.note(at(60));
         let job = || Job::new(|| ());
-        queue.push(peer("b"), job(), at(140));
+        queue.push(Ask::New, peer("b"), job(), at(140));
         queue.note(at(140));
         assert_eq!(queue.rush(at(150)), Duration::from_millis(150), "no calm in between");
         queue.pop(at(200));
@@ -254,7 +320,7 @@ mod tests {
         queue.finished(Duration::from_secs(5));
         assert_eq!(queue.rush(at(301)), Duration::from_millis(301), "jobs take longer than that");
         assert_eq!(queue.rush(at(5_201)), Duration::ZERO);
-        queue.push(peer("b"), job(), at(6_000));
+        queue.push(Ask::New, peer("b"), job(), at(6_000));
         queue.note(at(6_000));
         assert_eq!(queue.rush(at(6_010)), Duration::from_millis(10));
     }
@@ -264,11 +330,11 @@ mod tests {
         let (mut queue, _ran, _) = queue("aaaaaaaab");
         queue.running = 1;
         queue.finished(Duration::from_secs(2));
-        assert_eq!(queue.expected_wait(&peer("c"), 10), Duration::ZERO);
+        assert_eq!(queue.expected_wait(Ask::New, &peer("c"), 10), Duration::ZERO);
         queue.running = 2;
         // One of a, one of b, in one round of two workers, and half a round of the running.
-        assert_eq!(queue.expected_wait(&peer("c"), 2), Duration::from_secs(3));
+        assert_eq!(queue.expected_wait(Ask::New, &peer("c"), 2), Duration::from_secs(3));
         // Eight of its own and one of b.
-        assert_eq!(queue.expected_wait(&peer("a"), 2), Duration::from_secs(10));
+        assert_eq!(queue.expected_wait(Ask::New, &peer("a"), 2), Duration::from_secs(10));
     }
 }

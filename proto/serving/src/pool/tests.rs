@@ -152,7 +152,7 @@ async fn a_call_is_refused_at_once_when_its_deadline_would_pass_in_line() {
         let mut queue = pool.line.lock();
         queue.finished(Duration::from_secs(60));
         let blocker = Job::new(|| ());
-        queue.push(PeerKey::Local, blocker, Instant::now());
+        queue.push(Ask::New, PeerKey::Local, blocker, Instant::now());
         queue.pop(Instant::now());
     }
     let hurried = call("player", Some(Duration::from_secs(5)));
@@ -235,14 +235,20 @@ async fn a_job_that_pauses_lets_others_use_its_worker() {
     is_paused.recv().await.expect("the job runs");
     // The only worker is free.
     assert_eq!(pool.run(|_| 7).await, Ok(7));
-    let (busy, release) = {
-        let (release, wait) = mpsc::channel::<()>();
+    let (release, wait) = mpsc::channel::<()>();
+    let (began, has_begun) = oneshot::channel();
+    let busy = tokio::spawn({
         let pool = pool.clone();
-        (tokio::spawn(async move { pool.run(move |_| wait.recv().is_ok()).await }), release)
-    };
-    while pool.line.lock().running() == 0 {
-        tokio::task::yield_now().await;
-    }
+        async move {
+            pool.run(move |_| {
+                began.send(()).expect("the test listens");
+                wait.recv().is_ok()
+            })
+            .await
+        }
+    });
+    // Not by the number of running jobs: the one before gives its answer before its worker.
+    has_begun.await.expect("the worker is taken");
     go_on.send(()).expect("the job waits");
     until_queued(&pool, 1).await;
     assert!(!pausing.is_finished(), "it went on without a worker");
