@@ -15,12 +15,13 @@ client.load(["../../proto/schema"], "soundalike/v1/extractor_service.proto", "so
 const chunks = [];
 if (SONG) {
   const song = open(SONG, "b");
-  for (let at = 0; at < song.byteLength; at += 65536) {
-    chunks.push({ chunk: b64encode(song.slice(at, at + 65536)) });
+  for (let at = 0; at < song.byteLength; at += 8192) {
+    chunks.push({ chunk: b64encode(song.slice(at, at + 8192)) });
   }
 }
-const item = { seeds: [{ track_index: 3 }], options: { page_size: 1, exact: true } };
-const batch = { requests: Array(20).fill(item) };
+// Weights are answered by a scan of all rows.
+const item = { seeds: [{ track_index: 3 }], options: { page_size: 1, group_weights: { mfcc: 2 } } };
+const batch = { requests: Array(4).fill(item) };
 
 const answered = new Counter("answered");
 const shed = new Counter("shed");

@@ -21,11 +21,10 @@ import tempfile
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "clients" / "python"))
 
-from servers import AUDIO, Server
+from servers import Server
 
 # Work for the server and little for k6: many seconds in few bytes, many rows behind few requests.
-FRAMES, TIMES = AUDIO / "noise_cbr32_11025_mpeg25.mp3", 20
-ROWS = 100_000
+SONG_SECONDS, ROWS = 60, 100_000
 LEAST_GOODPUT, MOST_SLOWDOWN = 0.9, 3.0
 # The clock of the load generator counts milliseconds.
 CLOCK = 1.0
@@ -46,6 +45,30 @@ def load(k6, address, kind, seconds, warm, song=None, **amount):
         subprocess.run([*pinned(1), k6, "run", "--quiet", "--no-usage-report", *flags, HERE / "overload.js"],
                        check=True, stdout=subprocess.DEVNULL)
         return json.load(out)
+
+
+def checksum(data, bits, polynomial):
+    """The cyclic redundancy check of FLAC, as bytes (RFC 9639, sections 9.1.8 and 9.3)."""
+    value, top = 0, 1 << bits - 1
+    for byte in data:
+        value ^= byte << bits - 8
+        for _ in range(8):
+            value = (value << 1 ^ (polynomial if value & top else 0)) & (1 << bits) - 1
+    return value.to_bytes(bits // 8, "big")
+
+
+def staircase():
+    """A FLAC of 8 kHz whose frames of 256 samples each have one value: 14 bytes a frame."""
+    rate, block, draw = 8_000, 256, random.Random(7)
+    count = SONG_SECONDS * rate // block
+    form = rate << 44 | 15 << 36 | count * block
+    info = block.to_bytes(2, "big") * 2 + bytes(6) + form.to_bytes(8, "big") + bytes(16)
+    song = b"fLaC\x80" + len(info).to_bytes(3, "big") + info
+    for number in range(count):
+        head = b"\xff\xf8\x84\x08" + chr(number).encode()
+        frame = head + checksum(head, 8, 0x07) + b"\0" + draw.randrange(-20_000, 20_000).to_bytes(2, "big", signed=True)
+        song += frame + checksum(frame, 16, 0x8005)
+    return song
 
 
 def catalogue(binary, folder):
@@ -90,8 +113,8 @@ def main():
     flags = ("--workers", "1", "--log", "warn")
     good = True
     with tempfile.TemporaryDirectory() as folder:
-        song = pathlib.Path(folder) / "song.mp3"
-        song.write_bytes(FRAMES.read_bytes() * TIMES)
+        song = pathlib.Path(folder) / "song.flac"
+        song.write_bytes(staircase())
         with Server(options.extractor, *flags, prefix=pinned(0)) as server:
             good &= proof(k6, "upload", server, options.seconds, song)
         index = catalogue(options.index, pathlib.Path(folder))

@@ -9,8 +9,8 @@
 //! where its deadline would pass: what it has cost already would be lost.
 //!
 //! The queue is for bursts. Where it has not emptied for a while, waiting makes every answer late and
-//! no more of them, so then one job for each worker may wait and others are refused: goodput stays,
-//! and an answer takes about twice its own time.
+//! no more of them, so then one job for each worker may wait and others are refused, until nobody has
+//! waited for as long again: goodput stays, and an answer takes about twice its own time.
 
 mod queue;
 mod turn;
@@ -260,7 +260,7 @@ impl Line {
         }
         // Those that have begun are as many as their callers let begin.
         if ask == Ask::New {
-            let overloaded = queue.rush(now) >= patience;
+            let overloaded = queue.is_overloaded(now, patience);
             let max_queue = if overloaded { self.max_queue.min(self.workers) } else { self.max_queue };
             let full = queue.length() + queue.running() >= self.workers.saturating_add(max_queue);
             if full && queue.displace(&peer).is_none() {

@@ -26,6 +26,8 @@ pub(super) struct Queue {
     /// Since when jobs have waited, and since when none does.
     waits: Option<Instant>,
     calm: Option<Instant>,
+    /// The patience of a pool that has called this rush overload.
+    overload: Option<Duration>,
 }
 
 /// What asks for a worker.
@@ -55,6 +57,7 @@ impl Queue {
             mean_run: None,
             waits: None,
             calm: None,
+            overload: None,
         }
     }
 
@@ -63,18 +66,28 @@ impl Queue {
         if self.length() == 0 {
             self.calm.get_or_insert(now);
         } else if self.rush(now).is_zero() {
-            (self.waits, self.calm) = (Some(now), None);
+            (self.waits, self.calm, self.overload) = (Some(now), None, None);
         } else {
             self.calm = None;
         }
     }
 
+    /// Whether jobs have waited for `patience` without a break. Once that is so it stays so until
+    /// nobody has waited for as long: a pause of the callers must not let a crowd in again.
+    pub(super) fn is_overloaded(&mut self, now: Instant, patience: Duration) -> bool {
+        let is_overloaded = self.rush(now) >= patience;
+        if is_overloaded {
+            self.overload = Some(patience);
+        }
+        is_overloaded
+    }
+
     /// For how long there have been waiting jobs, without a break that is longer than a job takes.
-    pub(super) fn rush(&self, now: Instant) -> Duration {
+    fn rush(&self, now: Instant) -> Duration {
         let Some(begin) = self.waits else { return Duration::ZERO };
         let mean_run = self.mean_run.and_then(|run| Duration::try_from_secs_f64(run).ok());
-        let is_over =
-            |calm| now.saturating_duration_since(calm) > CALM.max(mean_run.unwrap_or(CALM));
+        let break_of_a_rush = CALM.max(mean_run.unwrap_or(CALM)).max(self.overload.unwrap_or(CALM));
+        let is_over = |calm| now.saturating_duration_since(calm) > break_of_a_rush;
         if self.calm.is_some_and(is_over) {
             return Duration::ZERO;
         }
@@ -323,6 +336,26 @@ mod tests {
         queue.push(Ask::New, peer("b"), job(), at(6_000));
         queue.note(at(6_000));
         assert_eq!(queue.rush(at(6_010)), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn overload_lasts_until_nobody_waited_for_as_long_as_it_took() {
+        let (mut queue, _ran, _) = queue("a");
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let patience = Duration::from_secs(2);
+        queue.note(at(0));
+        assert!(!queue.is_overloaded(at(1_999), patience));
+        assert!(queue.is_overloaded(at(2_000), patience));
+        queue.pop(at(2_100));
+        queue.note(at(2_100));
+        assert!(queue.is_overloaded(at(4_100), patience), "a pause");
+        queue.push(Ask::New, peer("a"), Job::new(|| ()), at(4_101));
+        queue.note(at(4_101));
+        assert!(!queue.is_overloaded(at(4_102), patience), "the pause was long enough");
+        queue.pop(at(4_110));
+        queue.note(at(4_110));
+        assert_eq!(queue.rush(at(4_211)), Duration::ZERO, "a rush that was no overload");
     }
 
     #[test]
