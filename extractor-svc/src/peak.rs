@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::simd::{Kernel, LANES, Level, ZERO, each_lane};
+use crate::simd::{Isa, Kernel, LANES, Level, ZERO, each_lane};
 
 /// Samples per chunk of a [`PeakMap`].
 const CHUNK: usize = 64;
@@ -60,7 +60,7 @@ impl Kernel for Peak<'_> {
     type Output = f32;
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> f32 {
+    fn run<I: Isa>(self) -> f32 {
         let (chunks, rest) = self.0.as_chunks::<LANES>();
         let mut peaks = ZERO;
         for chunk in chunks {

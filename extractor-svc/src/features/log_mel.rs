@@ -6,7 +6,7 @@ use ndarray::Array2;
 use super::inspection::Inspection;
 use super::tables::{N_MELS, N_MFCC};
 use crate::peak::larger;
-use crate::simd::{Kernel, LANES, Lanes, Level, ZERO, each_lane};
+use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane};
 use crate::spectrum::dct::Dct;
 use crate::spectrum::decibel::power_to_db;
 use crate::spectrum::mel::MelFilters;
@@ -79,7 +79,7 @@ impl Kernel for Loudest<'_> {
     type Output = f32;
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> f32 {
+    fn run<I: Isa>(self) -> f32 {
         let mut largest = [f32::MIN; LANES];
         for lanes in self.0.as_flattened() {
             largest = each_lane(|lane| larger(largest[lane], lanes[lane]));

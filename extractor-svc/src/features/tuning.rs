@@ -8,7 +8,7 @@
 
 use std::mem;
 
-use crate::simd::{Kernel, LANES, Lanes, Level, each_lane};
+use crate::simd::{Isa, Kernel, LANES, Lanes, Level, each_lane};
 use crate::spectrum::moments::Moments;
 use crate::spectrum::octaves::BINS_PER_OCTAVE;
 
@@ -140,7 +140,7 @@ impl Kernel for FindPeaks<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         for (bin, around) in self.magnitudes.windows(3).enumerate() {
             let (left, here, right) = (&around[0], &around[1], &around[2]);
             let mut found = 0;

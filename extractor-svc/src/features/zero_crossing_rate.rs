@@ -3,7 +3,7 @@
 //! Values up to 1e-10 count as positive, a frame's first sample never counts, and the signal's
 //! ends are repeated beyond it, where nothing crosses.
 
-use crate::simd::{Kernel, Level};
+use crate::simd::{Isa, Kernel, Level};
 
 /// Magnitude up to which a sample counts as zero.
 const THRESHOLD: f32 = 1e-10;
@@ -53,7 +53,7 @@ impl Kernel for Count<'_> {
     type Output = u32;
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> u32 {
+    fn run<I: Isa>(self) -> u32 {
         let negative = |x: f32| x < -THRESHOLD;
         let pairs = self.0.iter().zip(&self.0[1..]);
         pairs.map(|(&a, &b)| u32::from(negative(a) != negative(b))).sum()

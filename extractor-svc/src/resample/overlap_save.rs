@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::fft::{Complex32, PowerOfTwo, Transform, forward_f64};
 use crate::peak::Peak;
-use crate::simd::{Kernel, Level};
+use crate::simd::{Isa, Kernel, Level};
 
 /// Points of a block; 8192 to 32,768 cost the same per sample, 4096 costs a fifth more.
 const BLOCK: usize = 8192;
@@ -248,7 +248,7 @@ impl Kernel for Interleave<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let [a, b] = self.scales;
         let blocks = self.blocks[0].iter().zip(self.blocks[1]);
         for (into, (&x, &y)) in self.into.iter_mut().zip(blocks) {
@@ -269,7 +269,7 @@ impl Kernel for Separate<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let [a, b] = self.gains;
         let (both, rest) = self.even.split_at_mut(self.odd.len());
         let (folded, alone) = self.folded.split_at(both.len());
@@ -293,7 +293,7 @@ impl Kernel for MultiplyAdd<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         for ((into, &h), x) in self.into.iter_mut().zip(self.response).zip(self.spectrum) {
             into.re += h * x.re;
             into.im += h * x.im;

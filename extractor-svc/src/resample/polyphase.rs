@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::kaiser::polyphase_kernel;
 use super::plan::PolyphasePlan;
-use crate::simd::{Kernel, Level, mul_add};
+use crate::simd::{Isa, Kernel, Level, mul_add};
 
 /// Taps per output, zero-padded: the recipe needs 12 to 16.
 const WIDTH: usize = 16;
@@ -121,7 +121,7 @@ impl Kernel for Emit<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let stage = self.stage;
         let denominator = stage.plan.denominator;
         while stage.emitted < self.total {
@@ -132,13 +132,13 @@ impl Kernel for Emit<'_> {
             };
             let value = if stage.exact {
                 let (taps, _) = &stage.table[stage.phase as usize];
-                dot::<FMA>(taps, window)
+                dot::<I>(taps, window)
             } else {
                 // The denominator is 2^32: its upper bits choose the phase.
                 let fine = stage.phase * FINE_PHASES;
                 let (taps, difference) = &stage.table[(fine / denominator) as usize];
                 let rest = (fine % denominator) as f32 / denominator as f32;
-                mul_add::<FMA>(rest, dot::<FMA>(difference, window), dot::<FMA>(taps, window))
+                mul_add::<I>(rest, dot::<I>(difference, window), dot::<I>(taps, window))
             };
             self.out.push(value);
             stage.emitted += 1;
@@ -150,11 +150,10 @@ impl Kernel for Emit<'_> {
 }
 
 #[inline(always)]
-fn dot<const FMA: bool>(taps: &Taps, window: &Taps) -> f32 {
+fn dot<I: Isa>(taps: &Taps, window: &Taps) -> f32 {
     let (taps, window) = (taps.as_chunks::<8>().0, window.as_chunks::<8>().0);
-    let sums: [f32; 8] = std::array::from_fn(|i| {
-        mul_add::<FMA>(taps[1][i], window[1][i], taps[0][i] * window[0][i])
-    });
+    let sums: [f32; 8] =
+        std::array::from_fn(|i| mul_add::<I>(taps[1][i], window[1][i], taps[0][i] * window[0][i]));
     let four: [f32; 4] = std::array::from_fn(|i| sums[i] + sums[i + 4]);
     (four[0] + four[2]) + (four[1] + four[3])
 }

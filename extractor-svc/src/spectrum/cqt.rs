@@ -6,11 +6,11 @@ use super::frame::frame_count;
 use super::octaves::{BINS_PER_OCTAVE, OctavePlan};
 use super::segments::{SegmentSpectra, SegmentTable, TILE};
 use super::stft::{Group, Stft};
-use super::wavelet::{Tap, WaveletBasis};
+use super::wavelet::{Filter, WaveletBasis};
 use crate::fft::PowerOfTwo;
 use crate::peak::{PeakMap, larger};
 use crate::resample::{Halver, Halving, Resampler, Stopped};
-use crate::simd::{Kernel, LANES, Lanes, Level, ZERO, each_lane, scale_add};
+use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane, mul_add, scale_add};
 use crate::stopwatch::Laps;
 
 /// Samples resampled between two looks at whether to go on.
@@ -114,6 +114,7 @@ struct Buffers {
     re: Vec<Lanes>,
     im: Vec<Lanes>,
     spectra: SegmentSpectra,
+    turned: Vec<[Lanes; 2]>,
     magnitudes: [Lanes; BINS_PER_OCTAVE],
 }
 
@@ -127,6 +128,7 @@ impl Buffers {
             re: Vec::new(),
             im: Vec::new(),
             spectra: SegmentSpectra::default(),
+            turned: Vec::new(),
             magnitudes: [ZERO; BINS_PER_OCTAVE],
         }
     }
@@ -151,9 +153,12 @@ impl Buffers {
             let group = Group { y, peaks, hop_length, first, count };
             let scale = stft.complex(group, &mut self.re, &mut self.im);
             sink.lap("cqt: stft");
-            let spectra = Rows { re: &self.re, im: &self.im, stride: 1 };
-            let into = &mut self.magnitudes;
-            level.run(Respond { filters: &basis.filters, spectra, scale: Some(scale), into });
+            let rows = Rows { re: &self.re, im: &self.im, stride: 1 };
+            let (turned, into) = (&mut self.turned, &mut self.magnitudes);
+            respond(basis, &basis.turns, rows, level, turned, into);
+            for magnitudes in &mut self.magnitudes {
+                *magnitudes = each_lane(|lane| magnitudes[lane] * scale[lane]);
+            }
             sink.octave(OctaveGroup { octave: index, first, count, magnitudes: &self.magnitudes });
             sink.lap("cqt: filters");
         }
@@ -171,6 +176,7 @@ impl Buffers {
     ) -> Result<(), Stopped> {
         let Octave { index, basis, y, frames, .. } = octave;
         let skipped = basis.bins.start - table.bins().start;
+        let turns = &table.turns()[skipped..];
         for tile in (0..frames).step_by(TILE) {
             if !proceed() {
                 return Err(Stopped);
@@ -178,12 +184,12 @@ impl Buffers {
             let end = frames.min(tile + TILE);
             self.spectra.fill(table, y, tile, end - tile, level);
             sink.lap("cqt: segments");
-            let SegmentSpectra { re, im, stride, .. } = &self.spectra;
             for first in (tile..end).step_by(LANES) {
+                let SegmentSpectra { re, im, stride, .. } = &self.spectra;
                 let at = skipped * stride + (first - tile) / LANES;
-                let spectra = Rows { re: &re[at..], im: &im[at..], stride: *stride };
-                let into = &mut self.magnitudes;
-                level.run(Respond { filters: &basis.filters, spectra, scale: None, into });
+                let rows = Rows { re: &re[at..], im: &im[at..], stride: *stride };
+                let (turned, into) = (&mut self.turned, &mut self.magnitudes);
+                respond(basis, turns, rows, level, turned, into);
                 let (count, magnitudes) = (LANES.min(end - first), &self.magnitudes);
                 sink.octave(OctaveGroup { octave: index, first, count, magnitudes });
             }
@@ -224,12 +230,48 @@ struct Rows<'a> {
     stride: usize,
 }
 
-/// Magnitudes of the filters' responses for a group of spectra.
+/// Magnitudes of the filters' responses for a group of frames, whose spectra are brought into
+/// `turned` by `turns`.
+fn respond(
+    basis: &WaveletBasis,
+    turns: &[[f32; 2]],
+    rows: Rows<'_>,
+    level: Level,
+    turned: &mut Vec<[Lanes; 2]>,
+    into: &mut [Lanes; BINS_PER_OCTAVE],
+) {
+    turned.resize(basis.bins.len(), [ZERO; 2]);
+    level.run(Turn { turns, rows, into: turned });
+    level.run(Respond { filters: &basis.filters, spectra: turned, into });
+}
+
+/// Multiplies the bins of a group by a complex factor each.
+struct Turn<'a> {
+    turns: &'a [[f32; 2]],
+    rows: Rows<'a>,
+    into: &'a mut [[Lanes; 2]],
+}
+
+impl Kernel for Turn<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let Rows { re, im, stride } = self.rows;
+        let rows = re.iter().step_by(stride).zip(im.iter().step_by(stride));
+        for ((into, &[c, s]), (x, y)) in self.into.iter_mut().zip(self.turns).zip(rows) {
+            *into = [
+                each_lane(|lane| mul_add::<I>(-s, y[lane], c * x[lane])),
+                each_lane(|lane| mul_add::<I>(s, x[lane], c * y[lane])),
+            ];
+        }
+    }
+}
+
+/// Magnitudes of the filters' responses for a group of spectra, bin by bin.
 struct Respond<'a> {
-    filters: &'a [Vec<Tap>],
-    spectra: Rows<'a>,
-    /// What the spectra are to be multiplied by, if they were equalised.
-    scale: Option<Lanes>,
+    filters: &'a [Filter],
+    spectra: &'a [[Lanes; 2]],
     into: &'a mut [Lanes; BINS_PER_OCTAVE],
 }
 
@@ -237,41 +279,45 @@ impl Kernel for Respond<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Rows { re: spectra_re, im: spectra_im, stride } = self.spectra;
-        let mut imaginary = [ZERO; BINS_PER_OCTAVE];
-        let mut largest = ZERO;
-        for ((filter, real), imaginary) in
-            self.filters.iter().zip(self.into.iter_mut()).zip(&mut imaginary)
-        {
-            // Four sums, because one that is added to twice a tap is waited for.
-            let (mut re_re, mut im_im, mut re_im, mut im_re) = (ZERO, ZERO, ZERO, ZERO);
-            for tap in filter {
-                let at = tap.bin * stride;
-                let (x, y) = (&spectra_re[at], &spectra_im[at]);
-                re_re = scale_add::<FMA>(tap.re, x, &re_re);
-                im_im = scale_add::<FMA>(tap.im, y, &im_im);
-                re_im = scale_add::<FMA>(tap.re, y, &re_im);
-                im_re = scale_add::<FMA>(tap.im, x, &im_re);
-            }
-            let re = each_lane(|lane| re_re[lane] - im_im[lane]);
-            let im = each_lane(|lane| re_im[lane] + im_re[lane]);
-            largest =
-                each_lane(|lane| larger(largest[lane], larger(re[lane].abs(), im[lane].abs())));
-            (*real, *imaginary) = (re, im);
-        }
-        // Squares must neither over- nor underflow where the values themselves do not.
-        let (down, up) = match self.scale {
-            Some(scale) => ([1.0; LANES], scale),
-            None => {
-                let scale = |lane: usize| PowerOfTwo::equalising(largest[lane]);
-                (each_lane(|lane| scale(lane).down), each_lane(|lane| scale(lane).up))
-            }
-        };
-        for (into, imaginary) in self.into.iter_mut().zip(&imaginary) {
-            let re = each_lane(|lane| into[lane] * down[lane]);
-            let im = each_lane(|lane| imaginary[lane] * down[lane]);
+    fn run<I: Isa>(self) {
+        for (filter, into) in self.filters.iter().zip(self.into) {
+            let spectra = &self.spectra[filter.first..];
+            let (re, im) = if filter.im.is_empty() {
+                response::<I>(&filter.re, spectra)
+            } else {
+                let (re_re, re_im) = response::<I>(&filter.re, spectra);
+                let (im_re, im_im) = response::<I>(&filter.im, spectra);
+                let re = each_lane(|lane| re_re[lane] - im_im[lane]);
+                (re, each_lane(|lane| re_im[lane] + im_re[lane]))
+            };
+            // Squares must neither over- nor underflow where the values themselves do not.
+            let scale =
+                |lane: usize| PowerOfTwo::equalising(larger(re[lane].abs(), im[lane].abs()));
+            let (down, up) = (each_lane(|lane| scale(lane).down), each_lane(|lane| scale(lane).up));
+            let re = each_lane(|lane| re[lane] * down[lane]);
+            let im = each_lane(|lane| im[lane] * down[lane]);
             *into = each_lane(|lane| (re[lane] * re[lane] + im[lane] * im[lane]).sqrt() * up[lane]);
         }
     }
+}
+
+/// `Σ taps[k] spectra[k]`, real and imaginary part; in two sums, because one is waited for.
+#[inline(always)]
+fn response<I: Isa>(taps: &[f32], spectra: &[[Lanes; 2]]) -> (Lanes, Lanes) {
+    let (mut a_re, mut a_im, mut b_re, mut b_im) = (ZERO, ZERO, ZERO, ZERO);
+    let (taps, last_tap) = taps.as_chunks();
+    let (pairs, rest) = spectra.as_chunks();
+    for ([a, b], [of_a, of_b]) in taps.iter().zip(pairs) {
+        a_re = scale_add::<I>(*a, &of_a[0], &a_re);
+        a_im = scale_add::<I>(*a, &of_a[1], &a_im);
+        b_re = scale_add::<I>(*b, &of_b[0], &b_re);
+        b_im = scale_add::<I>(*b, &of_b[1], &b_im);
+    }
+    if let [a] = last_tap
+        && let Some(of_a) = pairs.get(taps.len()).map(|pair| &pair[0]).or(rest.first())
+    {
+        a_re = scale_add::<I>(*a, &of_a[0], &a_re);
+        a_im = scale_add::<I>(*a, &of_a[1], &a_im);
+    }
+    (each_lane(|lane| a_re[lane] + b_re[lane]), each_lane(|lane| a_im[lane] + b_im[lane]))
 }

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use crate::simd::{Kernel, Lanes, Level, ZERO, scale_add};
+use crate::simd::{Isa, Kernel, Lanes, Level, ZERO, scale_add};
 
 /// Coefficients computed side by side.
 const COLUMNS: usize = 4;
@@ -49,13 +49,13 @@ impl Kernel for Apply<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let out = self.out.as_chunks_mut::<COLUMNS>().0;
         for (block, out) in self.blocks.iter().zip(out) {
             let mut sums = [ZERO; COLUMNS];
             for (coefficients, input) in block.iter().zip(self.input) {
                 sums = std::array::from_fn(|column| {
-                    scale_add::<FMA>(coefficients[column], input, &sums[column])
+                    scale_add::<I>(coefficients[column], input, &sums[column])
                 });
             }
             *out = sums;
@@ -75,7 +75,7 @@ mod tests {
         for row in 0..6 {
             let input: Vec<Lanes> =
                 (0..16).map(|i| [dct.blocks[row / COLUMNS][i][row % COLUMNS]; LANES]).collect();
-            for level in [Level::BASELINE, Level::detect()] {
+            for level in Level::all() {
                 let mut out = Vec::new();
                 dct.apply(&input, &mut out, level);
                 assert_eq!(out.len(), 6);

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::simd::{Kernel, mul_add};
+use crate::simd::{Isa, Kernel, mul_add};
 
 /// Number of centred frames of a signal of `len` samples.
 pub(crate) fn frame_count(len: usize, hop_length: usize) -> usize {
@@ -43,12 +43,12 @@ impl Kernel for Energy<'_> {
     type Output = f32;
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> f32 {
+    fn run<I: Isa>(self) -> f32 {
         let (chunks, rest) = self.0.as_chunks::<32>();
         let mut sums = [0.0_f32; 32];
         for chunk in chunks {
             for (sum, &x) in sums.iter_mut().zip(chunk) {
-                *sum = mul_add::<FMA>(x, x, *sum);
+                *sum = mul_add::<I>(x, x, *sum);
             }
         }
         sums.iter().sum::<f32>() + rest.iter().map(|x| x * x).sum::<f32>()

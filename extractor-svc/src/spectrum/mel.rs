@@ -1,6 +1,6 @@
 //! Mel filter bank: `librosa.filters.mel(sr, n_fft, n_mels, norm="slaney")`.
 
-use crate::simd::{Kernel, Lanes, Level, ZERO, each_lane, scale_add};
+use crate::simd::{Isa, Kernel, Lanes, Level, ZERO, each_lane, scale_add};
 
 /// Triangular filters on the Slaney mel scale from 0 Hz to the Nyquist frequency, each of unit
 /// area per Hz.
@@ -58,12 +58,12 @@ impl Kernel for Apply<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let scale = *self.scale;
         for (filter, mel) in self.filters.iter().zip(self.mel) {
             let mut sum = ZERO;
             for (&weight, power) in filter.weights.iter().zip(&self.power[filter.first_bin..]) {
-                sum = scale_add::<FMA>(weight, power, &sum);
+                sum = scale_add::<I>(weight, power, &sum);
             }
             *mel = each_lane(|lane| sum[lane] * scale[lane] * scale[lane]);
         }

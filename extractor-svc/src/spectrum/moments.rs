@@ -4,7 +4,7 @@
 use std::array;
 
 use crate::peak::larger;
-use crate::simd::{Kernel, LANES, Lanes, Level, ZERO, each_lane, scale_add};
+use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane, scale_add};
 
 /// Bins whose moments are taken about their own middle. Within a block `f32` is enough; blocks are
 /// combined in `f64`, so that neither narrow nor high spectra cancel.
@@ -75,7 +75,7 @@ impl<F: Fn((f64, usize), [f64; 3]) -> f64> Kernel for Combine<'_, F> {
     type Output = [f64; LANES];
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> [f64; LANES] {
+    fn run<I: Isa>(self) -> [f64; LANES] {
         let mut sums = [0.0; LANES];
         let mut middle = (BLOCK - 1) as f64 / 2.0;
         for block in self.blocks {
@@ -98,7 +98,7 @@ impl Kernel for Sweep<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let (mut total, mut largest) = (ZERO, ZERO);
         let blocks = self.moments.magnitudes.chunks_mut(BLOCK).zip(self.power.chunks(BLOCK));
         for (block, (magnitudes, power)) in self.moments.blocks.iter_mut().zip(blocks) {
@@ -109,8 +109,8 @@ impl Kernel for Sweep<'_> {
                 total = each_lane(|lane| total[lane] + value[lane]);
                 largest = each_lane(|lane| larger(largest[lane], value[lane]));
                 s0 = each_lane(|lane| s0[lane] + value[lane]);
-                s1 = scale_add::<FMA>(offset, &value, &s1);
-                s2 = scale_add::<FMA>(offset * offset, &value, &s2);
+                s1 = scale_add::<I>(offset, &value, &s1);
+                s2 = scale_add::<I>(offset * offset, &value, &s2);
                 *magnitude = value;
                 offset += 1.0;
             }
@@ -131,7 +131,7 @@ impl Kernel for CountBelow<'_> {
     type Output = [u32; LANES];
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> [u32; LANES] {
+    fn run<I: Isa>(self) -> [u32; LANES] {
         let (mut total, mut count, threshold) = (ZERO, [0_u32; LANES], self.threshold);
         for magnitudes in self.magnitudes {
             total = each_lane(|lane| total[lane] + magnitudes[lane]);
@@ -150,7 +150,7 @@ mod tests {
         let power: Vec<Lanes> = (0..1025)
             .map(|k| array::from_fn(|lane| ((k * 37 + lane * 11) % 101) as f32 / 7.0))
             .collect();
-        for level in [Level::BASELINE, Level::detect()] {
+        for level in Level::all() {
             let mut moments = Moments::default();
             moments.sweep(&power, level);
             let (weights, first) = (moments.weights(&[1.0; LANES], level), moments.first(level));

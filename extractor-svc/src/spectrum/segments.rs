@@ -9,14 +9,20 @@
 //!
 //! The correlation runs over half a segment: sums of samples mirrored about its middle meet the
 //! cosine, differences the sine.
+//!
+//! The spectra are left with time 0 in the middle of a frame's first segment.
 
 use std::f64::consts::TAU;
 use std::ops::Range;
 
-use crate::simd::{Kernel, LANES, Lanes, Level, ZERO, each_lane, mul_add, scale_add};
+use super::wavelet::turn_back;
+use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane, scale_add};
 
 /// Bins that are correlated side by side.
 const COLUMNS: usize = 4;
+
+/// Groups of segments that are correlated side by side, where there are registers for their sums.
+const PAIR: usize = 2;
 
 /// Most frames that are computed at once; the fewer, the more segments are computed twice.
 pub(crate) const TILE: usize = 256;
@@ -36,14 +42,13 @@ pub(crate) struct SegmentTable {
     sines: Vec<[f32; COLUMNS]>,
     /// The factors of two runs when they are joined, `[bin][joint]`.
     joints: Vec<Joint>,
+    /// What each bin is to be multiplied by, as [`super::wavelet`] has it: the spectra have time 0
+    /// in the middle of a frame's first segment.
+    turns: Vec<[f32; 2]>,
 }
 
-/// `of_first * X[t] + of_second * X[t + s]`, each factor as real and imaginary part.
-#[derive(Clone, Copy, Debug)]
-struct Joint {
-    of_first: [f32; 2],
-    of_second: [f32; 2],
-}
+/// The factor `w` of `X[t] + w X[t + s]`, as real and imaginary part.
+type Joint = [f32; 2];
 
 impl SegmentTable {
     /// Whether [`SegmentTable::new`] is of use for such frames.
@@ -78,23 +83,20 @@ impl SegmentTable {
             rows
         };
         let (cosines, sines) = (table(f64::cos), table(|angle| -angle.sin()));
-        let joint = |bin: usize, index: u32, last: bool| {
-            let turn = |halves: usize| {
-                let angle = angle(bin, halves);
-                [angle.cos() as f32, -angle.sin() as f32]
-            };
-            // Segments have their own middle as time 0; the last joint turns all to the frame's
-            // first sample.
-            let start = if last { hop_length - 1 } else { 0 };
-            let shift = 2 * (hop_length << index);
-            Joint { of_first: turn(start), of_second: turn(start + shift) }
-        };
+        let joint = |bin: usize, index: u32| turn_back(bin, 2 * (hop_length << index), n_fft);
         let count = (n_fft / hop_length).ilog2();
         let joints = bins
             .clone()
-            .flat_map(|bin| (0..count).map(move |index| (bin, index)).collect::<Vec<_>>());
-        let joints = joints.map(|(bin, index)| joint(bin, index, index + 1 == count)).collect();
-        Self { n_fft, hop_length, cosines, sines, joints, bins }
+            .flat_map(|bin| (0..count).map(move |index| joint(bin, index)).collect::<Vec<_>>());
+        let joints = joints.collect();
+        let start = hop_length - 1 + n_fft - 1;
+        let turns = bins.clone().map(|bin| turn_back(bin, start, n_fft)).collect();
+        Self { n_fft, hop_length, cosines, sines, joints, turns, bins }
+    }
+
+    /// What the bins of [`SegmentTable::bins`] are to be multiplied by, real and imaginary part.
+    pub(crate) fn turns(&self) -> &[[f32; 2]] {
+        &self.turns
     }
 
     /// Frame length, in samples.
@@ -159,8 +161,9 @@ impl SegmentSpectra {
                 self.join(table, rows, frames, level);
             }
         } else {
-            for group in all.0 {
-                self.correlate(table, group..group + 1, all.1.clone(), level);
+            for group in all.0.step_by(PAIR) {
+                let pair = group..groups.min(group + PAIR);
+                self.correlate(table, pair, all.1.clone(), level);
             }
             self.join(table, 0..bins, frames, level);
         }
@@ -241,7 +244,7 @@ impl Kernel for Mirror<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let half = self.hop / 2;
         for (n, (even, odd)) in self.even.iter_mut().zip(self.odd).enumerate() {
             let after = each_lane(|lane| self.segments[lane * self.hop + half + n]);
@@ -266,23 +269,69 @@ impl Kernel for Correlate<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let blocks = self.coefficients.chunks_exact(self.half);
-        for (block, into) in blocks.zip(self.into.chunks_exact_mut(COLUMNS * self.stride)) {
-            for (group, rows) in self.rows.chunks_exact(self.half).enumerate() {
-                let (mut a, mut b, mut c, mut d) = (ZERO, ZERO, ZERO, ZERO);
-                for (coefficients, row) in block.iter().zip(rows) {
-                    a = scale_add::<FMA>(coefficients[0], row, &a);
-                    b = scale_add::<FMA>(coefficients[1], row, &b);
-                    c = scale_add::<FMA>(coefficients[2], row, &c);
-                    d = scale_add::<FMA>(coefficients[3], row, &d);
+    fn run<I: Isa>(self) {
+        let Self { half, stride, .. } = self;
+        let blocks = self.coefficients.chunks_exact(half);
+        for (block, into) in blocks.zip(self.into.chunks_exact_mut(COLUMNS * stride)) {
+            let mut write = |group: usize, sums: [Lanes; COLUMNS]| {
+                for (column, sum) in sums.into_iter().enumerate() {
+                    into[column * stride + self.first_group + group] = sum;
                 }
-                for (column, sum) in [a, b, c, d].iter().enumerate() {
-                    into[column * self.stride + self.first_group + group] = *sum;
+            };
+            let mut group = 0;
+            let mut rest = self.rows;
+            if I::WIDE {
+                let mut pairs = self.rows.chunks_exact(PAIR * half);
+                for pair in pairs.by_ref() {
+                    let (first, second) = pair.split_at(half);
+                    let [first, second] = sums_of_two::<I>(block, first, second);
+                    write(group, first);
+                    write(group + 1, second);
+                    group += PAIR;
                 }
+                rest = pairs.remainder();
+            }
+            for rows in rest.chunks_exact(half) {
+                write(group, sums::<I>(block, rows));
+                group += 1;
             }
         }
     }
+}
+
+/// `Σ coefficients[n][column] rows[n]`.
+#[inline(always)]
+fn sums<I: Isa>(coefficients: &[[f32; COLUMNS]], rows: &[Lanes]) -> [Lanes; COLUMNS] {
+    let (mut a, mut b, mut c, mut d) = (ZERO, ZERO, ZERO, ZERO);
+    for (coefficients, row) in coefficients.iter().zip(rows) {
+        a = scale_add::<I>(coefficients[0], row, &a);
+        b = scale_add::<I>(coefficients[1], row, &b);
+        c = scale_add::<I>(coefficients[2], row, &c);
+        d = scale_add::<I>(coefficients[3], row, &d);
+    }
+    [a, b, c, d]
+}
+
+/// [`sums`] of two groups at once: twice as many sums of which none waits for another.
+#[inline(always)]
+fn sums_of_two<I: Isa>(
+    coefficients: &[[f32; COLUMNS]],
+    first: &[Lanes],
+    second: &[Lanes],
+) -> [[Lanes; COLUMNS]; PAIR] {
+    let (mut a, mut b, mut c, mut d) = (ZERO, ZERO, ZERO, ZERO);
+    let (mut e, mut f, mut g, mut h) = (ZERO, ZERO, ZERO, ZERO);
+    for (coefficients, (row, other)) in coefficients.iter().zip(first.iter().zip(second)) {
+        a = scale_add::<I>(coefficients[0], row, &a);
+        b = scale_add::<I>(coefficients[1], row, &b);
+        c = scale_add::<I>(coefficients[2], row, &c);
+        d = scale_add::<I>(coefficients[3], row, &d);
+        e = scale_add::<I>(coefficients[0], other, &e);
+        f = scale_add::<I>(coefficients[1], other, &f);
+        g = scale_add::<I>(coefficients[2], other, &g);
+        h = scale_add::<I>(coefficients[3], other, &h);
+    }
+    [[a, b, c, d], [e, f, g, h]]
 }
 
 /// Joins the segments of one bin to frames, in place.
@@ -297,26 +346,17 @@ impl Kernel for Join<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { re: all_re, im: all_im, joints, frames } = self;
         let per_frame = 1 << joints.len();
-        for (index, joint) in joints.iter().enumerate() {
-            let Joint { of_first: [a, b], of_second: [c, d] } = *joint;
+        for (index, &[c, d]) in joints.iter().enumerate() {
             let shift = 1 << index;
-            // Only the last joint has a factor for the first run.
-            let turned = index + 1 == joints.len();
             for start in (0..frames + per_frame - 2 * shift).step_by(LANES) {
-                let (mut re, mut im) = (lanes(all_re, start), lanes(all_im, start));
+                let (re, im) = (lanes(all_re, start), lanes(all_im, start));
                 let (next_re, next_im) =
                     (lanes(all_re, start + shift), lanes(all_im, start + shift));
-                if turned {
-                    (re, im) = (
-                        each_lane(|lane| mul_add::<FMA>(-b, im[lane], a * re[lane])),
-                        each_lane(|lane| mul_add::<FMA>(b, re[lane], a * im[lane])),
-                    );
-                }
-                let joined_re = scale_add::<FMA>(-d, &next_im, &scale_add::<FMA>(c, &next_re, &re));
-                let joined_im = scale_add::<FMA>(d, &next_re, &scale_add::<FMA>(c, &next_im, &im));
+                let joined_re = scale_add::<I>(-d, &next_im, &scale_add::<I>(c, &next_re, &re));
+                let joined_im = scale_add::<I>(d, &next_re, &scale_add::<I>(c, &next_im, &im));
                 all_re[start..start + LANES].copy_from_slice(&joined_re);
                 all_im[start..start + LANES].copy_from_slice(&joined_im);
             }
@@ -339,7 +379,8 @@ mod tests {
         for n in 0..n_fft {
             let at = (t * hop + n).checked_sub(n_fft / 2);
             let x = at.and_then(|at| y.get(at)).copied().map_or(0.0, f64::from);
-            let angle = TAU * ((bin * n) % n_fft) as f64 / n_fft as f64;
+            // Time 0 is in the middle of the first segment.
+            let angle = TAU * bin as f64 * (n as f64 - (hop - 1) as f64 / 2.0) / n_fft as f64;
             re += x * angle.cos();
             im -= x * angle.sin();
         }
@@ -356,7 +397,7 @@ mod tests {
             let table = SegmentTable::new(n_fft, hop, &(5..11));
             assert_eq!(table.bins(), &(4..12));
             let frames = 1 + len / hop;
-            for level in [Level::BASELINE, Level::detect()] {
+            for level in Level::all() {
                 let mut spectra = SegmentSpectra::default();
                 for first in (0..frames).step_by(48) {
                     let count = 48.min(frames - first);

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::frame::{frame, frame_range};
 use crate::fft::{Complex32, PowerOfTwo, Transform};
 use crate::peak::PeakMap;
-use crate::simd::{Kernel, LANES, Lanes, Level, ZERO};
+use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO};
 
 /// Frames that share one transform.
 const PAIR: usize = 2;
@@ -170,7 +170,7 @@ impl Kernel for Windowed<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let [a, b] = self.scales;
         let frames = self.frames[0].iter().zip(self.frames[1]).zip(self.window);
         for (into, ((&x, &y), &w)) in self.into.iter_mut().zip(frames) {
@@ -190,7 +190,7 @@ impl Kernel for Plain<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let [a, b] = self.scales;
         let frames = self.frames[0].iter().zip(self.frames[1]);
         for (into, (&x, &y)) in self.into.iter_mut().zip(frames) {
@@ -214,7 +214,7 @@ impl Kernel for UntanglePower<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let mut start = self.first_bin;
         for power in self.power.chunks_mut(BIN_CHUNK) {
             for (pair, z) in self.spectra.chunks_exact(self.n_fft + 1).enumerate() {
@@ -246,7 +246,7 @@ impl Kernel for UntangleComplex<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let mut start = self.first_bin;
         for (re, im) in self.re.chunks_mut(BIN_CHUNK).zip(self.im.chunks_mut(BIN_CHUNK)) {
             for (pair, z) in self.spectra.chunks_exact(self.n_fft + 1).enumerate() {

@@ -261,7 +261,8 @@ impl Line {
         // Those that have begun are as many as their callers let begin.
         if ask == Ask::New {
             let overloaded = queue.is_overloaded(now, patience);
-            let max_queue = if overloaded { self.max_queue.min(self.workers) } else { self.max_queue };
+            let max_queue =
+                if overloaded { self.max_queue.min(self.workers) } else { self.max_queue };
             let full = queue.length() + queue.running() >= self.workers.saturating_add(max_queue);
             if full && queue.displace(&peer).is_none() {
                 drop(queue);
