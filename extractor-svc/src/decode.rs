@@ -243,6 +243,10 @@ fn check_spec(sample_rate: u32, channels: usize, limits: &Limits) -> Result<(), 
     if !(min..=max).contains(&sample_rate) {
         return Err(ExtractError::SampleRateUnsupported { sample_rate, min, max });
     }
+    check_channels(channels, limits)
+}
+
+fn check_channels(channels: usize, limits: &Limits) -> Result<(), ExtractError> {
     let max = limits.max_channels.min(CHANNEL_CEILING);
     if !(1..=max).contains(&channels) {
         return Err(ExtractError::TooManyChannels { channels, max });
@@ -320,6 +324,13 @@ mod tests {
         let limits = Limits { max_stream_bytes: 100, ..Limits::default() };
         let error = Decoder::open(pcm(&[1; 51], 8000, 1), &limits).unwrap_err();
         assert_eq!(error, ExtractError::StreamTooLarge { limit: 100 });
+    }
+
+    #[test]
+    fn channels_are_counted_before_there_is_room_for_them() {
+        let aiff = include_bytes!("../fuzz/regressions/decode/aiff-65339-channels");
+        let error = Decoder::open(EncodedAudio::from_bytes(aiff.to_vec()), &Limits::default());
+        assert_eq!(error.unwrap_err().reason(), "TOO_MANY_CHANNELS");
     }
 
     #[test]

@@ -18,8 +18,9 @@ use symphonia::core::units::Timestamp;
 
 use super::source::{Fault, SourceView};
 use super::warning::{Warning, WarningCode};
-use super::{codec_name, mp4, planes, vorbis};
+use super::{check_channels, codec_name, mp4, planes, vorbis};
 use crate::error::ExtractError;
+use crate::limits::Limits;
 
 /// Most packets in a row that give no sample; a damaged index can promise any number of them.
 const MAX_BARREN_PACKETS: u32 = 100_000;
@@ -77,11 +78,12 @@ impl PacketReader {
     /// Takes the default audio track, or else the first whose codec is known.
     ///
     /// # Errors
-    /// If there is no audio track, or none that can be decoded.
+    /// If there is no audio track, or none that can be decoded or that the limits allow.
     pub(super) fn open(
         format: Box<dyn FormatReader>,
         fault: Fault,
         layout: Option<&mp4::Layout>,
+        limits: &Limits,
     ) -> Result<Self, ExtractError> {
         let track = format
             .default_track(TrackType::Audio)
@@ -90,6 +92,10 @@ impl PacketReader {
         let Some(CodecParameters::Audio(params)) = &track.codec_params else {
             return Err(ExtractError::NoAudioTrack);
         };
+        // Decoders make room for as many channels as a header claims.
+        if let Some(channels) = &params.channels {
+            check_channels(channels.count(), limits)?;
+        }
         let codec = codec_name::of(params.codec);
         if let Some(setup) = &params.extra_data
             && codec == "vorbis"

@@ -59,13 +59,13 @@ pub(super) fn open(
     }
     if head.starts_with(b"fLaC") {
         let (header, frames) = flac::read(&mut view, start)?;
-        return probed(view.show(header, frames, None), None);
+        return probed(view.show(header, frames, None), None, limits);
     }
     if head[4..8] == *b"ftyp" {
         let layout = mp4::read(&mut view, start)?;
         let view = view.show(Vec::new(), start, None);
         let view = if layout.is_sequential { view } else { view.seekable() };
-        return probed(view, Some(&layout));
+        return probed(view, Some(&layout), limits);
     }
     let [a, b, c, d, ..] = head;
     if mpeg::is_free_format([a, b, c, d]) {
@@ -81,7 +81,7 @@ pub(super) fn open(
         _ => false,
     };
     let view = view.show(Vec::new(), start, None);
-    probed(if is_backward { view.seekable() } else { view }, None)
+    probed(if is_backward { view.seekable() } else { view }, None, limits)
 }
 
 fn headerless(
@@ -133,7 +133,7 @@ fn wave(
         }
         Payload::Other(header) => {
             check_spec(wave.sample_rate, wave.channels.into(), limits)?;
-            Ok(probed(view.show(header, wave.start, wave.len), None)?.1)
+            Ok(probed(view.show(header, wave.start, wave.len), None, limits)?.1)
         }
     }
 }
@@ -141,6 +141,7 @@ fn wave(
 fn probed(
     view: SourceView,
     layout: Option<&mp4::Layout>,
+    limits: &Limits,
 ) -> Result<(&'static str, Reader), ExtractError> {
     let fault = view.fault();
     let format = packets::probe(view)?;
@@ -159,7 +160,7 @@ fn probed(
         format_id::FORMAT_ID_MKV => "mkv",
         _ => name,
     };
-    Ok((container, Reader::Packets(PacketReader::open(format, fault, layout)?)))
+    Ok((container, Reader::Packets(PacketReader::open(format, fault, layout, limits)?)))
 }
 
 fn rewound(
