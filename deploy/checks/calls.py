@@ -21,11 +21,10 @@ CHUNK_BYTES = 64 * 1024
 SECONDS = 60
 
 _STUBS = tempfile.TemporaryDirectory()
-_FILES = ("feature_vector", "extractor_service", "index_service")
 if protoc.main([
     "protoc", f"--proto_path={SCHEMA}", f"--proto_path={KNOWN}",
     f"--python_out={_STUBS.name}", f"--grpc_python_out={_STUBS.name}",
-    *(f"soundalike/v1/{name}.proto" for name in _FILES),
+    *(str(path.relative_to(SCHEMA)) for path in sorted(SCHEMA.glob("soundalike/v1/*.proto"))),
 ]):
     sys.exit("the schema does not compile")
 sys.path.insert(0, _STUBS.name)
@@ -34,6 +33,7 @@ from soundalike.v1 import extractor_service_pb2 as extractor  # noqa: E402
 from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc  # noqa: E402
 from soundalike.v1 import index_service_pb2 as index  # noqa: E402
 from soundalike.v1 import index_service_pb2_grpc as index_grpc  # noqa: E402
+from soundalike.v1 import query_pb2 as query  # noqa: E402
 
 EXTRACTOR, INDEX = "soundalike.v1.ExtractorService", "soundalike.v1.IndexService"
 
@@ -68,7 +68,7 @@ def extract(channel, audio):
 def neighbors(channel, vector, count=3, **options):
     """The nearest tracks: id and distance."""
     request = index.QueryByFeaturesRequest(
-        feature_vector=vector, options=index.QueryOptions(page_size=count, **options))
+        feature_vector=vector, options=query.QueryOptions(page_size=count, **options))
     answer = index_grpc.IndexServiceStub(channel).QueryByFeatures(request, timeout=SECONDS)
     return [(hit.track.track_id, hit.distance) for hit in answer.neighbors]
 

@@ -76,6 +76,8 @@ def traffic(to_extractor, to_index, until):
             for clip in CLIPS:
                 vector = calls.extract(extractor, (AUDIO / clip).read_bytes())
                 calls.neighbors(index, vector)
+                # So small an index is searched exactly unless told otherwise.
+                calls.neighbors(index, vector, search_k=50)
                 # Short queries need no worker; this one takes one.
                 calls.lookup(index, clip)
             refused(lambda: calls.extract(extractor, b"no audio"))
@@ -158,7 +160,8 @@ def main():
         addresses = [f"127.0.0.1:{port}" for port in ports]
         for name, command, grpc_at, http_at in (
             ("extractor", [options.extractor, "serve"], addresses[0], addresses[1]),
-            ("index", [options.index, "serve", "--index", str(folder / "index")], addresses[2], addresses[3]),
+            ("index", [options.index, "serve", "--index", str(folder / "index"), "--recall-check-interval", "1"],
+             addresses[2], addresses[3]),
         ):
             stack.enter_context(running(
                 [*command, "--listen", grpc_at, "--metrics-listen", http_at], folder / f"{name}.log"))

@@ -171,6 +171,7 @@ def outage(batch):
     batch.end(worker, 1)
     check(not list(worker.spool.iterdir()), "something is left in the spool")
     batch.store.start()
+    batch.store.wait_for("/work/batch/plan.json")
     check(not batch.is_there(6), "the shard is there, though its worker failed")
     batch.end(batch.start(6))
     check(batch.is_there(6), "the shard is not there")

@@ -55,6 +55,14 @@ class SeaweedFS:
                 raise SystemExit(f"SeaweedFS does not start; see {log.name}")
             time.sleep(0.2)
 
+    def wait_for(self, path):
+        """After a start, objects come back volume by volume."""
+        deadline = time.monotonic() + MAX_START
+        while (status := self.request("GET", path)[0]) != 200:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"GET {path}: {status} after {MAX_START} s")
+            time.sleep(0.2)
+
     def stop(self):
         # On a polite signal it waits for minutes.
         self.process.send_signal(signal.SIGKILL)
