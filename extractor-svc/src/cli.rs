@@ -133,7 +133,8 @@ pub struct LimitArgs {
     /// Wall time of one extraction, upload included.
     #[arg(long, env = "SOUNDALIKE_MAX_WALL", default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub max_wall: Duration,
-    /// Uploads in flight; one more is refused with UNAVAILABLE.
+    /// Uploads in flight; one more is refused with UNAVAILABLE. The last eighth of them is for callers
+    /// that have fewer than so many.
     #[arg(long, env = "SOUNDALIKE_MAX_UPLOADS", default_value_t = 64, value_name = "N")]
     pub max_uploads: usize,
     /// Memory for all uploads in flight. Each takes 8 MiB, which is enough for 30 s, and more as it

@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod mono;
 mod peak;
 pub mod pipeline;
+mod places;
 pub mod profile;
 pub mod resample;
 pub mod service;

@@ -15,8 +15,7 @@ use proto::{
         extractor_service_server::ExtractorService,
     },
 };
-use serving::{CallContext, CpuPool};
-use tokio::sync::Semaphore;
+use serving::{CallContext, CpuPool, peer::PeerKey};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
@@ -28,6 +27,7 @@ use crate::{
     limits::Limits,
     metrics::ExtractorMetrics,
     pipeline::{self, Extraction},
+    places::Places,
     profile::Profile,
     status::CallError,
     upload::{MAX_CHUNK_BYTES, Upload},
@@ -48,7 +48,7 @@ pub struct Extractor {
     schema: Arc<FeatureSchema>,
     limits: Arc<Limits>,
     uploads: UploadLimits,
-    places: Arc<Semaphore>,
+    places: Places,
     memory: Memory,
     pool: CpuPool,
     metrics: ExtractorMetrics,
@@ -68,7 +68,7 @@ impl Extractor {
             profiles: profiles.into_iter().map(Arc::new).collect(),
             schema: Arc::new(FeatureSchema::librosa()),
             limits: Arc::new(limits),
-            places: Arc::new(Semaphore::new(uploads.max_uploads)),
+            places: Places::new(uploads.max_uploads),
             memory: Memory::new(uploads.max_memory).shown_in(metrics.memory()),
             uploads,
             pool,
@@ -81,10 +81,11 @@ impl Extractor {
         stream: Streaming<ExtractFeaturesRequest>,
         last_chunk: &Mutex<Option<Instant>>,
     ) -> Result<(ExtractionRequest, Extraction), CallError> {
+        let peer = CallContext::current().map_or(PeerKey::Local, |call| call.peer.key());
         let _place = self
             .places
-            .try_acquire()
-            .map_err(|_| CallError::Busy { max_uploads: self.uploads.max_uploads })?;
+            .take(peer)
+            .ok_or(CallError::Busy { max_uploads: self.uploads.max_uploads })?;
         let share = self.memory.admit(CLIP_BYTES, self.patience()).await?;
         let (mut upload, config) = Upload::open(stream, &self.uploads).await?;
         let request = ExtractionRequest::parse(&config, &self.profiles)?;

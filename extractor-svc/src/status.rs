@@ -23,8 +23,8 @@ pub enum CallError {
     /// The worker pool.
     #[error(transparent)]
     Pool(#[from] PoolError),
-    /// Every upload place is taken.
-    #[error("{max_uploads} uploads are in flight already; try again")]
+    /// Every upload place is taken, or is kept for others.
+    #[error("no place for an upload, of {max_uploads} in flight; try again")]
     Busy {
         /// Number of places.
         max_uploads: usize,
@@ -70,7 +70,7 @@ impl From<CallError> for Status {
                 ERROR_DOMAIN,
                 Code::Unavailable,
                 "OVERLOADED",
-                format!("{max_uploads} uploads are in flight already; try again"),
+                CallError::Busy { max_uploads }.to_string(),
             )
             .fact("max_uploads", max_uploads)
             .retry_after(BUSY_DELAY)
