@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# python.sh SCRIPT ARGS...: runs soak.py, abuse.py, overload.py or cancel.py of this folder against the real binaries, built in
+# python.sh SCRIPT ARGS...: runs soak.py, abuse.py, overload.py, cancel.py or capacity.py of this folder against the real binaries, built in
 # release, with an index of the project's own clips.
 #
 #   tests/proofs/python.sh abuse.py                    # about two minutes; 10,000 connections need that many files
 #   tests/proofs/python.sh soak.py --minutes 15
 #   tests/proofs/python.sh overload.py                 # two minutes on a machine of two cores that does nothing else
 #   tests/proofs/python.sh cancel.py                   # half a minute, on a machine that does nothing else
+#   tests/proofs/python.sh capacity.py CLIP...         # two minutes, on a machine that does nothing else
 #
 # Sets up its own environment in a temporary folder and leaves nothing behind.
 set -euo pipefail

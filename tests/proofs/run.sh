@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Three replicas of each service behind the Rust client and behind Envoy, while replicas are restarted,
-# killed, slowed, paused, and their connections reset. About two minutes.
+# updated to another binary and another index, killed, slowed, paused, and their connections reset.
+# About three minutes.
 #
 #   tests/proofs/run.sh                   # a table; exit code 0 when every line of it holds
 #   tests/proofs/run.sh --rounds 5        # each fault five times
 #   tests/proofs/run.sh --only kill
+#   tests/proofs/run.sh --scale           # one to four replicas: throughput, and each one's share
 #
 # Installs Envoy into a temporary folder; listens on free ports of 127.0.0.1; leaves nothing behind.
 set -euo pipefail

@@ -16,6 +16,10 @@ use crate::fleet::Fleet;
 pub(crate) enum Fault {
     /// Each replica in turn is told to end, ends, and is started again.
     RollingRestart,
+    /// Each replica in turn ends, and another executable takes its place.
+    NewBinary,
+    /// The index's pointer moves to another version, which all replicas follow.
+    NewVersion,
     /// One replica of each service is killed, and started again.
     Kill,
     /// One replica of each service runs a tenth of the time.
@@ -27,13 +31,28 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) fn all() -> [Self; 5] {
-        [Self::RollingRestart, Self::Kill, Self::Slow, Self::Pause, Self::Resets]
+    pub(crate) fn all() -> [Self; 7] {
+        [
+            Self::RollingRestart,
+            Self::NewBinary,
+            Self::NewVersion,
+            Self::Kill,
+            Self::Slow,
+            Self::Pause,
+            Self::Resets,
+        ]
+    }
+
+    /// Versions of the index that answers may be from.
+    pub(crate) fn versions(self) -> usize {
+        1 + usize::from(self == Self::NewVersion)
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::RollingRestart => "rolling restart",
+            Self::NewBinary => "new binary",
+            Self::NewVersion => "new version",
             Self::Kill => "SIGKILL of one",
             Self::Slow => "slow replica",
             Self::Pause => "SIGSTOP of one",
@@ -45,13 +64,22 @@ impl Fault {
     /// told from a dead one.
     pub(crate) async fn make(self, fleet: &mut Fleet) -> Result<u64> {
         match self {
-            Self::RollingRestart => {
+            Self::RollingRestart | Self::NewBinary => {
+                if self == Self::NewBinary {
+                    fleet.replace_binaries()?;
+                }
                 for turn in 0..fleet.index.len() {
                     for replicas in [&mut fleet.index, &mut fleet.extractor] {
                         replicas[turn].restart().await?;
                     }
                     pause(1500).await;
                 }
+                Ok(0)
+            }
+            Self::NewVersion => {
+                fleet.move_pointer()?;
+                // Servers look once a second; then the new version is verified and warmed.
+                pause(4000).await;
                 Ok(0)
             }
             Self::Kill => {

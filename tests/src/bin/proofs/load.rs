@@ -1,6 +1,7 @@
 //! Callers that query and upload all the time, and what became of their calls.
 
 use std::{
+    collections::BTreeSet,
     io,
     pin::Pin,
     sync::{
@@ -42,6 +43,8 @@ pub(crate) struct Tally {
     queries: Outcome,
     replayable: Outcome,
     once: Outcome,
+    /// Of the index, in the answers.
+    versions: BTreeSet<String>,
 }
 
 #[derive(Default)]
@@ -65,7 +68,12 @@ impl Load {
                     }
                     let begin = Instant::now();
                     let outcome = route.query((caller * 7 + call) % 40).await;
-                    tally.queries.add(begin, outcome);
+                    if let Ok(version) = &outcome
+                        && !tally.versions.contains(version)
+                    {
+                        tally.versions.insert(version.clone());
+                    }
+                    tally.queries.add(begin, outcome.map(drop));
                     tokio::time::sleep(REST).await;
                 }
                 tally
@@ -98,6 +106,7 @@ impl Load {
             whole.queries.merge(tally.queries);
             whole.replayable.merge(tally.replayable);
             whole.once.merge(tally.once);
+            whole.versions.extend(tally.versions);
         }
         whole
     }
@@ -128,13 +137,14 @@ impl Tally {
 through  fault            deaths   queries ok / failed   slowest   replayable uploads   other uploads   verdict";
 
     /// No query fails, no upload that can be replayed; of the others at most one of each caller at
-    /// each death, and each can be tried again.
-    pub(crate) fn verdict(&self, deaths: u64) -> bool {
+    /// each death, and each can be tried again. Answers are of the versions that there were.
+    pub(crate) fn verdict(&self, fault: Fault, deaths: u64) -> bool {
         let lost = self.once.failures.len() as u64;
         let most = deaths * 2 * UPLOAD_CALLERS as u64;
         let retryable = self.once.failures.iter().all(|failure| failure.code == Code::Unavailable);
         let busy = self.queries.answered > 100 && self.once.answered > 5;
         self.queries.failures.is_empty()
+            && self.versions.len() == fault.versions()
             && self.replayable.failures.is_empty()
             && lost <= most
             && retryable

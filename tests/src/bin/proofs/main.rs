@@ -1,6 +1,7 @@
 //! Three replicas of each service behind this project's client and behind Envoy, while replicas are
-//! restarted, killed, slowed, paused, and their connections reset: no query may fail, and of the
-//! uploads only those whose replica died, each with a retryable status.
+//! restarted, updated to another binary and another index, killed, slowed, paused, and their
+//! connections reset: no query may fail, and of the uploads only those whose replica died, each with
+//! a retryable status. With `--scale`, one to four replicas: how much they answer, and how evenly.
 //!
 //! `tests/proofs/run.sh` installs Envoy and runs this; without `--envoy` only the client is proved.
 //! Prints a table; exit code 1 when a line of it does not hold.
@@ -12,6 +13,7 @@ mod faults;
 mod fleet;
 mod load;
 mod route;
+mod scale;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -30,6 +32,9 @@ use crate::{
 /// Load before the fault, and after it is over.
 const CALM: Duration = Duration::from_secs(1);
 
+/// Replicas that faults happen to.
+const REPLICAS: usize = 3;
+
 #[derive(Parser)]
 #[command(about = "Proves that faults of replicas cost no query")]
 struct Cli {
@@ -42,11 +47,16 @@ struct Cli {
     /// One fault only.
     #[arg(long, value_enum)]
     only: Option<Fault>,
+    /// No faults: the calls that one to four replicas answer, and each one's share.
+    #[arg(long)]
+    scale: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match prove(&Cli::parse()).await {
+    let cli = Cli::parse();
+    let proved = if cli.scale { scale::run(cli.envoy.as_deref()).await } else { prove(&cli).await };
+    match proved {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -65,7 +75,7 @@ async fn prove(cli: &Cli) -> Result<bool> {
         for through in
             [None, cli.envoy.as_deref()].into_iter().take(1 + usize::from(cli.envoy.is_some()))
         {
-            let mut fleet = Fleet::start(&library, fault).await?;
+            let mut fleet = Fleet::start(&library, REPLICAS, Some(fault)).await?;
             let envoy = through.map(|binary| Envoy::start(binary, &fleet)).transpose()?;
             let route = match &envoy {
                 Some(envoy) => Route::envoy(envoy).await?,
@@ -80,7 +90,7 @@ async fn prove(cli: &Cli) -> Result<bool> {
             }
             tokio::time::sleep(CALM).await;
             let tally = load.end().await;
-            let verdict = tally.verdict(deaths);
+            let verdict = tally.verdict(fault, deaths);
             println!("{}", tally.line(route.name(), fault, deaths, verdict));
             for failure in tally.failures() {
                 println!("    {failure}");

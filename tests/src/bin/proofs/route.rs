@@ -8,7 +8,8 @@ use client::{
 };
 use e2e::calls::{chunk_message, config_message, query_row, top};
 use proto::v1::{
-    ExtractionConfig, QueryByTrackIndexRequest, extractor_service_client::ExtractorServiceClient,
+    ExtractionConfig, QueryByTrackIndexRequest, QueryByTrackIndexResponse,
+    extractor_service_client::ExtractorServiceClient,
 };
 use tokio::{io::AsyncReadExt as _, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -99,18 +100,19 @@ impl Route {
         bail!("not ready after {SETTLING:?}")
     }
 
-    /// One query. The error is its code, and what else is known.
-    pub(crate) async fn query(&self, row: i64) -> Result<(), Failure> {
+    /// One query; the version of the index that answered. The error is its code, and what else is known.
+    pub(crate) async fn query(&self, row: i64) -> Result<String, Failure> {
         match self {
             Self::Client { index, .. } => {
                 let request = QueryByTrackIndexRequest { track_index: row, options: Some(top(3)) };
                 let deadline = Deadline::after(QUERY_TIME);
-                index.query_by_track_index(request, deadline).await.map(drop).map_err(Failure::from)
+                let answer = index.query_by_track_index(request, deadline).await;
+                answer.map(version).map_err(Failure::from)
             }
             Self::Envoy { index, .. } => {
                 let call = query_row(index, row, top(3));
                 match tokio::time::timeout(QUERY_TIME, call).await {
-                    Ok(answer) => answer.map(drop).map_err(Failure::from),
+                    Ok(answer) => answer.map(version).map_err(Failure::from),
                     Err(_) => Err(Failure { code: Code::DeadlineExceeded, text: String::new() }),
                 }
             }
@@ -149,6 +151,10 @@ impl Route {
             }
         }
     }
+}
+
+fn version(answer: QueryByTrackIndexResponse) -> String {
+    answer.stats.map(|stats| stats.index_version).unwrap_or_default()
 }
 
 /// Why a call has no answer.
