@@ -7,7 +7,6 @@ import io
 import json
 import os
 import pathlib
-import resource
 import signal
 import subprocess
 import sys
@@ -186,15 +185,18 @@ def measure(batch):
         batch.store.put(f"/music/measure/{number:05}.mp3", clip + b"TAG" + b"%0125d" % number)
     batch.run(batch.args.extractor, "plan", "--source", "s3://music/measure", "--batch", "s3://work/measure",
               "--workers", "1")
-    begin, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    batch.run(batch.args.extractor, "work", "--batch", "s3://work/measure", "--worker-index", "0", "--jobs", "2")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+    begin = time.monotonic()
+    worker = subprocess.Popen([batch.args.extractor, "work", "--batch", "s3://work/measure", "--worker-index", "0",
+                               "--jobs", "2", "--log", "warn"], env={**os.environ, **batch.store.environment()})
+    # Of this child alone.
+    _, status, used = os.wait4(worker.pid, 0)
+    check(status == 0, f"the worker ended with {status}")
+    user, system = used.ru_utime, used.ru_stime
     core = (user + system) / batch.args.measure
     per_hour = 3600 / core
     print(f"measure: {batch.args.measure} files of {len(clip)} bytes, {user:.1f} s user and {system:.1f} s system, "
           f"{time.monotonic() - begin:.1f} s by the clock, load {os.getloadavg()[0]:.1f}")
-    print(f"measure: at most {after.ru_maxrss / 1024:.0f} MiB of memory")
+    print(f"measure: at most {used.ru_maxrss / 1024:.0f} MiB of memory")
     print(f"measure: {1000 * core:.1f} ms of a core each, {per_hour:.0f} tracks in a core-hour")
     for tracks in (10**6, 10**8):
         print(f"measure: {tracks} tracks take {tracks / per_hour:.0f} core-hours")

@@ -201,7 +201,7 @@ impl CpuPool {
                 if let Err(panic) = &result {
                     tracing::error!(panic = panic_text(panic.as_ref()), "job panicked");
                 }
-                let _ = sender.send(result);
+                move || drop(sender.send(result))
             })
         };
         let ticket = self.line.join(ask, peer, job, allowed, (now, self.overload_after))?;
@@ -221,16 +221,22 @@ impl CpuPool {
     }
 }
 
-/// What a worker is handed.
-struct Job(Box<dyn FnOnce() + Send>);
+/// What a worker is handed. Its answer is given once it no longer counts as running: whoever has it may
+/// ask for the worker again.
+struct Job(Box<dyn FnOnce() -> Answer + Send>);
+
+type Answer = Box<dyn FnOnce() + Send>;
 
 impl Job {
-    fn new(run: impl FnOnce() + Send + 'static) -> Self {
-        Self(Box::new(run))
+    fn new<A>(run: impl FnOnce() -> A + Send + 'static) -> Self
+    where
+        A: FnOnce() + Send + 'static,
+    {
+        Self(Box::new(move || Box::new(run())))
     }
 
-    fn run(self) {
-        (self.0)();
+    fn run(self) -> Answer {
+        (self.0)()
     }
 }
 
@@ -285,15 +291,18 @@ impl Line {
         };
         let Some((job, waited)) = popped else { return };
         let began = Instant::now();
-        job.run();
+        let answer = job.run();
         let ran = began.elapsed();
-        let mut queue = self.lock();
-        queue.finished(ran);
-        self.show(&mut queue, Instant::now());
+        {
+            let mut queue = self.lock();
+            queue.finished(ran);
+            self.show(&mut queue, Instant::now());
+        }
         if let Some(metrics) = &self.metrics {
             metrics.waited(waited);
             metrics.ran(ran);
         }
+        answer();
     }
 
     fn full(&self, max_queue: usize) -> PoolError {

@@ -258,7 +258,7 @@ mod tests {
             .enumerate()
             .map(|(number, name)| {
                 let sender = sender.clone();
-                let job = Job::new(move || sender.send(number).expect("the test listens"));
+                let job = Job::new(move || move || sender.send(number).expect("the test listens"));
                 let ask = if name.is_uppercase() { Ask::Begun } else { Ask::New };
                 queue.push(ask, peer(&name.to_ascii_lowercase().to_string()), job, Instant::now())
             })
@@ -268,7 +268,7 @@ mod tests {
 
     fn run_all(mut queue: Queue, ran: &mpsc::Receiver<usize>) -> Vec<usize> {
         while let Some((job, _)) = queue.pop(Instant::now()) {
-            job.run();
+            job.run()();
         }
         assert_eq!(queue.length(), 0);
         ran.try_iter().collect()
@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(queue.rush(at(50)), Duration::from_millis(50));
         while queue.pop(at(60)).is_some() {}
         queue.note(at(60));
-        let job = || Job::new(|| ());
+        let job = || Job::new(|| || ());
         queue.push(Ask::New, peer("b"), job(), at(140));
         queue.note(at(140));
         assert_eq!(queue.rush(at(150)), Duration::from_millis(150), "no calm in between");
@@ -350,7 +350,7 @@ mod tests {
         queue.pop(at(2_100));
         queue.note(at(2_100));
         assert!(queue.is_overloaded(at(4_100), patience), "a pause");
-        queue.push(Ask::New, peer("a"), Job::new(|| ()), at(4_101));
+        queue.push(Ask::New, peer("a"), Job::new(|| || ()), at(4_101));
         queue.note(at(4_101));
         assert!(!queue.is_overloaded(at(4_102), patience), "the pause was long enough");
         queue.pop(at(4_110));

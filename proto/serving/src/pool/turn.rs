@@ -7,7 +7,7 @@
 
 use std::{
     convert::Infallible,
-    fmt,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, PoisonError, mpsc},
 };
@@ -22,14 +22,21 @@ pub struct Turn {
     pool: CpuPool,
     call: Option<CallContext>,
     runtime: Handle,
-    /// The worker goes on when this is dropped.
-    worker: Mutex<Option<mpsc::Sender<Infallible>>>,
+    worker: Mutex<Option<Reserved>>,
+}
+
+/// A worker that stands still.
+struct Reserved {
+    /// It goes on when this is dropped.
+    hold: mpsc::Sender<Infallible>,
+    /// Ends when it no longer counts as running.
+    free: mpsc::Receiver<Infallible>,
 }
 
 impl Turn {
     /// Lets the worker go to others; to be called before the job waits for anything.
     pub fn give_back(&self) {
-        self.hold(None);
+        drop(self.hold(None));
     }
 
     /// Waits for a worker again. Must not be called on an async thread.
@@ -45,24 +52,38 @@ impl Turn {
 
     async fn take(&self, ask: Ask) -> Result<(), PoolError> {
         let (granted, grant) = oneshot::channel();
-        let (worker, end) = mpsc::channel::<Infallible>();
+        let (hold, end) = mpsc::channel();
+        let (until_free, free) = mpsc::channel();
         let reserve = self.pool.run_as(ask, move |_| {
-            // Whoever asked may have left; then `worker` is gone too, and `recv` returns at once.
+            // Whoever asked may have left; then `hold` is gone too, and `recv` returns at once.
             let _ = granted.send(());
             let _ = end.recv();
+            // Part of the answer, and dropped with it.
+            until_free
         });
         tokio::select! {
             Ok(()) = grant => {
-                self.hold(Some(worker));
+                drop(self.hold(Some(Reserved { hold, free })));
                 Ok(())
             }
-            refused = reserve => refused,
+            refused = reserve => refused.map(|_: mpsc::Sender<Infallible>| ()),
         }
     }
 
-    fn hold(&self, worker: Option<mpsc::Sender<Infallible>>) {
-        // An assignment cannot leave it half done.
-        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker;
+    /// Takes another worker for its own, and returns the one it had.
+    fn hold(&self, worker: Option<Reserved>) -> Option<Reserved> {
+        // An exchange cannot leave it half done.
+        mem::replace(&mut *self.worker.lock().unwrap_or_else(PoisonError::into_inner), worker)
+    }
+}
+
+impl Drop for Turn {
+    /// The end of the job: its answer is not given before its worker.
+    fn drop(&mut self) {
+        if let Some(Reserved { hold, free }) = self.hold(None) {
+            drop(hold);
+            let _ = free.recv();
+        }
     }
 }
 
