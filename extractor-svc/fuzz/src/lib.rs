@@ -5,5 +5,6 @@
 
 pub mod capped;
 pub mod decode;
+pub mod known;
 pub mod messages;
 pub mod pipeline;

@@ -9,4 +9,4 @@ use libfuzzer_sys::fuzz_target;
 #[global_allocator]
 static MEMORY: Capped = Capped::new(96 << 20);
 
-fuzz_target!(|data: &[u8]| extractor_fuzz::decode::run(data));
+fuzz_target!(init: extractor_fuzz::known::let_pass(), |data: &[u8]| extractor_fuzz::decode::run(data));
