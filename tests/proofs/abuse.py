@@ -20,6 +20,7 @@ from soundalike.v1 import extractor_service_pb2 as extractor
 from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
 from soundalike.v1 import index_service_pb2 as index
 from soundalike.v1 import index_service_pb2_grpc as index_grpc
+from soundalike.v1 import query_pb2 as query
 
 import attackers
 
@@ -37,7 +38,7 @@ def good_upload(server):
 
 def good_query(server):
     with grpc.insecure_channel(server.address) as channel:
-        request = index.QueryByTrackIndexRequest(track_index=1, options=index.QueryOptions(page_size=3))
+        request = index.QueryByTrackIndexRequest(track_index=1, options=query.QueryOptions(page_size=3))
         answer = index_grpc.IndexServiceStub(channel).QueryByTrackIndex(request, timeout=60, wait_for_ready=True)
         assert len(answer.neighbors) == 3
 

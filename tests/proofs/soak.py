@@ -24,6 +24,7 @@ from soundalike.v1 import extractor_service_pb2 as extractor
 from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
 from soundalike.v1 import index_service_pb2 as index
 from soundalike.v1 import index_service_pb2_grpc as index_grpc
+from soundalike.v1 import query_pb2 as query
 
 SONGS = ("drums_s16_11025.flac", "arpeggio_q2_22050_mono.ogg", "chords_cbr48_24000_mpeg2.mp3", "band_aac96_44100_stereo.m4a")
 SECONDS = 30
@@ -65,7 +66,7 @@ class Caller:
             self.failed.append(f"{kind}: {got}")
 
     def query(self, row):
-        options = index.QueryOptions(page_size=5)
+        options = query.QueryOptions(page_size=5)
         self.to_index.QueryByTrackIndex(index.QueryByTrackIndexRequest(track_index=row, options=options), timeout=SECONDS)
 
     def messages(self, song):
