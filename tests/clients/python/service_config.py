@@ -99,12 +99,20 @@ def probe(stub):
     return None
 
 
+def thread_states(process):
+    """As the kernel has them, T for stopped."""
+    for stat in pathlib.Path(f"/proc/{process}/task").glob("*/stat"):
+        yield stat.read_text().rsplit(")", 1)[1].split()[0]
+
+
 def timed(binary, directory):
     """A call without a deadline has the file's."""
     with Server(binary, "--index", directory) as server, channel("index", server.address) as to_index:
         stub = index_grpc.IndexServiceStub(to_index)
         stub.GetIndexInfo(INFO)
         server.process.send_signal(signal.SIGSTOP)
+        # The signal is sent, and each thread stops when it sees it.
+        until("the server stands still", lambda: set(thread_states(server.process.pid)) == {"T"})
         try:
             stub.GetIndexInfo(INFO)
         except grpc.RpcError as error:
