@@ -86,6 +86,15 @@ def traffic(to_extractor, to_index, until):
     return rounds
 
 
+def metrics_are_clean(address):
+    """Names, units and help as Prometheus wants them."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as response:
+        text = response.read()
+    found = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
+    if found.returncode or found.stderr:
+        sys.exit(f"dashboards: promtool does not like the metrics: {found.stdout.decode()}{found.stderr.decode()}")
+
+
 class Prometheus:
     def __init__(self, port):
         self.base = f"http://127.0.0.1:{port}/api/v1/"
@@ -172,6 +181,8 @@ def main():
         prometheus = Prometheus(ports[4])
         began = time.monotonic()
         rounds = traffic(addresses[0], addresses[2], began + TRAFFIC_SECONDS)
+        for address in (addresses[1], addresses[3]):
+            metrics_are_clean(address)
         # Rates need samples on both ends; on a slow machine the first scrapes come late.
         while True:
             try:
