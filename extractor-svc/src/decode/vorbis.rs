@@ -68,15 +68,11 @@ fn lists_overlong_words(data: &[u8], mut bit: usize, entries: u64) -> bool {
     }
     let (mut listed, mut word_bits) = (0, read(5) + 1);
     while listed < entries {
+        if word_bits > MAX_WORD_BITS {
+            return true;
+        }
         let width = u64::BITS - (entries - listed).leading_zeros();
         let count = read(width as usize);
-        if count > 0 && word_bits > MAX_WORD_BITS {
-            return true;
-        }
-        // As many empty lengths as there are bits are not worth following.
-        if word_bits > 2 * MAX_WORD_BITS {
-            return true;
-        }
         listed += count;
         word_bits += 1;
     }
