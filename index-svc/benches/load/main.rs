@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! taskset -c 1 cargo bench -p index-svc --bench load -- --index DIR --queries queries.csv \
-//!     [--server-core 0] [--rates 4000,8000] [--seconds 5] [--connections 4] [--k 10] [--recall R | --exact] [-- SERVE FLAGS]
+//!     [--server-core 0] [--rates 4000,8000] [--seconds 5] [--connections 4] [--k 10] [--recall R | --exact] [--batch 100] [-- SERVE FLAGS]
 //! ```
-//! `queries.csv` has a line of names, then an id and the raw values of each query, as `make_catalogue.py` writes it. Prints a line
-//! of JSON for the start, for the single caller, and for each rate. Without `--index` there is nothing to load, and it says so.
+//! `queries.csv` has a line of names, then an id and the raw values of each query, as `make_catalogue.py` writes it. With
+//! `--batch`, every call is a `BatchRecommend` of so many of them; rates are of queries all the same. Prints a line of JSON for the
+//! start, for the single caller, and for each rate. Without `--index` there is nothing to load, and it says so.
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 mod client;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use proto::v1::QueryOptions;
 
-use client::Seen;
+use client::{Call, Seen};
 use server::Served;
 
 #[derive(Debug)]
@@ -29,6 +30,7 @@ struct Arguments {
     seconds: f64,
     connections: usize,
     options: QueryOptions,
+    batch: Option<usize>,
     serve: Vec<String>,
 }
 
@@ -42,6 +44,7 @@ fn arguments() -> Arguments {
         seconds: 5.0,
         connections: 4,
         options: QueryOptions { page_size: 10, ..QueryOptions::default() },
+        batch: None,
         serve: Vec::new(),
     };
     let mut words = std::env::args().skip(1);
@@ -61,6 +64,7 @@ fn arguments() -> Arguments {
             "--k" => parsed.options.page_size = value().parse().expect("a number"),
             "--recall" => parsed.options.target_recall = Some(value().parse().expect("a recall")),
             "--exact" => parsed.options.exact = true,
+            "--batch" => parsed.batch = Some(value().parse().expect("a number")),
             "--" => parsed.serve.extend(words.by_ref()),
             // cargo adds it.
             "--bench" => {}
@@ -77,36 +81,41 @@ fn main() {
         return;
     };
     let vectors = queries(&arguments.queries);
-    let requests: Vec<_> = vectors
-        .iter()
-        .map(|values| client::request(values, &arguments.profile, arguments.options.clone()))
-        .collect();
+    let (profile, options) = (&arguments.profile, &arguments.options);
+    let calls: Vec<Call> = match arguments.batch {
+        Some(size) => {
+            vectors.chunks_exact(size).map(|some| Call::batch(some, profile, options)).collect()
+        }
+        None => vectors.iter().map(|one| Call::query(one, profile, options.clone())).collect(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let begun = Instant::now();
         let served = Served::start(index, arguments.server_core, &arguments.serve);
         let ready = begun.elapsed();
         let clients = client::connect(&served.address, arguments.connections).await;
-        let first = client::one_by_one(&clients[0], &requests[..1]).await;
+        let first = client::one_by_one(&clients[0], &calls[..1]).await;
         assert_eq!(first.failed, 0, "the first call is answered");
         println!(
-            "{{\"start\": true, \"ready_ms\": {:.0}, \"first_answer_ms\": {:.0}, {}}}",
+            "{{\"start\": true, \"effort\": \"{}\", \"ready_ms\": {:.0}, \"first_answer_ms\": {:.0}, {}}}",
+            first.effort,
             millis(ready),
             millis(begun.elapsed()),
             memory(&served),
         );
-        let warm = client::one_by_one(&clients[0], &requests).await;
+        let warm = client::one_by_one(&clients[0], &calls).await;
         drop(warm);
-        let single = client::one_by_one(&clients[0], &requests).await;
+        let single = client::one_by_one(&clients[0], &calls).await;
         println!("{{\"single\": true, {}, {}}}", figures(&single), memory(&served));
         for &rate in &arguments.rates {
             let before = served.cpu_seconds();
-            let seen = client::open_loop(&clients, &requests, rate, arguments.seconds).await;
+            let size = arguments.batch.unwrap_or(1) as f64;
+            let seen = client::open_loop(&clients, &calls, rate / size, arguments.seconds).await;
             let cpu = served.cpu_seconds() - before;
             println!(
                 "{{\"rate\": {rate}, {}, \"server_cpu_us\": {:.1}, \"server_busy\": {:.2}, {}}}",
                 figures(&seen),
-                cpu * 1e6 / seen.times.len().max(1) as f64,
+                cpu * 1e6 / seen.queries.max(1) as f64,
                 cpu / seen.wall.as_secs_f64(),
                 memory(&served),
             );
@@ -138,7 +147,7 @@ fn figures(seen: &Seen) -> String {
          \"p999_ms\": {:.3}, \"max_ms\": {:.3}, \"client_late_p99_ms\": {:.3}",
         seen.times.len(),
         seen.failed,
-        seen.times.len() as f64 / seen.wall.as_secs_f64(),
+        seen.queries as f64 / seen.wall.as_secs_f64(),
         at(0.5),
         at(0.99),
         at(0.999),

@@ -68,7 +68,8 @@ pub struct ServingArgs {
     #[arg(long, env = "SOUNDALIKE_MAX_QUEUE_TIME", default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub max_queue_time: Duration,
     /// Time for which calls have had to wait without a break, from which on load is overload: one call
-    /// for each worker may wait then, others are refused with UNAVAILABLE. Shorter bursts queue.
+    /// for each worker may wait then, others are refused with UNAVAILABLE, until less is asked for than
+    /// the workers can do. Shorter bursts queue.
     #[arg(long, env = "SOUNDALIKE_OVERLOAD_AFTER", default_value = "2s", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub overload_after: Duration,
     /// Calls in flight at a time, health checks aside; one more is refused with UNAVAILABLE.

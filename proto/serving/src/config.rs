@@ -65,7 +65,8 @@ pub struct QueueLimits {
     pub max_queue: usize,
     /// Longest wait of a job.
     pub max_queue_time: Duration,
-    /// Time for which jobs have had to wait without a break, from which on hardly any may.
+    /// Time for which jobs have had to wait without a break, from which on hardly any may while more is
+    /// asked for than the workers can do.
     pub overload_after: Duration,
 }
 

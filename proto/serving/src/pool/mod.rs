@@ -8,15 +8,18 @@
 //! Work that pauses ([`CpuPool::run_in_turns`]) goes on before other work begins, and is refused only
 //! where its deadline would pass: what it has cost already would be lost.
 //!
-//! The queue is for bursts. Where it has not emptied for a while, waiting makes every answer late and
-//! no more of them, so then one job for each worker may wait and others are refused, until nobody has
-//! waited for as long again: goodput stays, and an answer takes about twice its own time.
+//! The queue is for bursts. Where jobs have waited without a break for a while and more is asked for than
+//! the workers can do, waiting makes every answer late and no more of them, so then one job for each
+//! worker may wait and others are refused, until less is asked for: goodput stays, and an answer takes
+//! about twice its own time.
 
+mod load;
 mod queue;
 mod turn;
 
 use std::{
     any::Any,
+    cell::Cell,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -114,7 +117,8 @@ impl CpuPool {
             .num_threads(workers)
             .thread_name(move |worker| format!("{name}-{worker}"))
             .build()?;
-        let line = Line { queue: Mutex::new(Queue::new()), workers, max_queue, metrics: None };
+        let line =
+            Line { queue: Mutex::new(Queue::new(workers)), workers, max_queue, metrics: None };
         let (threads, line) = (Arc::new(threads), Arc::new(line));
         let overload_after = Duration::MAX;
         Ok(Self { threads, line, name, max_wait: DEFAULT_MAX_WAIT, overload_after })
@@ -127,7 +131,7 @@ impl CpuPool {
     }
 
     /// The same pool, which lets only one new job wait for each worker once jobs have had to wait for
-    /// `overload_after` without a break.
+    /// `overload_after` without a break, as long as more is asked for than the workers can do.
     #[must_use]
     pub fn with_overload_after(self, overload_after: Duration) -> Self {
         Self { overload_after, ..self }
@@ -141,7 +145,8 @@ impl CpuPool {
     pub fn with_metrics(mut self, registry: &Registry) -> Result<Self, MetricError> {
         let metrics = Some(WorkerMetrics::new(registry, self.name, self.line.workers)?);
         let Line { workers, max_queue, .. } = *self.line;
-        self.line = Arc::new(Line { queue: Mutex::new(Queue::new()), workers, max_queue, metrics });
+        self.line =
+            Arc::new(Line { queue: Mutex::new(Queue::new(workers)), workers, max_queue, metrics });
         Ok(self)
     }
 
@@ -240,6 +245,11 @@ impl Job {
     }
 }
 
+thread_local! {
+    /// Since when this worker has had nothing to do.
+    static FREE_SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
 /// The queue and those who serve it.
 struct Line {
     queue: Mutex<Queue>,
@@ -249,8 +259,7 @@ struct Line {
 }
 
 impl Line {
-    /// Joins the queue, or says why that is of no use. A rush that is older than `patience` is
-    /// overload.
+    /// Joins the queue, or says why that is of no use.
     fn join(
         &self,
         ask: Ask,
@@ -260,13 +269,13 @@ impl Line {
         (now, patience): (Instant, Duration),
     ) -> Result<Ticket, PoolError> {
         let mut queue = self.lock();
-        let expected = queue.expected_wait(ask, &peer, self.workers);
+        let overloaded = queue.is_overloaded(now, patience);
+        let expected = queue.expected_wait(ask, &peer);
         if expected > allowed {
             return Err(PoolError::Late { allowed, retry_after: advice(expected) });
         }
         // Those that have begun are as many as their callers let begin.
         if ask == Ask::New {
-            let overloaded = queue.is_overloaded(now, patience);
             let max_queue =
                 if overloaded { self.max_queue.min(self.workers) } else { self.max_queue };
             let full = queue.length() + queue.running() >= self.workers.saturating_add(max_queue);
@@ -292,11 +301,16 @@ impl Line {
         let Some((job, waited)) = popped else { return };
         let began = Instant::now();
         let answer = job.run();
-        let ran = began.elapsed();
+        let ended = Instant::now();
+        let ran = ended.duration_since(began);
+        // A worker that a job waits for and that gets no processor is as good as busy with it.
+        let idle =
+            FREE_SINCE.replace(Some(ended)).map(|free| began.saturating_duration_since(free));
+        let busy = ran + idle.map_or(waited, |idle| idle.min(waited));
         {
             let mut queue = self.lock();
-            queue.finished(ran);
-            self.show(&mut queue, Instant::now());
+            queue.finished(ran, busy);
+            self.show(&mut queue, ended);
         }
         if let Some(metrics) = &self.metrics {
             metrics.waited(waited);
@@ -310,7 +324,7 @@ impl Line {
     }
 
     fn retry_after(&self) -> Duration {
-        advice(self.lock().expected_wait(Ask::New, &PeerKey::Local, self.workers))
+        advice(self.lock().expected_wait(Ask::New, &PeerKey::Local))
     }
 
     /// To be called after every change.

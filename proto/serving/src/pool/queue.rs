@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Job;
+use super::{Job, load::Load};
 use crate::peer::PeerKey;
 
 /// Weight of the newest job in the moving mean of run times.
 const NEWEST: f64 = 0.2;
-/// Least time without a waiting job that ends a rush; shorter ones are those between two arrivals.
-const CALM: Duration = Duration::from_millis(100);
+/// Part of the workers' time from which on the work asked for is taken for more than they can do: what
+/// they lose between two jobs counts as asked for by nobody.
+const FULL: f64 = 0.9;
 
 /// Waiting jobs, those that go on before those that begin: what has begun holds memory and has cost
 /// something, and to finish it makes room.
@@ -23,11 +24,11 @@ pub(super) struct Queue {
     next_ticket: u64,
     /// Moving mean of run times, in seconds; none until a job has ended.
     mean_run: Option<f64>,
-    /// Since when jobs have waited, and since when none does.
+    workers: usize,
+    load: Load,
+    /// Since when there has always been a job that no worker was free for.
     waits: Option<Instant>,
-    calm: Option<Instant>,
-    /// The patience of a pool that has called this rush overload.
-    overload: Option<Duration>,
+    overloaded: bool,
 }
 
 /// What asks for a worker.
@@ -48,50 +49,40 @@ pub(super) struct Ticket {
 }
 
 impl Queue {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(workers: usize) -> Self {
         Self {
             begun: Lanes::default(),
             new: Lanes::default(),
             running: 0,
             next_ticket: 0,
             mean_run: None,
+            workers,
+            load: Load::new(workers),
             waits: None,
-            calm: None,
-            overload: None,
+            overloaded: false,
         }
     }
 
-    /// To be told after every change of the length.
+    /// To be told after every change.
     pub(super) fn note(&mut self, now: Instant) {
-        if self.length() == 0 {
-            self.calm.get_or_insert(now);
-        } else if self.rush(now).is_zero() {
-            (self.waits, self.calm, self.overload) = (Some(now), None, None);
+        if self.running + self.length() <= self.workers {
+            self.waits = None;
         } else {
-            self.calm = None;
+            self.waits.get_or_insert(now);
         }
     }
 
-    /// Whether jobs have waited for `patience` without a break. Once that is so it stays so until
-    /// nobody has waited for as long: a pause of the callers must not let a crowd in again.
+    /// To be told of every job that is asked for; whether that is overload. It begins once jobs have
+    /// waited for `patience` without a break while as much was asked for as the workers can do, and ends
+    /// when less is: few may wait then, so that they wait no longer without a break means nothing, and a
+    /// pause of the callers must not let a crowd in again.
     pub(super) fn is_overloaded(&mut self, now: Instant, patience: Duration) -> bool {
-        let is_overloaded = self.rush(now) >= patience;
-        if is_overloaded {
-            self.overload = Some(patience);
-        }
-        is_overloaded
-    }
-
-    /// For how long there have been waiting jobs, without a break that is longer than a job takes.
-    fn rush(&self, now: Instant) -> Duration {
-        let Some(begin) = self.waits else { return Duration::ZERO };
-        let mean_run = self.mean_run.and_then(|run| Duration::try_from_secs_f64(run).ok());
-        let break_of_a_rush = CALM.max(mean_run.unwrap_or(CALM)).max(self.overload.unwrap_or(CALM));
-        let is_over = |calm| now.saturating_duration_since(calm) > break_of_a_rush;
-        if self.calm.is_some_and(is_over) {
-            return Duration::ZERO;
-        }
-        now.saturating_duration_since(begin)
+        self.load.asked(now, patience);
+        let waited =
+            self.waits.is_some_and(|since| now.saturating_duration_since(since) >= patience);
+        let full = self.load.level(now, patience) >= FULL;
+        self.overloaded = full && (self.overloaded || waited);
+        self.overloaded
     }
 
     pub(super) fn length(&self) -> usize {
@@ -127,9 +118,10 @@ impl Queue {
         self.new.displace(peer)
     }
 
-    /// A popped job has ended after running for `ran`.
-    pub(super) fn finished(&mut self, ran: Duration) {
+    /// A popped job has ended after running for `ran`, and kept its worker from others for `busy`.
+    pub(super) fn finished(&mut self, ran: Duration, busy: Duration) {
         self.running -= 1;
+        self.load.ended(busy);
         let ran = ran.as_secs_f64();
         self.mean_run = Some(self.mean_run.map_or(ran, |mean| mean + NEWEST * (ran - mean)));
     }
@@ -139,8 +131,8 @@ impl Queue {
     /// Peers take turns, so of the others' jobs no more count than `peer` itself has in line. With
     /// a free worker there is no wait, whatever the mean, so that one long job cannot lock short
     /// ones out for good.
-    pub(super) fn expected_wait(&self, ask: Ask, peer: &PeerKey, workers: usize) -> Duration {
-        if self.running + self.length() < workers {
+    pub(super) fn expected_wait(&self, ask: Ask, peer: &PeerKey) -> Duration {
+        if self.running + self.length() < self.workers {
             return Duration::ZERO;
         }
         let ahead = match ask {
@@ -148,7 +140,7 @@ impl Queue {
             Ask::New => self.begun.length + self.new.ahead_of(peer),
         };
         // The running ones are half done on average.
-        let rounds = ahead as f64 / workers as f64 + 0.5;
+        let rounds = ahead as f64 / self.workers as f64 + 0.5;
         Duration::try_from_secs_f64(rounds * self.mean_run.unwrap_or(0.0)).unwrap_or(Duration::MAX)
     }
 
@@ -252,7 +244,7 @@ mod tests {
     /// its number.
     fn queue(peers: &str) -> (Queue, mpsc::Receiver<usize>, Vec<Ticket>) {
         let (sender, ran) = mpsc::channel();
-        let mut queue = Queue::new();
+        let mut queue = Queue::new(1);
         let tickets = peers
             .chars()
             .enumerate()
@@ -264,6 +256,10 @@ mod tests {
             })
             .collect();
         (queue, ran, tickets)
+    }
+
+    fn ran_for(queue: &mut Queue, time: Duration) {
+        queue.finished(time, time);
     }
 
     fn run_all(mut queue: Queue, ran: &mpsc::Receiver<usize>) -> Vec<usize> {
@@ -287,10 +283,10 @@ mod tests {
         assert!(queue.displace(&peer("c")).is_some(), "a has two that have not begun");
         assert!(queue.displace(&peer("c")).is_none(), "and what has begun stays");
         queue.running = 1;
-        queue.finished(Duration::from_secs(2));
+        ran_for(&mut queue, Duration::from_secs(2));
         queue.running = 1;
-        assert_eq!(queue.expected_wait(Ask::Begun, &peer("a"), 1), Duration::from_secs(5));
-        assert_eq!(queue.expected_wait(Ask::New, &peer("a"), 1), Duration::from_secs(9));
+        assert_eq!(queue.expected_wait(Ask::Begun, &peer("a")), Duration::from_secs(5));
+        assert_eq!(queue.expected_wait(Ask::New, &peer("a")), Duration::from_secs(9));
         assert_eq!(run_all(queue, &ran), [2, 4, 0, 1]);
     }
 
@@ -313,61 +309,67 @@ mod tests {
         assert_eq!(run_all(queue, &ran), [0, 3, 1]);
     }
 
-    #[test]
-    fn a_rush_lasts_until_nobody_waited_for_a_while() {
-        let (mut queue, _ran, _) = queue("aaa");
-        let start = Instant::now();
-        let at = |millis| start + Duration::from_millis(millis);
-        assert_eq!(queue.rush(at(50)), Duration::ZERO);
-        queue.note(at(0));
-        assert_eq!(queue.rush(at(50)), Duration::from_millis(50));
-        while queue.pop(at(60)).is_some() {}
-        queue.note(at(60));
-        let job = || Job::new(|| || ());
-        queue.push(Ask::New, peer("b"), job(), at(140));
-        queue.note(at(140));
-        assert_eq!(queue.rush(at(150)), Duration::from_millis(150), "no calm in between");
-        queue.pop(at(200));
-        queue.note(at(200));
-        assert_eq!(queue.rush(at(301)), Duration::ZERO);
-        queue.finished(Duration::from_secs(5));
-        assert_eq!(queue.rush(at(301)), Duration::from_millis(301), "jobs take longer than that");
-        assert_eq!(queue.rush(at(5_201)), Duration::ZERO);
-        queue.push(Ask::New, peer("b"), job(), at(6_000));
-        queue.note(at(6_000));
-        assert_eq!(queue.rush(at(6_010)), Duration::from_millis(10));
+    /// Whether one more job is overload at a moment, in milliseconds, with a patience of two seconds.
+    fn one_more(queue: &mut Queue, start: Instant, millis: u64) -> bool {
+        queue.is_overloaded(start + Duration::from_millis(millis), Duration::from_secs(2))
     }
 
     #[test]
-    fn overload_lasts_until_nobody_waited_for_as_long_as_it_took() {
+    fn bursts_of_callers_that_ask_for_little_are_no_overload() {
+        let (mut queue, _ran, _) = queue("");
+        let start = Instant::now();
+        for burst in 0..200 {
+            let at = |millis| start + Duration::from_millis(50 * burst + millis);
+            for job in 0..4 {
+                assert!(!one_more(&mut queue, start, 50 * burst), "burst {burst}, job {job}");
+                queue.push(Ask::New, peer("a"), Job::new(|| || ()), at(0));
+                queue.note(at(0));
+            }
+            // Two fifths of the time, and whenever a burst comes three of it wait.
+            for job in 1..=4 {
+                queue.pop(at(5 * job - 5));
+                queue.note(at(5 * job - 5));
+                ran_for(&mut queue, Duration::from_millis(5));
+                queue.note(at(5 * job));
+            }
+        }
+    }
+
+    #[test]
+    fn overload_is_what_has_waited_for_long_and_ends_when_less_is_asked_for() {
         let (mut queue, _ran, _) = queue("a");
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let patience = Duration::from_secs(2);
-        queue.note(at(0));
-        assert!(!queue.is_overloaded(at(1_999), patience));
-        assert!(queue.is_overloaded(at(2_000), patience));
-        queue.pop(at(2_100));
-        queue.note(at(2_100));
-        assert!(queue.is_overloaded(at(4_100), patience), "a pause");
-        queue.push(Ask::New, peer("a"), Job::new(|| || ()), at(4_101));
-        queue.note(at(4_101));
-        assert!(!queue.is_overloaded(at(4_102), patience), "the pause was long enough");
-        queue.pop(at(4_110));
-        queue.note(at(4_110));
-        assert_eq!(queue.rush(at(4_211)), Duration::ZERO, "a rush that was no overload");
+        queue.pop(at(0));
+        ran_for(&mut queue, Duration::from_millis(100));
+        for (number, millis) in (0..2_000).step_by(40).enumerate() {
+            assert!(!one_more(&mut queue, start, millis), "a burst, {millis} ms long");
+            if number < 8 {
+                queue.push(Ask::New, peer("a"), Job::new(|| || ()), at(millis));
+                queue.note(at(millis));
+            }
+        }
+        assert!(one_more(&mut queue, start, 2_040), "two and a half times what one worker can do");
+        while queue.pop(at(2_050)).is_some() {
+            ran_for(&mut queue, Duration::from_millis(100));
+        }
+        queue.note(at(2_050));
+        assert!(one_more(&mut queue, start, 2_060), "nobody waits, and as much is asked for");
+        assert!(one_more(&mut queue, start, 3_000), "a pause");
+        assert!(!one_more(&mut queue, start, 5_000), "less is asked for");
     }
 
     #[test]
     fn the_expected_wait_counts_what_is_ahead_in_turn() {
         let (mut queue, _ran, _) = queue("aaaaaaaab");
         queue.running = 1;
-        queue.finished(Duration::from_secs(2));
-        assert_eq!(queue.expected_wait(Ask::New, &peer("c"), 10), Duration::ZERO);
-        queue.running = 2;
+        ran_for(&mut queue, Duration::from_secs(2));
+        queue.workers = 10;
+        assert_eq!(queue.expected_wait(Ask::New, &peer("c")), Duration::ZERO);
+        (queue.running, queue.workers) = (2, 2);
         // One of a, one of b, in one round of two workers, and half a round of the running.
-        assert_eq!(queue.expected_wait(Ask::New, &peer("c"), 2), Duration::from_secs(3));
+        assert_eq!(queue.expected_wait(Ask::New, &peer("c")), Duration::from_secs(3));
         // Eight of its own and one of b.
-        assert_eq!(queue.expected_wait(Ask::New, &peer("a"), 2), Duration::from_secs(10));
+        assert_eq!(queue.expected_wait(Ask::New, &peer("a")), Duration::from_secs(10));
     }
 }
