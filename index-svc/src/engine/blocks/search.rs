@@ -28,8 +28,13 @@ pub struct SearchResult {
 const EXACT_WALK: usize = 12;
 /// See [`Effort::Margin`]; keeps the recall of clustered tables with filters of 10 % and 50 % at that without.
 const FILTER_EXPONENT: f64 = 0.125;
-/// A leaf is scanned if at least one in so many of its rows is allowed; else the allowed ones are computed.
-const SPARSE: usize = 5;
+/// A leaf is scanned if at least one in so many of its rows is allowed; else the allowed ones are computed. Measured where codes
+/// are in a processor's cache,
+const SPARSE: usize = 12;
+/// and where they come from memory, so that a scan waits for more bytes.
+const SPARSE_IN_MEMORY: usize = 8;
+/// Bytes of codes beyond which that is so. Not asked of the processor: answers are the same on every one.
+const CACHED_BYTES: usize = 16 << 20;
 /// Rows fetched ahead of the one whose distance is computed.
 const FETCH_AHEAD: usize = 8;
 /// What reaching a leaf costs, in rows scanned.
@@ -89,6 +94,8 @@ impl Until {
 pub(super) struct Searcher<'a> {
     pub(super) scanner: Scanner<'a>,
     filter: Option<Arc<LeafOrder>>,
+    /// See [`SPARSE`].
+    sparse: usize,
 }
 
 impl<'a> Searcher<'a> {
@@ -105,7 +112,8 @@ impl<'a> Searcher<'a> {
             Some(filter) => Some(leaf_order(&view, blocks.digest(), filter)),
             None => None,
         };
-        Ok(Self { scanner: Scanner::new(view, blocks.kernel()), filter })
+        let sparse = if view.codes.len() > CACHED_BYTES { SPARSE_IN_MEMORY } else { SPARSE };
+        Ok(Self { scanner: Scanner::new(view, blocks.kernel()), filter, sparse })
     }
 
     /// See [`Blocks::nearest_within`].
@@ -166,7 +174,7 @@ impl<'a> Searcher<'a> {
 
     /// Rows that an exact search looks at, at most: a leaf is scanned whole for some allowed rows.
     fn everything_at_most(&self) -> usize {
-        self.within().saturating_mul(SPARSE).min(self.scanner.view.counts.rows)
+        self.within().saturating_mul(self.sparse).min(self.scanner.view.counts.rows)
     }
 
     /// Whether so few rows are allowed that each is computed.
@@ -287,7 +295,7 @@ impl<'a> Searcher<'a> {
     /// Whether so many rows of a leaf are allowed that its codes are scanned.
     fn scans(&self, leaf: usize) -> bool {
         let rows = self.scanner.view.leaf_rows(leaf);
-        self.filter.as_ref().is_none_or(|filter| filter.count(leaf) * SPARSE >= rows)
+        self.filter.as_ref().is_none_or(|filter| filter.count(leaf) * self.sparse >= rows)
     }
 
     fn codes_to_scan(&self, leaf: usize) -> &'a [u8] {
