@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "storage"))
 from seaweedfs import SeaweedFS
 
 WORKERS, COPIES = 8, 12

@@ -47,20 +47,11 @@ mkdir "$scratch/stubs"
     soundalike/v1/extractor_service.proto soundalike/v1/index_service.proto
 
 echo "interop: services"
-# cargo names the executables itself, whatever the target directory is.
-(cd "$root" && cargo build --quiet --release --locked --bins --package extractor-svc \
-    --package index-svc --message-format=json-render-diagnostics) >"$scratch/cargo.json"
-executable() {
-    "$bin/python" - "$scratch/cargo.json" "$1" <<'PYTHON'
-import json, sys
-for line in open(sys.argv[1]):
-    message = json.loads(line)
-    if message.get("executable") and message["target"]["name"] == sys.argv[2]:
-        print(message["executable"])
-PYTHON
-}
-extractor_svc=$(executable extractor-svc)
-index_svc=$(executable index-svc)
+# As the tests are built, so that nothing is compiled twice.
+(cd "$root" && cargo build --quiet --locked --workspace --bins --tests)
+built=$(cd "${CARGO_TARGET_DIR:-$root/target}/debug" && pwd)
+extractor_svc=$built/extractor-svc
+index_svc=$built/index-svc
 
 echo "interop: tables and indexes"
 "$extractor_svc" extract "$corpus/audio" --pattern '**/*' --output "$scratch/own.csv" \

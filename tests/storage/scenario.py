@@ -1,6 +1,6 @@
-"""An index through S3, with faults between the steps: what `run.sh` runs.
+"""An index through an object store, with faults between the steps: what `run.sh` runs.
 
-Arguments: the binary of index-svc, a folder for everything.
+Arguments: the binary of index-svc, a folder for everything, the programs `weed` and `azurite-blob`. The same steps on each.
 """
 
 import csv
@@ -11,7 +11,8 @@ import sys
 import time
 
 from proxy import Proxy
-from services import BUCKET, Index, Server, Weed, wait_for
+from services import Index, Server, wait_for
+from stores import CONTAINER, S3, Azure
 
 # Rows of an index whose data file is uploaded in several parts.
 ROWS = 9000
@@ -38,7 +39,7 @@ def build(index, name, rows, seed):
     assert child.returncode == 0, err
 
 
-def killed_after_every_write(index, proxy, url):
+def killed_after_every_write(index, proxy, store, url):
     """The publisher is killed when the store has done its nth write and the answer is still on the way;
     for every n, in a place of its own. What it leaves is not wanted or whole, and the next one goes on."""
     nth, moved, uploaded = 0, False, []
@@ -66,11 +67,11 @@ def killed_after_every_write(index, proxy, url):
         assert again["pointer_moved"] != moved and len(again["uploaded"]) <= len(FILES), again
         uploaded.append(len(again["uploaded"]))
     assert uploaded == sorted(uploaded, reverse=True) and uploaded[-1] == 0, uploaded
-    assert any("uploadId=" in write for write in writes), f"no file goes in parts: {writes}"
+    assert any(store.part in write for write in writes), f"no file goes in parts: {writes}"
     print(f"  killed after each of {nth} writes; left to upload: {uploaded}")
 
 
-def two_at_once(index, proxy, url):
+def two_at_once(index, proxy, _store, url):
     """Both writes of the pointer have left their publishers before the store sees either."""
     index.publish("one", url)
     proxy.faults.barrier = ("/CURRENT", 2)
@@ -85,7 +86,7 @@ def two_at_once(index, proxy, url):
     print(f"  of two, one wins: {loser.strip()[:100]}…")
 
 
-def first_at_once(index, proxy, url):
+def first_at_once(index, proxy, _store, url):
     """The same where nothing was published before: the pointer is created once."""
     proxy.faults.barrier = ("/CURRENT", 2)
     children = [index.publisher(name, url) for name in ("two", "three")]
@@ -94,7 +95,7 @@ def first_at_once(index, proxy, url):
     assert sorted(child.returncode for child in children) == [0, 1], said
 
 
-def lost_answers(index, proxy, url):
+def lost_answers(index, proxy, _store, url):
     """A conditional write is done and nobody says so; the publisher finds out and is content."""
     for name in ("/manifest.json", "/CURRENT"):
         proxy.faults.lose_answer_of = name
@@ -106,7 +107,7 @@ def lost_answers(index, proxy, url):
     proxy.faults.every_503 = 0
 
 
-def broken_download(index, proxy, url):
+def broken_download(index, proxy, _store, url):
     """Answers are cut again and again; the server is started until it has everything, and what had
     come is not fetched again."""
     version = index.publish("one", url)["index_version"]
@@ -129,7 +130,7 @@ def broken_download(index, proxy, url):
     print(f"  {starts} starts, {came / total:.2f} of the bytes")
 
 
-def store_gone(index, proxy, url):
+def store_gone(index, proxy, _store, url):
     """Refused, then silent; a server that runs goes on, and another one starts from its cache."""
     one = index.publish("one", url)["index_version"]
     quick = ["--storage-timeout", "500ms", "--storage-retries", "1"]
@@ -162,16 +163,16 @@ def store_gone(index, proxy, url):
     assert server.end() == 0
 
 
-def wrong_key(index, _proxy, url):
+def wrong_key(index, _proxy, store, url):
     """The refusal names the place and what to look at."""
-    stranger = Index(index.binary, index.folder, index.environment["SOUNDALIKE_STORAGE_ENDPOINT"])
-    stranger.environment["AWS_SECRET_ACCESS_KEY"] = "not-the-secret"
+    secret = "bm90LXRoZS1zZWNyZXQ="
+    stranger = Index(index.binary, index.folder, {**index.environment, store.secret_name: secret})
     said = stranger.run("versions", "--at", url, code=1)
     assert url in said and "refuses these credentials" in said, said
-    assert "not-the-secret" not in said, said
+    assert secret not in said, said
 
 
-def pruned(index, _proxy, url):
+def pruned(index, _proxy, _store, url):
     """What is wanted stays, what nobody needs goes."""
     for name in ("one", "two", "three"):
         index.publish(name, url)
@@ -200,22 +201,29 @@ STEPS = [
 ]
 
 
-def main(binary, folder):
-    weed = Weed(os.path.join(folder, "weed"))
-    try:
-        proxy = Proxy(weed.port)
-        os.makedirs(os.path.join(folder, "indexes"))
-        index = Index(os.path.abspath(binary), os.path.join(folder, "indexes"), f"http://127.0.0.1:{proxy.port}")
-        for seed, name in enumerate(("one", "two", "three")):
-            build(index, name, ROWS - 1000 * seed, seed)
-        for step in STEPS:
-            start = time.monotonic()
-            step(index, proxy, f"s3://{BUCKET}/{step.__name__}")
-            for cache in ("cache", "cache-broken"):
-                shutil.rmtree(index.path(cache), ignore_errors=True)
-            print(f"{step.__name__.replace('_', ' ')}: {time.monotonic() - start:.1f} s", flush=True)
-    finally:
-        weed.stop()
+def run(binary, indexes, store):
+    proxy = Proxy(store.port)
+    environment = {**store.environment(), "SOUNDALIKE_STORAGE_ENDPOINT": store.endpoint_at(proxy.port)}
+    index = Index(binary, indexes, environment)
+    for step in STEPS:
+        start = time.monotonic()
+        step(index, proxy, store, f"{store.scheme}://{CONTAINER}/{step.__name__}")
+        for cache in ("cache", "cache-broken"):
+            shutil.rmtree(index.path(cache), ignore_errors=True)
+        print(f"{store.scheme}: {step.__name__.replace('_', ' ')}: {time.monotonic() - start:.1f} s", flush=True)
+
+
+def main(binary, folder, weed, azurite):
+    binary, indexes = os.path.abspath(binary), os.path.join(folder, "indexes")
+    os.makedirs(indexes)
+    for seed, name in enumerate(("one", "two", "three")):
+        build(Index(binary, indexes, {}), name, ROWS - 1000 * seed, seed)
+    for kind, program in ((S3, weed), (Azure, azurite)):
+        store = kind(program, os.path.join(folder, kind.__name__))
+        try:
+            run(binary, indexes, store)
+        finally:
+            store.stop()
 
 
 if __name__ == "__main__":

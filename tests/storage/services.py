@@ -1,10 +1,9 @@
-"""The programs of the scenario: SeaweedFS with an S3 door, and index-svc in its commands."""
+"""index-svc in its commands, as the scenario runs it."""
 
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -12,8 +11,6 @@ import urllib.request
 
 # Longest wait for something that must happen: far longer than it takes.
 PATIENCE_SECONDS = 120
-KEY, SECRET = "scenario", "scenario-secret"
-BUCKET = "library"
 
 
 def wait_for(what, look):
@@ -26,78 +23,12 @@ def wait_for(what, look):
     raise AssertionError(f"{what} never came")
 
 
-def free_ports(count):
-    """Below the ephemeral range, and with room for the second port that SeaweedFS opens above each."""
-    ports = []
-    for port in range(18100 + os.getpid() % 1000, 22000):
-        try:
-            for one in (port, port + 10000):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", one))
-        except OSError:
-            continue
-        ports.append(port)
-        if len(ports) == count:
-            return ports
-    raise AssertionError("no free ports")
-
-
-class Weed:
-    """SeaweedFS: one process, one bucket, one key."""
-
-    def __init__(self, folder):
-        os.makedirs(folder)
-        config = os.path.join(folder, "s3.json")
-        identity = {
-            "name": "scenario",
-            "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
-            "actions": ["Admin", "Read", "Write", "List"],
-        }
-        with open(config, "w") as file:
-            json.dump({"identities": [identity]}, file)
-        self.port, master, volume, filer = free_ports(4)
-        self.log = open(os.path.join(folder, "log"), "w")
-        self.process = subprocess.Popen(
-            ["weed", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-s3"]
-            + [f"-s3.port={self.port}", f"-s3.config={config}", f"-master.port={master}"]
-            + [f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-volume.max=20"]
-            + ["-master.volumeSizeLimitMB=64"],
-            stdout=self.log,
-            stderr=self.log,
-        )
-        wait_for("the S3 port", lambda: self._open(self.port))
-        subprocess.run(
-            ["weed", "shell", f"-master=127.0.0.1:{master}", f"-filer=127.0.0.1:{filer}"],
-            input=f"s3.bucket.create -name {BUCKET}\n",
-            text=True,
-            check=True,
-            capture_output=True,
-        )
-
-    @staticmethod
-    def _open(port):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
-
-
 class Index:
-    """index-svc, its store behind `endpoint`."""
+    """index-svc, its store's variables in `environment`."""
 
-    def __init__(self, binary, folder, endpoint):
+    def __init__(self, binary, folder, environment):
         self.binary, self.folder = binary, folder
-        self.environment = {
-            **os.environ,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "SOUNDALIKE_STORAGE_ENDPOINT": endpoint,
-            "SOUNDALIKE_STORAGE_ALLOW_HTTP": "true",
-            "SOUNDALIKE_LOG_FORMAT": "json",
-        }
+        self.environment = {**os.environ, "SOUNDALIKE_LOG_FORMAT": "json", **environment}
 
     def path(self, name):
         return os.path.join(self.folder, name)

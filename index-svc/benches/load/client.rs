@@ -162,7 +162,7 @@ pub(crate) async fn one_by_one(client: &Client, calls: &[Call]) -> Seen {
     let mut client = client.clone();
     let mut seen = Seen::default();
     let start = Instant::now();
-    for call in calls.to_vec() {
+    for call in calls.iter().cloned() {
         let sent = Instant::now();
         match call.send(&mut client).await {
             Ok(stats) => seen.answer(sent.elapsed(), stats),

@@ -61,16 +61,11 @@ impl Asked {
     pub(super) fn is_beyond(&self, at_least: f64) -> bool {
         PlaneBound::beyond(at_least, self.candidates.limit())
     }
-
-    /// The leaf that is next in the walk's order.
-    pub(super) fn next_leaf(&self) -> Option<usize> {
-        self.next.map(|reached| reached.leaf)
-    }
 }
 
 /// When a walk ends: before the next leaf, whose squared margin is known.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Until {
+enum Until {
     Taken(usize),
     Margin(f64),
     Everything,
@@ -182,7 +177,7 @@ impl<'a> Searcher<'a> {
         self.filter.as_ref().is_some_and(|filter| filter.few().is_some())
     }
 
-    pub(super) fn until(&self, effort: Effort) -> Until {
+    fn until(&self, effort: Effort) -> Until {
         match effort {
             Effort::Exact => Until::Everything,
             Effort::Rows(rows) => Until::Taken(rows),
@@ -222,7 +217,7 @@ impl<'a> Searcher<'a> {
     }
 
     /// Visits the next leaf of the walk, at least one; whether the walk goes on.
-    pub(super) fn step(&mut self, asked: &mut Asked, until: Until) -> bool {
+    fn step(&mut self, asked: &mut Asked, until: Until) -> bool {
         let Some(reached) = asked.next else { return false };
         let Scanner { view, kernel, .. } = &self.scanner;
         // Knowing the next leaf lets the scan of this one fetch it.

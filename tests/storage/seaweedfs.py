@@ -1,6 +1,7 @@
 """SeaweedFS as an S3 store on free ports of this host, in a folder of its own."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -28,8 +29,10 @@ def free_ports(count):
 
 
 class SeaweedFS:
-    def __init__(self, weed, folder):
-        self.weed, self.folder = weed, folder
+    """Anybody may do anything, unless it is given a key and a secret that are asked for."""
+
+    def __init__(self, weed, folder, credentials=None):
+        self.weed, self.folder, self.credentials = weed, folder, credentials
         self.s3, self.master, self.volume, self.filer = free_ports(4)
         self.endpoint = f"http://127.0.0.1:{self.s3}"
         self.process = None
@@ -41,8 +44,10 @@ class SeaweedFS:
         self.process = subprocess.Popen(
             [self.weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={self.folder}",
              "-s3", f"-s3.port={self.s3}", f"-master.port={self.master}", f"-volume.port={self.volume}",
-             "-volume.max=20", "-master.volumeSizeLimitMB=256", "-filer", f"-filer.port={self.filer}"],
+             "-volume.max=20", "-master.volumeSizeLimitMB=256", "-filer", f"-filer.port={self.filer}", *self.identities()],
             stdout=log, stderr=log, cwd=self.folder)
+        if self.credentials:
+            return
         deadline = time.monotonic() + MAX_START
         while True:
             try:
@@ -54,6 +59,29 @@ class SeaweedFS:
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise SystemExit(f"SeaweedFS does not start; see {log.name}")
             time.sleep(0.2)
+
+    def identities(self):
+        if not self.credentials:
+            return []
+        path = os.path.join(self.folder, "s3.json")
+        key, secret = self.credentials
+        identity = {"name": key, "credentials": [{"accessKey": key, "secretKey": secret}],
+                    "actions": ["Admin", "Read", "Write", "List"]}
+        with open(path, "w") as file:
+            json.dump({"identities": [identity]}, file)
+        return [f"-s3.config={path}"]
+
+    def create(self, bucket):
+        """A bucket, by the administrator's door, which asks for no key; waits until there can be one."""
+        shell = [self.weed, "shell", f"-master=127.0.0.1:{self.master}", f"-filer=127.0.0.1:{self.filer}"]
+        deadline = time.monotonic() + MAX_START
+        while time.monotonic() < deadline:
+            said = subprocess.run(shell, input=f"s3.bucket.create -name {bucket}\ns3.bucket.list\n", text=True,
+                                  capture_output=True, timeout=MAX_START)
+            if said.returncode == 0 and f"  {bucket}" in said.stdout:
+                return
+            time.sleep(0.2)
+        raise SystemExit(f"no bucket: {said.stdout} {said.stderr}")
 
     def wait_for(self, path):
         """After a start, objects come back volume by volume."""
@@ -90,6 +118,7 @@ class SeaweedFS:
         return self.request("GET", path)
 
     def environment(self):
-        """What a client of the store is started with; anybody may do anything."""
-        return {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any",
+        """What a client of the store is started with."""
+        key, secret = self.credentials or ("any", "any")
+        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret,
                 "SOUNDALIKE_STORAGE_ENDPOINT": self.endpoint, "SOUNDALIKE_STORAGE_ALLOW_HTTP": "true"}
