@@ -22,7 +22,7 @@ class Faults:
         self.cut_after = None  # bytes of an answer's body, after which the connection is reset
         self.lose_answer_of = None  # end of the path of a write that is done and not answered
         self.written = None  # called with method and path after each write
-        self.barrier = None  # (end of a path, how many): writes wait until so many have come
+        self.barrier = None  # (end of a path, how many): writes wait until so many have come, once
 
 
 class Proxy:
@@ -123,7 +123,7 @@ class Proxy:
         if len(self._waiting) >= size:
             for waiting in self._waiting:
                 waiting.set()
-            self._waiting = []
+            self._waiting, self.faults.barrier = [], None
         await asyncio.wait_for(event.wait(), BARRIER_SECONDS)
 
     @staticmethod

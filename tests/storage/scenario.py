@@ -4,6 +4,7 @@ Arguments: the binary of index-svc, a folder for everything, the programs `weed`
 """
 
 import csv
+import json
 import os
 import random
 import shutil
@@ -77,7 +78,6 @@ def two_at_once(index, proxy, _store, url):
     proxy.faults.barrier = ("/CURRENT", 2)
     children = [index.publisher(name, url) for name in ("two", "three")]
     said = [child.communicate() for child in children]
-    proxy.faults.barrier = None
     codes = sorted(child.returncode for child in children)
     assert codes == [0, 1], f"{codes}: {said}"
     loser = next(err for (_, err), child in zip(said, children) if child.returncode)
@@ -91,7 +91,6 @@ def first_at_once(index, proxy, _store, url):
     proxy.faults.barrier = ("/CURRENT", 2)
     children = [index.publisher(name, url) for name in ("two", "three")]
     said = [child.communicate() for child in children]
-    proxy.faults.barrier = None
     assert sorted(child.returncode for child in children) == [0, 1], said
 
 
@@ -189,6 +188,32 @@ def pruned(index, _proxy, _store, url):
     assert sorted(again["skipped"]) == FILES, again
 
 
+def pruned_and_wanted_at_once(index, proxy, _store, url):
+    """A version is given up and gone back to at once: it stays, or whoever wants it is told that it goes."""
+    outcomes = set()
+    for turn in range(6):
+        place = f"{url}-{turn}"
+        one = index.publish("one", place)["index_version"]
+        two = index.publish("two", place)["index_version"]
+        # Objects are dated in whole seconds: one is old enough to go from the next second on.
+        time.sleep(1.1)
+        proxy.faults.barrier = ("/CURRENT", 2)
+        prune = index.start("prune", "--at", place, "--keep", "0", "--grace", "0s", "--format", "json")
+        rollback = index.start("rollback", "--at", place, "--version", one, "--format", "json")
+        (pruned, said), (_, refused) = prune.communicate(), rollback.communicate()
+        assert proxy.faults.barrier is None and prune.returncode == 0, said
+        state = index.run("versions", "--at", place, "--format", "json")
+        whole = {v["index_version"]: v["whole"] for v in state["versions"]}
+        assert whole[state["wanted"]], state
+        gone = json.loads(pruned)["removed"]
+        if rollback.returncode == 0:
+            assert state["wanted"] == one and gone == [two], f"{state}, {gone}"
+        else:
+            assert state["wanted"] == two and gone == [one] and f"{one} is being removed" in refused, refused
+        outcomes.add(rollback.returncode)
+    print(f"  the one who goes back: {sorted('lost' if code else 'won' for code in outcomes)}")
+
+
 STEPS = [
     killed_after_every_write,
     two_at_once,
@@ -198,6 +223,7 @@ STEPS = [
     store_gone,
     wrong_key,
     pruned,
+    pruned_and_wanted_at_once,
 ]
 
 

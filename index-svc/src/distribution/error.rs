@@ -38,6 +38,16 @@ pub enum DistributionError {
         /// Versions that are there.
         known: Vec<String>,
     },
+    /// Somebody removes the version.
+    #[error(
+        "{url} says that {version} is being removed; let `prune` come to its end, and publish it again"
+    )]
+    Going {
+        /// The pointer.
+        url: String,
+        /// The version.
+        version: String,
+    },
     /// There is no version to go back to.
     #[error("{url} names no version before {version}; say with --version which one is wanted")]
     NothingBefore {
@@ -91,6 +101,12 @@ pub enum DistributionError {
         by: String,
         /// When, as RFC 3339.
         at: Option<String>,
+    },
+    /// Others move the pointer again and again.
+    #[error("{url} changes faster than it can be written; try again when nobody publishes")]
+    Restless {
+        /// The pointer.
+        url: String,
     },
     /// Another server keeps its versions there.
     #[error("{} is the cache of another process; give each server one of its own", path.display())]

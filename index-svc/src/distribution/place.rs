@@ -68,6 +68,19 @@ impl Place {
         Ok(Some((pointer, snapshot)))
     }
 
+    /// Whether `pointer` may move to `version`.
+    pub(super) fn must_stay(
+        &self,
+        pointer: &Pointer,
+        version: &str,
+    ) -> Result<(), DistributionError> {
+        if pointer.going.iter().any(|name| name == version) {
+            let (url, version) = (self.pointer_url(), version.to_owned());
+            return Err(DistributionError::Going { url, version });
+        }
+        Ok(())
+    }
+
     /// The manifest of a version, with its text; none where there is none. That it is the one that
     /// was built follows from the version, which is its digest.
     pub(super) fn manifest(

@@ -1,5 +1,5 @@
 //! `CURRENT` in a store: the version that is wanted in the first line, as in a local folder, and below
-//! it who moved it, when, and which versions were wanted before.
+//! it who moved it, when, which versions were wanted before, and which are being removed.
 
 use std::time::SystemTime;
 
@@ -22,6 +22,8 @@ pub struct Pointer {
     pub at: Option<String>,
     /// The versions that were wanted before, the last one first.
     pub before: Vec<String>,
+    /// The versions that are being removed: no pointer moves to one of them.
+    pub going: Vec<String>,
 }
 
 impl Pointer {
@@ -31,7 +33,7 @@ impl Pointer {
         let mut before = before;
         before.truncate(MAX_BEFORE);
         let by: String = by.chars().filter(|c| !c.is_control()).take(100).collect();
-        Self { version: version.to_owned(), by: Some(by), at: Some(at), before }
+        Self { version: version.to_owned(), by: Some(by), at: Some(at), before, going: Vec::new() }
     }
 
     /// The pointer to `version` that follows this one: this one's version was wanted before.
@@ -39,14 +41,21 @@ impl Pointer {
         let mut before = vec![self.version.clone()];
         before.extend(self.before.iter().filter(|name| **name != self.version).cloned());
         before.retain(|name| name != version);
-        Self::new(version, by, before)
+        Self { going: self.going.clone(), ..Self::new(version, by, before) }
     }
 
     /// The pointer that goes back to `version`: what was wanted after it is forgotten.
     pub(super) fn back_to(&self, version: &str, by: &str) -> Self {
         let at = self.before.iter().position(|name| name == version);
         let before = at.map_or(&self.before[..], |at| &self.before[at + 1..]);
-        Self::new(version, by, before.to_vec())
+        Self { going: self.going.clone(), ..Self::new(version, by, before.to_vec()) }
+    }
+
+    /// The same pointer while `going` are being removed; empty when they are gone.
+    pub(super) fn without(&self, going: &[String]) -> Self {
+        let mut before = self.before.clone();
+        before.retain(|name| !going.contains(name));
+        Self { before, going: going.to_vec(), ..self.clone() }
     }
 
     /// Reads the text of the pointer at `url`. Lines that are not known are left out, so that a later
@@ -59,14 +68,22 @@ impl Pointer {
             let line = version.chars().take(64).collect();
             return Err(DistributionError::Pointer { url: url.to_owned(), line });
         }
-        let mut pointer =
-            Self { version: version.to_owned(), by: None, at: None, before: Vec::new() };
+        let mut pointer = Self {
+            version: version.to_owned(),
+            by: None,
+            at: None,
+            before: Vec::new(),
+            going: Vec::new(),
+        };
         for line in lines {
             match line.split_once(' ') {
                 Some(("by", by)) => pointer.by = Some(by.to_owned()),
                 Some(("at", at)) => pointer.at = Some(at.to_owned()),
                 Some(("before", name)) if is_version_name(name) => {
                     pointer.before.push(name.to_owned());
+                }
+                Some(("going", name)) if is_version_name(name) => {
+                    pointer.going.push(name.to_owned());
                 }
                 _ => {}
             }
@@ -86,6 +103,9 @@ impl Pointer {
         for name in &self.before {
             text.push_str(&format!("before {name}\n"));
         }
+        for name in &self.going {
+            text.push_str(&format!("going {name}\n"));
+        }
         text
     }
 }
@@ -100,9 +120,11 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let written = pointer("c", &["b", "a"]);
+        let written = pointer("c", &["b", "a"]).without(&["z".into(), "a".into()]);
+        assert_eq!((&written.before[..], written.going.len()), (&["b".into()][..], 2));
         assert_eq!(Pointer::parse("x", written.text().as_bytes()).expect("ours"), written);
-        let plain = Pointer { version: "c".into(), by: None, at: None, before: vec![] };
+        let (by, at, before, going) = (None, None, vec![], vec![]);
+        let plain = Pointer { version: "c".into(), by, at, before, going };
         for text in ["c", "c\n", "c\r\n", "c\nlater words\nbefore ../b\n"] {
             assert_eq!(Pointer::parse("x", text.as_bytes()).expect("a name"), plain, "{text:?}");
         }
@@ -124,5 +146,10 @@ mod tests {
         assert_eq!(third.back_to("a", "ops").before, [""; 0]);
         assert_eq!(third.back_to("x", "ops").before, ["b", "a"], "not one of those before");
         assert_eq!(third.followed_by("a", "ci").before, ["c", "b"], "each is there once");
+        let going = third.without(&["a".into()]);
+        assert_eq!((&*going.version, &going.by, &going.at), ("c", &third.by, &third.at));
+        for moved in [going.followed_by("d", "ci"), going.back_to("b", "ops")] {
+            assert_eq!(moved.going, ["a"], "whoever moves the pointer leaves them in it");
+        }
     }
 }

@@ -2,11 +2,17 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use storage::Swap;
+
 use super::{
     error::DistributionError,
-    place::{Place, object},
+    place::{Place, PublishedVersion, object},
+    pointer::Pointer,
 };
-use crate::manifest::MANIFEST_FILE;
+use crate::{manifest::MANIFEST_FILE, versions::POINTER_FILE};
+
+/// How often the pointer may change while something is written into it.
+const TRIES: usize = 10;
 
 /// What was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,30 +28,64 @@ pub struct Pruned {
 /// Removes all versions but the wanted one, the `keep` that were wanted before it, and those of which
 /// something was written less than `grace` ago: a publisher may be at work on them.
 ///
+/// What goes is written into the pointer first, by compare-and-swap: whoever moves the pointer meanwhile
+/// either did so before, and what it names now stays, or finds that the version is going. A prune that is
+/// killed leaves it there for the next one, which ends the work.
+///
 /// # Errors
-/// When nothing was ever published there, or the store fails; what has been removed by then stays so.
+/// When nothing was ever published there, the pointer does not stand still, or the store fails; what has
+/// been removed by then stays so.
 pub fn prune(place: &Place, keep: usize, grace: Duration) -> Result<Pruned, DistributionError> {
-    let Some((pointer, _)) = place.pointer()? else {
-        return Err(DistributionError::NoPointer { url: place.pointer_url() });
-    };
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let young = since_1970.saturating_sub(grace).as_secs() as i64;
     let mut pruned = Pruned { kept: Vec::new(), removed: Vec::new(), removed_bytes: 0 };
-    for version in place.versions()? {
-        let name = version.version;
-        let needed =
-            name == pointer.version || pointer.before.iter().take(keep).any(|b| *b == name);
-        if needed || version.written_at_unix >= young {
-            pruned.kept.push(name);
-            continue;
-        }
+    note(place, |pointer, versions| {
+        let is_needed = |version: &PublishedVersion| {
+            let name = &version.version;
+            let is_young = version.written_at_unix >= young && !pointer.going.contains(name);
+            *name == pointer.version
+                || pointer.before.iter().take(keep).any(|b| b == name)
+                || is_young
+        };
+        let (kept, going): (Vec<_>, Vec<_>) = versions.into_iter().partition(is_needed);
+        pruned.kept = kept.into_iter().map(|version| version.version).collect();
+        pruned.removed_bytes = going.iter().map(|version| version.bytes).sum();
+        pruned.removed = going.into_iter().map(|version| version.version).collect();
+        pruned.removed.clone()
+    })?;
+    for name in &pruned.removed {
         // The manifest first: from then on the version is not whole, whatever happens.
-        place.store().delete(&object(&name, MANIFEST_FILE))?;
-        for file in place.store().list(&name)? {
+        place.store().delete(&object(name, MANIFEST_FILE))?;
+        for file in place.store().list(name)? {
             place.store().delete(&file?.name)?;
         }
-        pruned.removed_bytes += version.bytes;
-        pruned.removed.push(name);
     }
+    let removed = &pruned.removed;
+    note(place, |pointer, _| {
+        pointer.going.iter().filter(|name| !removed.contains(name)).cloned().collect()
+    })?;
     Ok(pruned)
+}
+
+/// Writes into the pointer what is going, as `going` has it of the pointer and the versions there are; again
+/// when the pointer has changed meanwhile.
+fn note(
+    place: &Place,
+    mut going: impl FnMut(&Pointer, Vec<PublishedVersion>) -> Vec<String>,
+) -> Result<(), DistributionError> {
+    let url = place.pointer_url();
+    for _ in 0..TRIES {
+        let Some((pointer, snapshot)) = place.pointer()? else {
+            return Err(DistributionError::NoPointer { url });
+        };
+        let next = pointer.without(&going(&pointer, place.versions()?));
+        if next == pointer {
+            return Ok(());
+        }
+        match place.store().swap(POINTER_FILE, Some(&snapshot), next.text().into())? {
+            Swap::Done => return Ok(()),
+            Swap::Lost => {}
+        }
+    }
+    Err(DistributionError::Restless { url })
 }

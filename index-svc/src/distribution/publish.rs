@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use storage::{Created, Swap};
+use storage::{Created, Snapshot, Swap};
 
 use super::{
     error::DistributionError,
@@ -67,6 +67,9 @@ pub fn publish(
     Index::verify_files(&directory, &manifest)?;
     // What is wanted now is what this publisher has seen; all that comes later is somebody else's.
     let seen = place.pointer()?;
+    if let Some((pointer, _)) = &seen {
+        place.must_stay(pointer, &version)?;
+    }
     let mut published = Published {
         version,
         rows: manifest.rows,
@@ -79,34 +82,44 @@ pub fn publish(
         upload(&directory, place, file, facts, publisher, &mut published)?;
     }
     write_manifest(&directory, place, &mut published)?;
-    let (seen, snapshot) = seen.unzip();
     if published.before.as_deref() == Some(&published.version) {
         return Ok(published);
     }
-    let next = match &seen {
+    move_pointer(place, seen, |seen| match seen {
         Some(seen) => seen.followed_by(&published.version, publisher.by),
         None => Pointer::new(&published.version, publisher.by, Vec::new()),
-    };
-    move_pointer(place, snapshot.as_ref(), &next)?;
+    })?;
     Ok(published)
 }
 
-/// Moves the pointer from what was seen; who is too late learns who was first.
+/// Moves the pointer from what was seen to what follows it; who is too late learns who was first.
 pub(super) fn move_pointer(
     place: &Place,
-    seen: Option<&storage::Snapshot>,
-    next: &Pointer,
+    mut seen: Option<(Pointer, Snapshot)>,
+    next: impl Fn(Option<&Pointer>) -> Pointer,
 ) -> Result<(), DistributionError> {
-    match place.store().swap(POINTER_FILE, seen, next.text().into())? {
-        Swap::Done => Ok(()),
-        Swap::Lost => {
-            let there = place.pointer()?.map(|(pointer, _)| pointer);
-            match there {
-                // Both wanted the same.
-                Some(there) if there.version == next.version => Ok(()),
-                there => Err(lost(place, next, there)),
-            }
+    loop {
+        let (pointer, snapshot) = seen.unzip();
+        let next = next(pointer.as_ref());
+        match place.store().swap(POINTER_FILE, snapshot.as_ref(), next.text().into())? {
+            Swap::Done => return Ok(()),
+            Swap::Lost => {}
         }
+        let there = place.pointer()?;
+        let names =
+            |other: &Pointer| there.as_ref().is_some_and(|(it, _)| it.version == other.version);
+        if names(&next) {
+            // Both wanted the same.
+            return Ok(());
+        }
+        if !pointer.as_ref().is_some_and(names) {
+            return Err(lost(place, &next, there.map(|(pointer, _)| pointer)));
+        }
+        // Nobody moved it: somebody begins to remove versions, or has ended.
+        if let Some((pointer, _)) = &there {
+            place.must_stay(pointer, &next.version)?;
+        }
+        seen = there;
     }
 }
 

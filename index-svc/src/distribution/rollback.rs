@@ -1,7 +1,7 @@
 //! The pointer moved back. Nothing is uploaded and nothing removed, so it takes as long as two
 //! requests.
 
-use super::{error::DistributionError, place::Place, publish::move_pointer};
+use super::{error::DistributionError, place::Place, pointer::Pointer, publish::move_pointer};
 
 /// What was rolled back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,25 +22,31 @@ pub fn rollback(
     by: &str,
 ) -> Result<RolledBack, DistributionError> {
     let url = place.pointer_url();
-    let Some((seen, snapshot)) = place.pointer()? else {
+    let Some((pointer, snapshot)) = place.pointer()? else {
         return Err(DistributionError::NoPointer { url });
     };
-    let nothing_before = || DistributionError::NothingBefore { url, version: seen.version.clone() };
+    let nothing_before =
+        || DistributionError::NothingBefore { url, version: pointer.version.clone() };
     let version = match version {
-        Some(version) => version,
-        None => seen.before.first().ok_or_else(nothing_before)?,
+        Some(version) => version.to_owned(),
+        None => pointer.before.first().cloned().ok_or_else(nothing_before)?,
     };
+    place.must_stay(&pointer, &version)?;
     // The manifest is written last, and must be readable.
-    if place.manifest(version)?.is_none() {
+    if place.manifest(&version)?.is_none() {
         return Err(DistributionError::NoVersion {
             url: place.store().location().to_string(),
-            version: version.to_owned(),
+            version,
             known: place.whole_versions()?,
         });
     }
-    let rolled_back = RolledBack { version: version.to_owned(), from: seen.version.clone() };
-    if version != seen.version {
-        move_pointer(place, Some(&snapshot), &seen.back_to(version, by))?;
+    let from = pointer.version.clone();
+    if version != from {
+        let back = |seen: Option<&Pointer>| match seen {
+            Some(seen) => seen.back_to(&version, by),
+            None => Pointer::new(&version, by, Vec::new()),
+        };
+        move_pointer(place, Some((pointer, snapshot)), back)?;
     }
-    Ok(rolled_back)
+    Ok(RolledBack { version, from })
 }

@@ -228,3 +228,38 @@ fn versions_nobody_needs_are_removed() {
     assert_eq!(versions["wanted"], library.two);
     assert_eq!(versions["versions"].as_array().expect("a list").len(), 1);
 }
+
+#[test]
+fn what_is_going_is_wanted_by_nobody_until_it_is_gone() {
+    let library = Library::new();
+    library.publish("one");
+    library.publish("two");
+    // What a prune that was killed leaves: it said what goes, and removed the manifest.
+    let pointer = library.object("", "CURRENT");
+    let text = fs::read_to_string(&pointer).expect("readable");
+    fs::write(&pointer, format!("{text}going {}\n", library.one)).expect("writable");
+    let manifest = library.object(&library.one, "manifest.json");
+    let whole = fs::read(&manifest).expect("readable");
+    for left in [Some(whole), None] {
+        match left {
+            Some(text) => fs::write(&manifest, text).expect("writable"),
+            None => fs::remove_file(&manifest).expect("it is there"),
+        }
+        for back in [
+            library.try_at_store("rollback", &[]),
+            library.publisher("one").output().expect("the binary runs"),
+        ] {
+            assert_eq!(back.status.code(), Some(1), "{back:?}");
+            let said = String::from_utf8_lossy(&back.stderr).into_owned();
+            assert!(said.contains(&format!("{} is being removed", library.one)), "{said}");
+        }
+        assert_eq!(library.wanted().as_ref(), Some(&library.two));
+    }
+    // The next one ends it, although all of it is young and one could be rolled back to.
+    let gone = library.at_store("prune", &["--keep", "0"]);
+    assert_eq!(gone["removed"], json!([library.one]));
+    let text = fs::read_to_string(&pointer).expect("readable");
+    assert!(!text.contains("going") && text.starts_with(&library.two), "{text}");
+    library.publish("one");
+    library.assert_whole("one", &library.one);
+}
