@@ -162,6 +162,7 @@ Examples:
   index-svc validate --index library --queries held-out.csv --fail-under recall=0.98,duplicates=0.01
   index-svc validate --index library --format junit --output report.xml --fail-under hubness=5
   index-svc validate --index library --format html --output report.html --genre-column genre_top
+  index-svc validate --index s3://bucket/library --fail-under recall=0.98
 
 Exit codes:
   0  every check passed, and no figure is worse than --fail-under
@@ -274,8 +275,9 @@ pub(crate) enum ColumnsArg {
 /// Flags of `validate`.
 #[derive(Args, Debug)]
 pub(crate) struct ValidateArgs {
-    /// Index directory.
-    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
+    /// Index directory; or the URL that an index was published to, whose wanted version is fetched for
+    /// as long as this runs.
+    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR or URL")]
     pub(crate) index: PathBuf,
     /// Tables the index was built from, in the same order; files or URLs, as for build.
     #[arg(long, env = "SOUNDALIKE_INPUT", num_args = 1.., value_name = "FILE or URL")]
@@ -314,8 +316,9 @@ pub(crate) struct ValidateArgs {
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("what").required(true).args(["track_id", "track_index", "features", "like"])))]
 pub(crate) struct QueryArgs {
-    /// Index directory.
-    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
+    /// Index directory; or the URL that an index was published to, whose wanted version is fetched for
+    /// as long as this runs.
+    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR or URL")]
     pub(crate) index: PathBuf,
     /// Track to start from, by its id.
     #[arg(long, env = "SOUNDALIKE_TRACK_ID", value_name = "ID")]
@@ -343,6 +346,8 @@ pub(crate) struct QueryArgs {
     /// Form of the answer: a table, or one JSON object per query.
     #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
     pub(crate) format: FormatArg,
+    #[command(flatten)]
+    pub(crate) storage: StorageArgs,
 }
 
 /// Flags that say which results come in which order.

@@ -214,6 +214,14 @@ def pruned_and_wanted_at_once(index, proxy, _store, url):
     print(f"  the one who goes back: {sorted('lost' if code else 'won' for code in outcomes)}")
 
 
+def looked_at(index, _proxy, _store, url):
+    """Validated and queried where it lies."""
+    version = index.publish("one", url)["index_version"]
+    assert index.run("validate", "--index", url, "--format", "json")["passed"]
+    answer = index.run("query", "--index", url, "--track-id", "t7", "--format", "json")
+    assert version in json.dumps(answer), answer
+
+
 STEPS = [
     killed_after_every_write,
     two_at_once,
@@ -224,6 +232,7 @@ STEPS = [
     wrong_key,
     pruned,
     pruned_and_wanted_at_once,
+    looked_at,
 ]
 
 

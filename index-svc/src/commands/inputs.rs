@@ -1,5 +1,5 @@
-//! Tables of a command line on this host: files as they are, objects of a store fetched first, so that
-//! a build reads the same bytes each time it goes through them.
+//! Tables and indexes of a command line on this host: what is local as it is, what is in a store fetched
+//! first, so that a build reads the same bytes each time it goes through them.
 
 use std::{
     fs::{self, File},
@@ -9,9 +9,15 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use globset::GlobBuilder;
-use index_svc::table::sidecar_path;
-use storage::{Location, StorageOptions, Store, is_url};
+use index_svc::{
+    distribution::{Cache, Remote},
+    table::sidecar_path,
+    versions::VersionSource as _,
+};
+use storage::{Location, StorageArgs, StorageOptions, Store, is_url};
 use tempfile::TempDir;
+
+use crate::config;
 
 /// Characters that begin a pattern.
 const WILD: [char; 4] = ['*', '?', '[', '{'];
@@ -21,6 +27,32 @@ const WILD: [char; 4] = ['*', '?', '[', '{'];
 pub(crate) struct Inputs {
     pub(crate) paths: Vec<PathBuf>,
     _fetched: Option<TempDir>,
+}
+
+/// An index that can be opened; a fetched one goes with its holder.
+#[derive(Debug)]
+pub(crate) struct LocalIndex {
+    pub(crate) directory: PathBuf,
+    _fetched: Option<TempDir>,
+}
+
+/// The index that a command line names: a directory, or the version that is wanted at a URL, fetched into
+/// the folder for temporary files for as long as the command runs.
+///
+/// # Errors
+/// When nothing is wanted there, it is damaged, or a store or the local disk fails.
+pub(crate) fn index(index: &Path, storage: &StorageArgs) -> anyhow::Result<LocalIndex> {
+    let Some(url) = index.to_str().filter(|text| is_url(text)) else {
+        return Ok(LocalIndex { directory: index.to_owned(), _fetched: None });
+    };
+    let place = config::place(&url.parse()?, storage)?;
+    let fetched = tempfile::Builder::new()
+        .prefix("soundalike-")
+        .tempdir()
+        .context("cannot make a temporary folder; TMPDIR says where")?;
+    let versions = Remote::new(place, Cache::open(fetched.path())?);
+    let directory = versions.directory(&versions.wanted()?)?;
+    Ok(LocalIndex { directory, _fetched: Some(fetched) })
 }
 
 /// Fetches what `inputs` name by URL into a hidden folder in `place`; an object by its name, or all

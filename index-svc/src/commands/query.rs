@@ -16,6 +16,7 @@ use index_svc::{
 };
 use serde_json::json;
 
+use super::inputs;
 use crate::{
     cli::{FormatArg, QueryArgs},
     config,
@@ -25,7 +26,8 @@ use crate::{
 const TOLD_FEATURES: usize = 5;
 
 pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
-    let index = Index::open(&args.index)?;
+    let local = inputs::index(&args.index, &args.storage)?;
+    let index = Index::open(&local.directory)?;
     let options = config::options(&index, &args.ranking)?;
     let mut out = stdout().lock();
     let mut answer = |label: &str, query: &Query| -> anyhow::Result<()> {

@@ -10,6 +10,8 @@ use std::{
 use anyhow::Context as _;
 use index_svc::{
     Index,
+    gate::Threshold,
+    planner::Wanted,
     recall::Probe,
     report::Report,
     table::{ColumnRule, IdRule, Table},
@@ -28,23 +30,10 @@ const MAX_PROBES: usize = 1_000_000;
 pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let thresholds = config::thresholds(&args.fail_under)?;
     let wanted = config::validation(args)?.wanted();
-    let tables = inputs::fetch(&args.input, &args.storage.to_options(), beside(&args.index))?;
-    let report = match Index::open(&args.index) {
-        Ok(index) => {
-            let held_out = args.queries.as_deref().map(|path| held_out(&index, path));
-            let validation = Validation {
-                inputs: tables.paths,
-                sample: args.sample as usize,
-                held_out: held_out.transpose()?,
-                wanted,
-                genre_column: args.genre_column.clone(),
-                thresholds,
-                pictures: args.format == ReportFormatArg::Html,
-            };
-            validation.run(&index, &args.index)?
-        }
-        // A gate says so in its own form too, where a build server looks for it.
-        Err(error) => Report::unreadable(&error),
+    // A gate says in its own form what is wrong with an index, where a build server looks for it.
+    let report = match inputs::index(&args.index, &args.storage) {
+        Ok(local) => examine(args, &local.directory, wanted, thresholds)?,
+        Err(error) => Report::unreadable(&format!("{error:#}")),
     };
     let text = match args.format {
         ReportFormatArg::Text => report.to_text(),
@@ -60,6 +49,30 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn examine(
+    args: &ValidateArgs,
+    directory: &Path,
+    wanted: Wanted,
+    thresholds: Vec<Threshold>,
+) -> anyhow::Result<Report> {
+    let tables = inputs::fetch(&args.input, &args.storage.to_options(), beside(directory))?;
+    let index = match Index::open(directory) {
+        Ok(index) => index,
+        Err(error) => return Ok(Report::unreadable(&error)),
+    };
+    let held_out = args.queries.as_deref().map(|path| held_out(&index, path));
+    let validation = Validation {
+        inputs: tables.paths,
+        sample: args.sample as usize,
+        held_out: held_out.transpose()?,
+        wanted,
+        genre_column: args.genre_column.clone(),
+        thresholds,
+        pictures: args.format == ReportFormatArg::Html,
+    };
+    Ok(validation.run(&index, directory)?)
 }
 
 /// What failed, for those who see the log and not the file.

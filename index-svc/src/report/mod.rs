@@ -7,14 +7,13 @@ mod junit;
 mod pictures;
 mod text;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
 use serde::Serialize;
 
 pub use self::{html::DrawingError, pictures::Pictures};
 use crate::{
     card::Card,
-    error::Error,
     gate::Figures,
     index::Index,
     manifest::{MissingValues, SourceFacts},
@@ -132,7 +131,7 @@ impl Report {
 
     /// Of an index that could not be opened or read: the one thing that is known about it.
     #[must_use]
-    pub fn unreadable(error: &Error) -> Self {
+    pub fn unreadable(error: &(impl Display + ?Sized)) -> Self {
         let check = Check::new("readable", Some(error.to_string()), String::new());
         Self { passed: false, checks: vec![check], findings: None, gates: 0, pictures: None }
     }

@@ -2,10 +2,10 @@
 
 use std::{
     fs::{self, File},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     library::{CUT, FILES, FLIP, Library, damage, report},
@@ -29,7 +29,7 @@ fn a_version_is_uploaded_once_and_wanted() {
     assert_eq!((&second["before"], &second["uploaded"]), (&json!(library.one), &json!(FILES)));
     assert_eq!(library.wanted().as_ref(), Some(&library.two));
     // What was published is a folder of versions like any other.
-    let local = std::process::Command::new(env!("CARGO_BIN_EXE_index-svc"))
+    let local = Command::new(env!("CARGO_BIN_EXE_index-svc"))
         .args(["query", "--track-id", "t3", "--index"])
         .arg(library.store())
         .output();
@@ -262,4 +262,32 @@ fn what_is_going_is_wanted_by_nobody_until_it_is_gone() {
     assert!(!text.contains("going") && text.starts_with(&library.two), "{text}");
     library.publish("one");
     library.assert_whole("one", &library.one);
+}
+
+#[test]
+fn what_is_published_is_validated_and_queried_where_it_lies() {
+    let library = Library::new();
+    let temporary = library.path("temporary");
+    fs::create_dir(&temporary).expect("writable");
+    let run = |command: &str, more: &[&str]| {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_index-svc"));
+        run.args([command, "--format", "json", "--index", &library.url()]).args(more);
+        let output = run.env("TMPDIR", &temporary).output().expect("the binary runs");
+        let left = fs::read_dir(&temporary).expect("readable").count();
+        assert_eq!(left, 0, "what was fetched is gone");
+        output
+    };
+    library.publish("one");
+    let validated = report(&run("validate", &["--fail-under", "recall=0.9"]));
+    assert_eq!(validated["passed"], true, "{validated}");
+    let answer = report(&run("query", &["--track-index", "3", "-k", "2"]));
+    assert_eq!(answer["index_version"], library.one.as_str(), "{answer}");
+
+    damage(&library.object(&library.one, "vectors.bin"), FLIP);
+    let refused = run("validate", &[]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let said: Value = serde_json::from_slice(&refused.stdout).expect("a report");
+    assert_eq!(said["passed"], false);
+    assert!(said["checks"][0].to_string().contains("vectors.bin is damaged"), "{said}");
+    assert_eq!(run("query", &["--track-index", "3"]).status.code(), Some(1));
 }
