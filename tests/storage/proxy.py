@@ -35,6 +35,7 @@ class Proxy:
         self.body_bytes = 0  # of answers to GET
         self.seen = []  # method and path of every request
         self._waiting = []
+        self._running = set()  # the event loop holds tasks by weak references only
         started = threading.Event()
         threading.Thread(target=self._run, args=[started], daemon=True).start()
         started.wait()
@@ -49,11 +50,14 @@ class Proxy:
         asyncio.run(serve())
 
     async def _connection(self, reader, writer):
+        task = asyncio.current_task()
+        self._running.add(task)
         try:
             await self._request(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self._running.discard(task)
             writer.close()
 
     async def _request(self, reader, writer):
