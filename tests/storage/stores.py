@@ -1,7 +1,7 @@
 """The object stores of the scenario, each a program on this host: SeaweedFS for S3, Azurite for Azure.
 
-Both have: `scheme` and `container` of their URLs, `port`, `endpoint(port)` for a proxy before them, `environment(secret)` of a
-program that may use them, `secret_name`, `part` that the path of a part of an object has.
+Both have: the `scheme` of their URLs, their `port`, `endpoint_at` the port of a proxy before them, the `environment` of a program that
+may use them, the `secret_name` in it, and `part`, which the path of a part of an object has in it.
 """
 
 import base64
