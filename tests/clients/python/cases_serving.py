@@ -1,5 +1,6 @@
 """What both servers refuse before, or instead of, doing their own work."""
 import threading
+import time
 
 import grpc
 from cases_extractor import config, stalled
@@ -11,19 +12,43 @@ from soundalike.v1 import index_service_pb2_grpc as index_grpc
 from verdict import SECONDS
 
 
-def occupied(stub):
-    """An upload in flight, once the server has it."""
-    arrived = threading.Event()
+def upload(stub):
+    """An upload in flight, once it is on its way."""
+    sent = threading.Event()
 
     def messages():
         yield config()
         # The second message is asked for when the first is on its way.
-        arrived.set()
+        sent.set()
         yield from stalled()
 
     call = stub.ExtractFeatures.future(messages(), timeout=SECONDS)
-    arrived.wait(SECONDS)
+    sent.wait(SECONDS)
     return call
+
+
+def refusal(call):
+    """Its code; None if it is answered."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        return error.code()
+    return None
+
+
+def occupied(stub, probe):
+    """An upload that has the server's only place, as `probe` finds again and again. One that comes while a probe has the
+    place is refused itself; then another one is sent."""
+    holding, refused = upload(stub), 0
+    for _ in range(1000):
+        if holding.done():
+            holding, refused = upload(stub), 0
+        refused = refused + 1 if refusal(probe) == grpc.StatusCode.UNAVAILABLE else 0
+        if refused == 5 and not holding.done():
+            return holding
+        # The place of an answered probe may be free a little after the answer.
+        time.sleep(0.01)
+    raise AssertionError("an upload never had the only place")
 
 
 def serving_cases(check, extractor_binary, index_binary, directory, certificates):
@@ -44,13 +69,7 @@ def serving_cases(check, extractor_binary, index_binary, directory, certificates
     ):
         with Server(extractor_binary, flag, 1) as server, grpc.insecure_channel(server.address) as channel:
             stub = extractor_grpc.ExtractorServiceStub(channel)
-            holding = occupied(stub)
-            for _ in range(200):
-                try:
-                    call(stub)
-                except grpc.RpcError as error:
-                    if error.code() == grpc.StatusCode.UNAVAILABLE:
-                        break
+            holding = occupied(stub, lambda: call(stub))
             check.refused("OVERLOADED", "UNAVAILABLE", lambda: call(stub), retry=True)
             holding.cancel()
 

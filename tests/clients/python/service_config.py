@@ -11,7 +11,7 @@ import sys
 import time
 
 import grpc
-from cases_serving import occupied
+from cases_serving import occupied, refusal
 from neighbours import SERVICE_CONFIG, channel
 from servers import Server
 from soundalike.v1 import extractor_service_pb2 as extractor
@@ -68,35 +68,34 @@ def retried(binary):
             grpc.insecure_channel(server.address) as plain:
         stub = extractor_grpc.ExtractorServiceStub(to_extractor)
         bare = extractor_grpc.ExtractorServiceStub(plain)
-        holding = occupied(bare)
+        profiles = lambda: bare.ListFeatureProfiles(PROFILES, timeout=20)
+        holding = occupied(bare, profiles)
+
+        def told():
+            """Refusals in the log, once no more come: it is read a little after the answers."""
+            seen = -1
+            while (now := server.log().count("OVERLOADED")) != seen:
+                seen = now
+                time.sleep(0.2)
+            return seen
 
         def refusals(call):
-            before = server.log().count("OVERLOADED")
+            before = told()
             try:
                 call()
             except grpc.RpcError as error:
                 assert error.code() == grpc.StatusCode.UNAVAILABLE, error
             else:
                 raise AssertionError("the server is full")
-            time.sleep(0.1)
-            return server.log().count("OVERLOADED") - before
+            return told() - before
 
-        until("the server is full", lambda: probe(bare) == grpc.StatusCode.UNAVAILABLE)
-        assert refusals(lambda: bare.ListFeatureProfiles(PROFILES, timeout=20)) == 1
+        assert refusals(profiles) == 1
         assert refusals(lambda: stub.ListFeatureProfiles(PROFILES)) == 4
         config = extractor.ExtractFeaturesRequest(config=extractor.ExtractionConfig())
         assert refusals(lambda: stub.ExtractFeatures(iter([config]))) == 1
         holding.cancel()
-        until("the place is free", lambda: probe(bare) is None)
+        until("the place is free", lambda: refusal(profiles) is None)
         stub.ListFeatureProfiles(PROFILES)
-
-
-def probe(stub):
-    try:
-        stub.ListFeatureProfiles(PROFILES, timeout=20)
-    except grpc.RpcError as error:
-        return error.code()
-    return None
 
 
 def thread_states(process):
