@@ -81,13 +81,14 @@ song=$audio/chords_s16_44100.flac
 example() {
     local name=$1 output
     shift
-    output=$("$@" --token-file "$scratch/certificates/token" "$song")
+    # Whoever has not ended by then waits for ever.
+    output=$(timeout 120 "$@" --token-file "$scratch/certificates/token" "$song")
     printf '%s\n' "$output" | sed 's/^/  /'
     [ "$(printf '%s\n' "$output" | wc -l)" -eq 5 ] || fail "$name: not five neighbours"
     [ "$(printf '%s\n' "$output" | sed -n 1p)" = "    0.0000  $song" ] ||
         fail "$name: the song itself is not the first, at distance 0"
     printf '%s' 0123456789abcdef0123456789 >"$scratch/wrong"
-    if "$@" --token-file "$scratch/wrong" "$song" 2>"$scratch/refused"; then
+    if timeout 120 "$@" --token-file "$scratch/wrong" "$song" 2>"$scratch/refused"; then
         fail "$name: a wrong token is let in"
     fi
     grep -q UNAUTHENTICATED "$scratch/refused" || fail "$name: $(cat "$scratch/refused")"

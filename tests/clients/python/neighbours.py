@@ -69,12 +69,12 @@ def main():
     token = pathlib.Path(options.token_file).read_text().strip() if options.token_file else None
     if token and not options.ca:
         parser.error("a token needs TLS: give --ca")
-    to_extractor, to_index = (
-        channel(service, at, options.ca, token, options.server_name)
-        for service, at in (("extractor", options.extractor), ("index", options.index))
-    )
+    secrets = (options.ca, token, options.server_name)
     try:
-        found = neighbours(to_extractor, to_index, options.song, options.k)
+        # Closed before the interpreter ends: a channel with a token may otherwise keep it from ending.
+        with channel("extractor", options.extractor, *secrets) as to_extractor, \
+                channel("index", options.index, *secrets) as to_index:
+            found = neighbours(to_extractor, to_index, options.song, options.k)
     except grpc.RpcError as error:
         print(f"{error.code().name}: {error.details()}", file=sys.stderr)
         return 1
