@@ -15,6 +15,9 @@ use crate::{
     versions::{POINTER_FILE, is_version_name},
 };
 
+/// How often the pointer may change while somebody wants to write it.
+pub(super) const TRIES: usize = 10;
+
 /// The versions of one index in a store.
 #[derive(Clone, Debug)]
 pub struct Place {

@@ -24,6 +24,9 @@ pub struct Pointer {
     pub before: Vec<String>,
     /// The versions that are being removed: no pointer moves to one of them.
     pub going: Vec<String>,
+    /// How often it was written. No two pointers have the same text, so a swap never takes a later one for
+    /// the one that was seen.
+    pub(super) writes: u64,
 }
 
 impl Pointer {
@@ -33,7 +36,8 @@ impl Pointer {
         let mut before = before;
         before.truncate(MAX_BEFORE);
         let by: String = by.chars().filter(|c| !c.is_control()).take(100).collect();
-        Self { version: version.to_owned(), by: Some(by), at: Some(at), before, going: Vec::new() }
+        let (version, by, at) = (version.to_owned(), Some(by), Some(at));
+        Self { version, by, at, before, going: Vec::new(), writes: 1 }
     }
 
     /// The pointer to `version` that follows this one: this one's version was wanted before.
@@ -41,21 +45,26 @@ impl Pointer {
         let mut before = vec![self.version.clone()];
         before.extend(self.before.iter().filter(|name| **name != self.version).cloned());
         before.retain(|name| name != version);
-        Self { going: self.going.clone(), ..Self::new(version, by, before) }
+        self.moved(Self::new(version, by, before))
     }
 
     /// The pointer that goes back to `version`: what was wanted after it is forgotten.
     pub(super) fn back_to(&self, version: &str, by: &str) -> Self {
         let at = self.before.iter().position(|name| name == version);
         let before = at.map_or(&self.before[..], |at| &self.before[at + 1..]);
-        Self { going: self.going.clone(), ..Self::new(version, by, before.to_vec()) }
+        self.moved(Self::new(version, by, before.to_vec()))
     }
 
     /// The same pointer while `going` are being removed; empty when they are gone.
     pub(super) fn without(&self, going: &[String]) -> Self {
         let mut before = self.before.clone();
         before.retain(|name| !going.contains(name));
-        Self { before, going: going.to_vec(), ..self.clone() }
+        Self { before, going: going.to_vec(), writes: self.writes.wrapping_add(1), ..self.clone() }
+    }
+
+    /// What is said of the place, and not of a move, stays.
+    fn moved(&self, to: Self) -> Self {
+        Self { going: self.going.clone(), writes: self.writes.wrapping_add(1), ..to }
     }
 
     /// Reads the text of the pointer at `url`. Lines that are not known are left out, so that a later
@@ -74,6 +83,7 @@ impl Pointer {
             at: None,
             before: Vec::new(),
             going: Vec::new(),
+            writes: 0,
         };
         for line in lines {
             match line.split_once(' ') {
@@ -82,6 +92,7 @@ impl Pointer {
                 Some(("before", name)) if is_version_name(name) => {
                     pointer.before.push(name.to_owned());
                 }
+                Some(("writes", count)) => pointer.writes = count.parse().unwrap_or_default(),
                 Some(("going", name)) if is_version_name(name) => {
                     pointer.going.push(name.to_owned());
                 }
@@ -103,6 +114,7 @@ impl Pointer {
         for name in &self.before {
             text.push_str(&format!("before {name}\n"));
         }
+        text.push_str(&format!("writes {}\n", self.writes));
         for name in &self.going {
             text.push_str(&format!("going {name}\n"));
         }
@@ -124,7 +136,7 @@ mod tests {
         assert_eq!((&written.before[..], written.going.len()), (&["b".into()][..], 2));
         assert_eq!(Pointer::parse("x", written.text().as_bytes()).expect("ours"), written);
         let (by, at, before, going) = (None, None, vec![], vec![]);
-        let plain = Pointer { version: "c".into(), by, at, before, going };
+        let plain = Pointer { version: "c".into(), by, at, before, going, writes: 0 };
         for text in ["c", "c\n", "c\r\n", "c\nlater words\nbefore ../b\n"] {
             assert_eq!(Pointer::parse("x", text.as_bytes()).expect("a name"), plain, "{text:?}");
         }
@@ -151,5 +163,9 @@ mod tests {
         for moved in [going.followed_by("d", "ci"), going.back_to("b", "ops")] {
             assert_eq!(moved.going, ["a"], "whoever moves the pointer leaves them in it");
         }
+        let plain = pointer("c", &["b"]);
+        let gone = plain.without(&["z".into()]).without(&[]);
+        assert_eq!((&gone.before, &gone.going), (&plain.before, &plain.going));
+        assert_ne!(gone.text(), plain.text(), "who saw the first must not swap the last");
     }
 }

@@ -6,13 +6,13 @@ use storage::Swap;
 
 use super::{
     error::DistributionError,
-    place::{Place, PublishedVersion, object},
+    place::{Place, PublishedVersion, TRIES, object},
     pointer::Pointer,
 };
 use crate::{manifest::MANIFEST_FILE, versions::POINTER_FILE};
 
-/// How often the pointer may change while something is written into it.
-const TRIES: usize = 10;
+/// Versions that go at a time: the pointer, which names them, must stay small.
+const MAX_GOING: usize = 16;
 
 /// What was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,49 +39,61 @@ pub fn prune(place: &Place, keep: usize, grace: Duration) -> Result<Pruned, Dist
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let young = since_1970.saturating_sub(grace).as_secs() as i64;
     let mut pruned = Pruned { kept: Vec::new(), removed: Vec::new(), removed_bytes: 0 };
-    note(place, |pointer, versions| {
-        let is_needed = |version: &PublishedVersion| {
-            let name = &version.version;
-            let is_young = version.written_at_unix >= young && !pointer.going.contains(name);
-            *name == pointer.version
-                || pointer.before.iter().take(keep).any(|b| b == name)
-                || is_young
-        };
-        let (kept, going): (Vec<_>, Vec<_>) = versions.into_iter().partition(is_needed);
-        pruned.kept = kept.into_iter().map(|version| version.version).collect();
-        pruned.removed_bytes = going.iter().map(|version| version.bytes).sum();
-        pruned.removed = going.into_iter().map(|version| version.version).collect();
-        pruned.removed.clone()
-    })?;
-    for name in &pruned.removed {
-        // The manifest first: from then on the version is not whole, whatever happens.
-        place.store().delete(&object(name, MANIFEST_FILE))?;
-        for file in place.store().list(name)? {
-            place.store().delete(&file?.name)?;
+    loop {
+        let mut going = Vec::new();
+        note(place, |pointer| {
+            let is_needed = |version: &PublishedVersion| {
+                let name = &version.version;
+                let is_young = version.written_at_unix >= young && !pointer.going.contains(name);
+                *name == pointer.version
+                    || pointer.before.iter().take(keep).any(|b| b == name)
+                    || is_young
+            };
+            let (kept, mut rest): (Vec<_>, Vec<_>) =
+                place.versions()?.into_iter().partition(is_needed);
+            pruned.kept = kept.into_iter().map(|version| version.version).collect();
+            // A store may list for a while what is gone. Those that another prune has left first.
+            rest.retain(|version| !pruned.removed.contains(&version.version));
+            rest.sort_by_key(|version| !pointer.going.contains(&version.version));
+            rest.truncate(MAX_GOING);
+            going = rest;
+            Ok(going.iter().map(|version| version.version.clone()).collect())
+        })?;
+        if going.is_empty() {
+            return Ok(pruned);
         }
+        for PublishedVersion { version, bytes, .. } in going {
+            // The manifest first: from then on the version is not whole, whatever happens.
+            place.store().delete(&object(&version, MANIFEST_FILE))?;
+            for file in place.store().list(&version)? {
+                place.store().delete(&file?.name)?;
+            }
+            pruned.removed_bytes += bytes;
+            pruned.removed.push(version);
+        }
+        let removed = &pruned.removed;
+        note(place, |pointer| {
+            Ok(pointer.going.iter().filter(|name| !removed.contains(name)).cloned().collect())
+        })?;
     }
-    let removed = &pruned.removed;
-    note(place, |pointer, _| {
-        pointer.going.iter().filter(|name| !removed.contains(name)).cloned().collect()
-    })?;
-    Ok(pruned)
 }
 
-/// Writes into the pointer what is going, as `going` has it of the pointer and the versions there are; again
-/// when the pointer has changed meanwhile.
+/// Writes into the pointer what is going, as `going` has it of the pointer; again when the pointer has
+/// changed meanwhile.
 fn note(
     place: &Place,
-    mut going: impl FnMut(&Pointer, Vec<PublishedVersion>) -> Vec<String>,
+    mut going: impl FnMut(&Pointer) -> Result<Vec<String>, DistributionError>,
 ) -> Result<(), DistributionError> {
     let url = place.pointer_url();
     for _ in 0..TRIES {
         let Some((pointer, snapshot)) = place.pointer()? else {
             return Err(DistributionError::NoPointer { url });
         };
-        let next = pointer.without(&going(&pointer, place.versions()?));
-        if next == pointer {
+        let going = going(&pointer)?;
+        if going == pointer.going {
             return Ok(());
         }
+        let next = pointer.without(&going);
         match place.store().swap(POINTER_FILE, Some(&snapshot), next.text().into())? {
             Swap::Done => return Ok(()),
             Swap::Lost => {}

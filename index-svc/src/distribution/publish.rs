@@ -4,13 +4,13 @@
 //! A publisher that is killed leaves objects of a version without a manifest, which no pointer names;
 //! the next one goes on from them.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use storage::{Created, Snapshot, Swap};
 
 use super::{
     error::DistributionError,
-    place::{Place, object},
+    place::{Place, TRIES, object},
     pointer::Pointer,
 };
 use crate::{
@@ -66,10 +66,7 @@ pub fn publish(
     let (manifest, version) = Manifest::read(&directory)?;
     Index::verify_files(&directory, &manifest)?;
     // What is wanted now is what this publisher has seen; all that comes later is somebody else's.
-    let seen = place.pointer()?;
-    if let Some((pointer, _)) = &seen {
-        place.must_stay(pointer, &version)?;
-    }
+    let mut seen = place.pointer()?;
     let mut published = Published {
         version,
         rows: manifest.rows,
@@ -78,52 +75,64 @@ pub fn publish(
         uploaded_bytes: 0,
         before: seen.as_ref().map(|(pointer, _)| pointer.version.clone()),
     };
-    for (file, facts) in &manifest.files {
-        upload(&directory, place, file, facts, publisher, &mut published)?;
+    for _ in 0..TRIES {
+        let by = publisher.by;
+        let follow = |version: &str| match &seen {
+            Some((pointer, _)) => pointer.followed_by(version, by),
+            None => Pointer::new(version, by, Vec::new()),
+        };
+        if seen.as_ref().map(|(pointer, _)| &pointer.version) != published.before.as_ref() {
+            let next = follow(&published.version);
+            return Err(lost(place, &next, seen.map(|(pointer, _)| pointer)).into());
+        }
+        if let Some((pointer, _)) = &seen {
+            place.must_stay(pointer, &published.version)?;
+        }
+        published.skipped.clear();
+        for (file, facts) in &manifest.files {
+            upload(&directory, place, file, facts, publisher, &mut published)?;
+        }
+        write_manifest(&directory, place, &mut published)?;
+        let is_wanted = published.before.as_deref() == Some(&published.version);
+        let next = follow(&published.version);
+        if is_wanted || move_pointer(place, seen, &next)? {
+            let Published { uploaded, skipped, .. } = &mut published;
+            let mut told = BTreeSet::new();
+            uploaded.retain(|file| told.insert(file.clone()));
+            skipped.retain(|file| !uploaded.contains(file));
+            return Ok(published);
+        }
+        // Versions were removed meanwhile; this one's objects may be among them, so all of it again.
+        seen = place.pointer()?;
     }
-    write_manifest(&directory, place, &mut published)?;
-    if published.before.as_deref() == Some(&published.version) {
-        return Ok(published);
-    }
-    move_pointer(place, seen, |seen| match seen {
-        Some(seen) => seen.followed_by(&published.version, publisher.by),
-        None => Pointer::new(&published.version, publisher.by, Vec::new()),
-    })?;
-    Ok(published)
+    Err(DistributionError::Restless { url: place.pointer_url() }.into())
 }
 
-/// Moves the pointer from what was seen to what follows it; who is too late learns who was first.
+/// Moves the pointer from what was seen to `next`; who is too late learns who was first. False where
+/// nobody moved it and other things were written into it: what was looked at since may not be there.
 pub(super) fn move_pointer(
     place: &Place,
-    mut seen: Option<(Pointer, Snapshot)>,
-    next: impl Fn(Option<&Pointer>) -> Pointer,
-) -> Result<(), DistributionError> {
-    loop {
-        let (pointer, snapshot) = seen.unzip();
-        let next = next(pointer.as_ref());
-        match place.store().swap(POINTER_FILE, snapshot.as_ref(), next.text().into())? {
-            Swap::Done => return Ok(()),
-            Swap::Lost => {}
-        }
-        let there = place.pointer()?;
-        let names =
-            |other: &Pointer| there.as_ref().is_some_and(|(it, _)| it.version == other.version);
-        if names(&next) {
-            // Both wanted the same.
-            return Ok(());
-        }
-        if !pointer.as_ref().is_some_and(names) {
-            return Err(lost(place, &next, there.map(|(pointer, _)| pointer)));
-        }
-        // Nobody moved it: somebody begins to remove versions, or has ended.
-        if let Some((pointer, _)) = &there {
-            place.must_stay(pointer, &next.version)?;
-        }
-        seen = there;
+    seen: Option<(Pointer, Snapshot)>,
+    next: &Pointer,
+) -> Result<bool, DistributionError> {
+    let (pointer, snapshot) = seen.unzip();
+    match place.store().swap(POINTER_FILE, snapshot.as_ref(), next.text().into())? {
+        Swap::Done => return Ok(true),
+        Swap::Lost => {}
     }
+    let there = place.pointer()?.map(|(pointer, _)| pointer);
+    let names = |other: &Pointer| there.as_ref().is_some_and(|it| it.version == other.version);
+    // Both wanted the same.
+    if names(next) {
+        return Ok(true);
+    }
+    if pointer.as_ref().is_some_and(names) {
+        return Ok(false);
+    }
+    Err(lost(place, next, there))
 }
 
-fn lost(place: &Place, next: &Pointer, there: Option<Pointer>) -> DistributionError {
+pub(super) fn lost(place: &Place, next: &Pointer, there: Option<Pointer>) -> DistributionError {
     let somebody = || "somebody".to_owned();
     let (winner, by, at) = match there {
         Some(there) => (there.version, there.by.unwrap_or_else(somebody), there.at),

@@ -1,7 +1,11 @@
 //! The pointer moved back. Nothing is uploaded and nothing removed, so it takes as long as two
 //! requests.
 
-use super::{error::DistributionError, place::Place, pointer::Pointer, publish::move_pointer};
+use super::{
+    error::DistributionError,
+    place::{Place, TRIES},
+    publish::{lost, move_pointer},
+};
 
 /// What was rolled back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +25,29 @@ pub fn rollback(
     version: Option<&str>,
     by: &str,
 ) -> Result<RolledBack, DistributionError> {
+    let mut from = None;
+    for _ in 0..TRIES {
+        if let Some(done) = attempt(place, version, by, &mut from)? {
+            return Ok(done);
+        }
+    }
+    Err(DistributionError::Restless { url: place.pointer_url() })
+}
+
+/// None where versions were removed meanwhile: the one that was looked at may be among them. It goes back
+/// from what was wanted the first time only.
+fn attempt(
+    place: &Place,
+    version: Option<&str>,
+    by: &str,
+    first_from: &mut Option<String>,
+) -> Result<Option<RolledBack>, DistributionError> {
     let url = place.pointer_url();
     let Some((pointer, snapshot)) = place.pointer()? else {
         return Err(DistributionError::NoPointer { url });
     };
-    let nothing_before =
-        || DistributionError::NothingBefore { url, version: pointer.version.clone() };
+    let from = pointer.version.clone();
+    let nothing_before = || DistributionError::NothingBefore { url, version: from.clone() };
     let version = match version {
         Some(version) => version.to_owned(),
         None => pointer.before.first().cloned().ok_or_else(nothing_before)?,
@@ -40,13 +61,10 @@ pub fn rollback(
             known: place.whole_versions()?,
         });
     }
-    let from = pointer.version.clone();
-    if version != from {
-        let back = |seen: Option<&Pointer>| match seen {
-            Some(seen) => seen.back_to(&version, by),
-            None => Pointer::new(&version, by, Vec::new()),
-        };
-        move_pointer(place, Some((pointer, snapshot)), back)?;
+    let next = pointer.back_to(&version, by);
+    if *first_from.get_or_insert_with(|| from.clone()) != from {
+        return Err(lost(place, &next, Some(pointer)));
     }
-    Ok(RolledBack { version, from })
+    let moved = version == from || move_pointer(place, Some((pointer, snapshot)), &next)?;
+    Ok(moved.then_some(RolledBack { version, from }))
 }
