@@ -132,28 +132,28 @@ impl Decoder {
         }
     }
 
-    /// Replaces the contents of `out` by the next block, a mono sample per frame. `false` at the
-    /// end, and then `out` is empty.
+    /// Appends the next block to `out`, a mono sample per frame, of which there is one at least.
+    /// `false` at the end.
     ///
     /// # Errors
     /// If the source fails, the decoder panics, or the audio is longer than the limit. The same
     /// error is returned by every later call.
     pub fn next_mono_block(&mut self, out: &mut Vec<f32>) -> Result<bool, ExtractError> {
-        out.clear();
+        let before = out.len();
         let found = match self.first.take() {
-            Some(mut first) => {
-                std::mem::swap(out, &mut first);
+            Some(first) => {
+                out.extend(first);
                 true
             }
             None => self.read_block(out)?,
         };
-        self.frames += out.len() as u64;
+        self.frames += (out.len() - before) as u64;
         if let Some(over) = self.frames.checked_sub(self.max_frames).filter(|&over| over > 0) {
             // What is within the limit is handed out: a window may end in this very block.
             self.frames = self.max_frames;
             out.truncate(out.len() - over as usize);
             let error = ExtractError::AudioTooLong { limit: self.limits.max_audio };
-            if out.is_empty() {
+            if out.len() == before {
                 return self.fail(error);
             }
             self.failed = Some(error);
@@ -171,7 +171,8 @@ impl Decoder {
             return Err(failed.clone());
         }
         // Frames that are cut away leave empty blocks; skip those here.
-        while out.is_empty() {
+        let before = out.len();
+        while out.len() == before {
             match guarded(|| self.reader.next_block(out, &mut self.warnings)) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
@@ -284,6 +285,7 @@ mod tests {
         assert!(decoder.next_mono_block(&mut block).unwrap());
         assert_eq!(block, [0.25, -1.0]);
         assert!(!decoder.next_mono_block(&mut block).unwrap());
+        assert_eq!(block.len(), 2, "blocks are appended");
         assert_eq!(decoder.source_codec(), "raw/pcm_s16le");
         assert!(matches!(decoder.reader, Reader::Pcm { .. }));
     }
@@ -307,6 +309,7 @@ mod tests {
             let mut decoder = Decoder::open(pcm(&vec![1; samples], 8000, 1), &limits).unwrap();
             let (mut block, mut frames) = (Vec::new(), 0);
             loop {
+                block.clear();
                 match decoder.next_mono_block(&mut block) {
                     Ok(true) => frames += block.len(),
                     Ok(false) => return (frames, None),

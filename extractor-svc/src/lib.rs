@@ -28,6 +28,7 @@ pub mod pipeline;
 mod places;
 pub mod profile;
 pub mod resample;
+mod rows;
 pub mod service;
 pub mod shards;
 pub mod simd;

@@ -60,7 +60,7 @@ impl Isa for Avx512 {
 
 /// An instruction set that this processor has.
 ///
-/// A level above the baseline comes from [`Level::all`] alone, which is what makes [`Level::run`]
+/// A level above the baseline comes from [`Level::all`] or [`Level::narrow`] alone, which is what makes [`Level::run`]
 /// sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Set);
@@ -96,6 +96,17 @@ impl Level {
         sets.into_iter().filter_map(|(set, is_there)| is_there.then_some(Self(set)))
     }
 
+    /// AVX2 in place of AVX-512: for loops that turn rows into columns. At 512 bits the compiler
+    /// takes such apart into single values.
+    #[must_use]
+    pub(crate) fn narrow(self) -> Self {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => Self(Set::Avx2Fma),
+            set => Self(set),
+        }
+    }
+
     /// Runs `kernel` at this level.
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
@@ -104,7 +115,8 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "the call needs processor features checked at run time")]
             // SAFETY: `Set::Avx2Fma` is made by `all` alone, after the processor reported both
-            // AVX2 and FMA, which are all that `with_avx2_fma` asks for.
+            // AVX2 and FMA, which are all that `with_avx2_fma` asks for, and by `narrow` from
+            // `Set::Avx512`, which `all` makes after the same report.
             Set::Avx2Fma => unsafe { with_avx2_fma(kernel) },
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "the call needs processor features checked at run time")]

@@ -75,16 +75,17 @@ pub struct Cutter {
 }
 
 impl Cutter {
-    /// Removes from `block` whatever lies outside the window.
-    pub fn cut(&mut self, block: &mut Vec<f32>) {
-        let skipped = self.skip.min(block.len() as u64);
+    /// Removes from the end of `samples`, from `from` on, whatever lies outside the window.
+    pub fn cut(&mut self, samples: &mut Vec<f32>, from: usize) {
+        let skipped = self.skip.min((samples.len() - from) as u64);
         self.skip -= skipped;
         if skipped > 0 {
-            block.drain(..skipped as usize);
+            samples.drain(from..from + skipped as usize);
         }
         if let Some(left) = &mut self.left {
-            block.truncate((*left).min(block.len() as u64) as usize);
-            *left -= block.len() as u64;
+            let kept = (*left).min((samples.len() - from) as u64);
+            samples.truncate(from + kept as usize);
+            *left -= kept;
         }
     }
 
@@ -108,12 +109,12 @@ mod tests {
         let mut cutter = Window::new(offset, duration).unwrap().cutter(10);
         let (mut next, mut kept) = (0_u32, Vec::new());
         for &len in blocks {
-            let mut block: Vec<f32> = (next..next + len as u32).map(|i| i as f32).collect();
+            let before = kept.len();
+            kept.extend((next..next + len as u32).map(|i| i as f32));
             next += len as u32;
-            cutter.cut(&mut block);
-            kept.extend(block.iter().map(|&x| x as u32));
+            cutter.cut(&mut kept, before);
         }
-        assert_eq!(kept, expected.collect::<Vec<_>>());
+        assert_eq!(kept, expected.map(|i| i as f32).collect::<Vec<_>>());
     }
 
     #[test]

@@ -127,7 +127,7 @@ def main():
         at = lambda name, key="total_ms": median.get((clip, name, key), float("nan"))
         total, decode = at("ours"), at("ours", "decode_ms")
         print(f"| {pathlib.Path(clip).name} | {decode:.1f} | **{total:.1f}** | {total / decode:.2f} | {at('librosa'):.0f} | "
-              f"{at('librosa') / total:.1f} | {at('bliss-audio'):.0f} | {at('bliss-audio') / total:.1f} |")
+              f"{at('librosa') / total:.1f} | {at('bliss-audio'):.0f} | {at('bliss-audio') / total:.2f} |")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,12 @@ use std::sync::atomic::Ordering;
 use super::{Decoder, EncodedAudio, Warning, WarningCode};
 use crate::error::ExtractError;
 use crate::limits::Limits;
+use crate::simd::{Isa, Kernel, Level};
 use crate::window::{Cutter, Window};
+
+/// Samples that are handed out at once: many packets, because what comes behind the decoder takes
+/// them a thousand and more at a time, and little beside a second.
+const BLOCK: usize = 1 << 14;
 
 /// Bits of full scale, less one step of 16 bits.
 const FULL_SCALE_BITS: i32 = (32_767.0_f32 / 32_768.0).to_bits() as i32;
@@ -62,6 +67,7 @@ pub struct WindowedDecoder {
     frames: u64,
     clipped: u64,
     has_sound: bool,
+    level: Level,
 }
 
 impl WindowedDecoder {
@@ -76,8 +82,8 @@ impl WindowedDecoder {
     ) -> Result<Self, ExtractError> {
         let decoder = Decoder::open(audio, limits)?;
         let cutter = window.cutter(decoder.sample_rate());
-        let window = *window;
-        Ok(Self { decoder, window, cutter, frames: 0, clipped: 0, has_sound: false })
+        let (window, level) = (*window, Level::detect());
+        Ok(Self { decoder, window, cutter, frames: 0, clipped: 0, has_sound: false, level })
     }
 
     /// Frames per second of the source.
@@ -85,8 +91,9 @@ impl WindowedDecoder {
         self.decoder.sample_rate()
     }
 
-    /// Replaces the contents of `out` by the next samples of the window. `false` at its end, and
-    /// then `out` is empty. While the offset is skipped, `out` may be empty before the end.
+    /// Replaces the contents of `out` by the next [`BLOCK`] samples of the window or a few more,
+    /// and at its end by what is left. `false` when nothing is, and then `out` is empty. While the
+    /// offset is skipped, `out` may be empty before the end.
     ///
     /// Nothing is decoded behind the window.
     ///
@@ -95,11 +102,20 @@ impl WindowedDecoder {
     /// window is empty, begins behind the audio, or is silent.
     pub fn next_block(&mut self, out: &mut Vec<f32>) -> Result<bool, ExtractError> {
         out.clear();
-        if self.cutter.is_done() || !self.decoder.next_mono_block(out)? {
-            self.check_end()?;
-            return Ok(false);
+        loop {
+            let before = out.len();
+            if self.cutter.is_done() || !self.decoder.next_mono_block(out)? {
+                if out.is_empty() {
+                    self.check_end()?;
+                    return Ok(false);
+                }
+                break;
+            }
+            self.cutter.cut(out, before);
+            if out.is_empty() || out.len() >= BLOCK {
+                break;
+            }
         }
-        self.cutter.cut(out);
         self.look_at(out)?;
         Ok(true)
     }
@@ -123,14 +139,7 @@ impl WindowedDecoder {
     }
 
     fn look_at(&mut self, block: &[f32]) -> Result<(), ExtractError> {
-        // One pass without branches. Without their sign, bits order as the numbers do, and all that
-        // is not finite is behind infinity.
-        let (mut peak, mut clipped) = (0_i32, 0_u32);
-        for x in block {
-            let bits = (x.to_bits() & 0x7fff_ffff) as i32;
-            peak = peak.max(bits);
-            clipped += u32::from(bits >= FULL_SCALE_BITS);
-        }
+        let (peak, clipped) = self.level.run(Look(block));
         if peak >= f32::INFINITY.to_bits() as i32 {
             let at = block.iter().position(|x| !x.is_finite()).unwrap_or(0) as u64;
             return Err(ExtractError::NonFiniteSample { index: self.frames + at });
@@ -157,6 +166,26 @@ impl WindowedDecoder {
             return Err(ExtractError::SilentAudio { frames: self.frames });
         }
         Ok(())
+    }
+}
+
+/// Bits of the largest magnitude of a block, and how many samples are at full scale.
+struct Look<'a>(&'a [f32]);
+
+impl Kernel for Look<'_> {
+    type Output = (i32, u32);
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> (i32, u32) {
+        // One pass without branches. Without their sign, bits order as the numbers do, and all that
+        // is not finite is behind infinity.
+        let (mut peak, mut clipped) = (0_i32, 0_u32);
+        for x in self.0 {
+            let bits = (x.to_bits() & 0x7fff_ffff) as i32;
+            peak = peak.max(bits);
+            clipped += u32::from(bits >= FULL_SCALE_BITS);
+        }
+        (peak, clipped)
     }
 }
 

@@ -132,6 +132,10 @@ impl From<Stopped> for AnalysisError {
     }
 }
 
+/// Seconds of a recording for which there is room from the start: the clips of catalogues have 30, and
+/// a signal that outgrows its room is moved.
+const USUAL_SECONDS: u32 = 32;
+
 /// The analysis of a signal that grows: what can be computed before its end is.
 #[derive(Debug)]
 pub struct Analysis<'p> {
@@ -145,7 +149,8 @@ impl<'p> Analysis<'p> {
     /// The analysis of a signal at the profile's rate that has no sample yet.
     #[must_use]
     pub fn new(profile: &'p Profile) -> Self {
-        Self::of(Vec::new(), profile, Level::detect())
+        let usual = (USUAL_SECONDS * profile.sample_rate()) as usize;
+        Self::of(Vec::with_capacity(usual), profile, Level::detect())
     }
 
     fn of(y: Vec<f32>, profile: &'p Profile, level: Level) -> Self {

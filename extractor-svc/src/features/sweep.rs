@@ -11,7 +11,8 @@ use super::tables::{N_FFT, Tables};
 use super::tuning::{PITCH_HOP_LENGTH, Pitches};
 use super::zero_crossing_rate::ZeroCrossings;
 use crate::peak::PeakMap;
-use crate::simd::{LANES, Lanes, Level};
+use crate::rows::Rows;
+use crate::simd::{LANES, Level};
 use crate::spectrum::frame::{frame, frame_count};
 use crate::spectrum::moments::Moments;
 use crate::spectrum::stft::{Group, Stft};
@@ -27,7 +28,7 @@ pub(crate) struct Sweep<'t> {
     stft: Stft,
     peaks: PeakMap,
     crossings: ZeroCrossings,
-    power: Vec<Lanes>,
+    power: Rows,
     moments: Moments,
     edge: Vec<f32>,
     swept: Swept,
@@ -55,7 +56,7 @@ impl<'t> Sweep<'t> {
             stft: Stft::new(tables.transform.clone(), window, 0..N_FFT / 2 + 1, level),
             peaks: PeakMap::default(),
             crossings: ZeroCrossings::new(N_FFT, level),
-            power: Vec::new(),
+            power: Rows::default(),
             moments: Moments::default(),
             edge: Vec::new(),
             swept: Swept {

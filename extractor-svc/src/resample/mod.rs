@@ -122,12 +122,10 @@ impl Resampler {
     pub fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         let start = out.len();
         self.received += samples.len();
-        if self.stages.is_empty() {
-            out.extend_from_slice(samples);
-        } else {
-            for chunk in samples.chunks(CHUNK) {
-                self.push_from(0, chunk, out);
-            }
+        match &mut self.stages[..] {
+            [] => out.extend_from_slice(samples),
+            [only] => only.push(samples, out),
+            _ => samples.chunks(CHUNK).for_each(|chunk| self.push_from(0, chunk, out)),
         }
         self.emitted += out.len() - start;
     }

@@ -10,6 +10,7 @@ use super::wavelet::{Filter, WaveletBasis};
 use crate::fft::PowerOfTwo;
 use crate::peak::{PeakMap, larger};
 use crate::resample::{Halver, Halving, Resampler, Stopped};
+use crate::rows::Rows;
 use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane, mul_add, scale_add};
 use crate::stopwatch::Laps;
 
@@ -111,10 +112,11 @@ struct Octave<'a> {
 struct Buffers {
     /// By basis.
     stfts: Vec<Stft>,
-    re: Vec<Lanes>,
-    im: Vec<Lanes>,
+    re: Rows,
+    im: Rows,
     spectra: SegmentSpectra,
-    turned: Vec<[Lanes; 2]>,
+    /// Real and imaginary parts, in turn.
+    turned: Rows,
     magnitudes: [Lanes; BINS_PER_OCTAVE],
 }
 
@@ -125,10 +127,10 @@ impl Buffers {
         };
         Self {
             stfts: plan.bases.iter().map(stft).collect(),
-            re: Vec::new(),
-            im: Vec::new(),
+            re: Rows::default(),
+            im: Rows::default(),
             spectra: SegmentSpectra::default(),
-            turned: Vec::new(),
+            turned: Rows::default(),
             magnitudes: [ZERO; BINS_PER_OCTAVE],
         }
     }
@@ -153,7 +155,7 @@ impl Buffers {
             let group = Group { y, peaks, hop_length, first, count };
             let scale = stft.complex(group, &mut self.re, &mut self.im);
             sink.lap("cqt: stft");
-            let rows = Rows { re: &self.re, im: &self.im, stride: 1 };
+            let rows = Spectra { re: &self.re, im: &self.im, stride: 1 };
             let (turned, into) = (&mut self.turned, &mut self.magnitudes);
             respond(basis, &basis.turns, rows, level, turned, into);
             for magnitudes in &mut self.magnitudes {
@@ -187,7 +189,7 @@ impl Buffers {
             for first in (tile..end).step_by(LANES) {
                 let SegmentSpectra { re, im, stride, .. } = &self.spectra;
                 let at = skipped * stride + (first - tile) / LANES;
-                let rows = Rows { re: &re[at..], im: &im[at..], stride: *stride };
+                let rows = Spectra { re: &re[at..], im: &im[at..], stride: *stride };
                 let (turned, into) = (&mut self.turned, &mut self.magnitudes);
                 respond(basis, turns, rows, level, turned, into);
                 let (count, magnitudes) = (LANES.min(end - first), &self.magnitudes);
@@ -224,7 +226,7 @@ fn decimate(
 
 /// Spectra of a group of frames: bin `k` is at `k * stride`.
 #[derive(Clone, Copy)]
-struct Rows<'a> {
+struct Spectra<'a> {
     re: &'a [Lanes],
     im: &'a [Lanes],
     stride: usize,
@@ -235,12 +237,13 @@ struct Rows<'a> {
 fn respond(
     basis: &WaveletBasis,
     turns: &[[f32; 2]],
-    rows: Rows<'_>,
+    rows: Spectra<'_>,
     level: Level,
-    turned: &mut Vec<[Lanes; 2]>,
+    turned: &mut Rows,
     into: &mut [Lanes; BINS_PER_OCTAVE],
 ) {
-    turned.resize(basis.bins.len(), [ZERO; 2]);
+    turned.resize(2 * basis.bins.len());
+    let turned = turned.as_chunks_mut().0;
     level.run(Turn { turns, rows, into: turned });
     level.run(Respond { filters: &basis.filters, spectra: turned, into });
 }
@@ -248,7 +251,7 @@ fn respond(
 /// Multiplies the bins of a group by a complex factor each.
 struct Turn<'a> {
     turns: &'a [[f32; 2]],
-    rows: Rows<'a>,
+    rows: Spectra<'a>,
     into: &'a mut [[Lanes; 2]],
 }
 
@@ -257,7 +260,7 @@ impl Kernel for Turn<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Rows { re, im, stride } = self.rows;
+        let Spectra { re, im, stride } = self.rows;
         let rows = re.iter().step_by(stride).zip(im.iter().step_by(stride));
         for ((into, &[c, s]), (x, y)) in self.into.iter_mut().zip(self.turns).zip(rows) {
             *into = [

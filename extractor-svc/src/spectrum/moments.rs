@@ -4,6 +4,7 @@
 use std::array;
 
 use crate::peak::larger;
+use crate::rows::Rows;
 use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane, scale_add};
 
 /// Bins whose moments are taken about their own middle. Within a block `f32` is enough; blocks are
@@ -14,7 +15,7 @@ const BLOCK: usize = 32;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Moments {
     /// Magnitudes, `[bin][lane]`.
-    pub(crate) magnitudes: Vec<Lanes>,
+    pub(crate) magnitudes: Rows,
     /// Largest magnitude of each frame.
     pub(crate) largest: Lanes,
     /// Sum of magnitudes, added bin by bin in `f32`, as `numpy.cumsum` does.
@@ -26,7 +27,7 @@ pub(crate) struct Moments {
 impl Moments {
     /// Takes the power spectra of a group of frames.
     pub(crate) fn sweep(&mut self, power: &[Lanes], level: Level) {
-        self.magnitudes.resize(power.len(), ZERO);
+        self.magnitudes.resize(power.len());
         self.blocks.resize(power.len().div_ceil(BLOCK), [ZERO; 3]);
         level.run(Sweep { power, moments: self });
     }

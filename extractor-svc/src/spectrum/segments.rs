@@ -12,17 +12,19 @@
 //!
 //! The spectra are left with time 0 in the middle of a frame's first segment.
 
+use std::array;
 use std::f64::consts::TAU;
 use std::ops::Range;
 
 use super::wavelet::turn_back;
+use crate::rows::Rows;
 use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane, scale_add};
 
 /// Bins that are correlated side by side.
 const COLUMNS: usize = 4;
 
 /// Groups of segments that are correlated side by side, where there are registers for their sums.
-const PAIR: usize = 2;
+const SIDE_BY_SIDE: usize = 4;
 
 /// Most frames that are computed at once; the fewer, the more segments are computed twice.
 pub(crate) const TILE: usize = 256;
@@ -77,7 +79,7 @@ impl SegmentTable {
             for bin in bins.clone().step_by(COLUMNS) {
                 for n in 0..hop_length / 2 {
                     let at = |column| value(angle(bin + column, 2 * n + 1)) as f32;
-                    rows.push(std::array::from_fn(at));
+                    rows.push(array::from_fn(at));
                 }
             }
             rows
@@ -119,13 +121,13 @@ impl SegmentTable {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SegmentSpectra {
     /// Real parts; the rows are [`SegmentSpectra::stride`] groups long.
-    pub(crate) re: Vec<Lanes>,
+    pub(crate) re: Rows,
     /// Imaginary parts.
-    pub(crate) im: Vec<Lanes>,
+    pub(crate) im: Rows,
     /// Groups of frames in a row. Those beyond the tile hold nothing of meaning.
     pub(crate) stride: usize,
-    even: Vec<Lanes>,
-    odd: Vec<Lanes>,
+    even: Rows,
+    odd: Rows,
     edge: Vec<f32>,
 }
 
@@ -145,10 +147,10 @@ impl SegmentSpectra {
         let groups = (frames + per_frame - 1).div_ceil(LANES);
         // One group more, because joints read beyond what they need.
         self.stride = (frames + per_frame).div_ceil(LANES) + 1;
-        self.re.resize(bins * self.stride, ZERO);
-        self.im.resize(bins * self.stride, ZERO);
-        self.even.resize(groups * half, ZERO);
-        self.odd.resize(groups * half, ZERO);
+        self.re.resize(bins * self.stride);
+        self.im.resize(bins * self.stride);
+        self.even.resize(groups * half);
+        self.odd.resize(groups * half);
         for group in 0..groups {
             self.mirror(y, (first + LANES * group, per_frame), hop, group, level);
         }
@@ -161,8 +163,8 @@ impl SegmentSpectra {
                 self.join(table, rows, frames, level);
             }
         } else {
-            for group in all.0.step_by(PAIR) {
-                let pair = group..groups.min(group + PAIR);
+            for group in all.0.step_by(SIDE_BY_SIDE) {
+                let pair = group..groups.min(group + SIDE_BY_SIDE);
                 self.correlate(table, pair, all.1.clone(), level);
             }
             self.join(table, 0..bins, frames, level);
@@ -193,12 +195,13 @@ impl SegmentSpectra {
 
     fn join(&mut self, table: &SegmentTable, bins: Range<usize>, frames: usize, level: Level) {
         let (stride, count) = (self.stride, (table.n_fft / table.hop_length).ilog2() as usize);
-        let rows = bins.start * stride..bins.end * stride;
-        let rows = self.re[rows.clone()].chunks_mut(stride).zip(self.im[rows].chunks_mut(stride));
-        let joints = table.joints[bins.start * count..].chunks_exact(count);
+        let all = bins.start * stride..bins.end * stride;
+        let block = COLUMNS * stride;
+        let rows = self.re[all.clone()].chunks_mut(block).zip(self.im[all].chunks_mut(block));
+        let joints = table.joints[bins.start * count..].chunks(COLUMNS * count);
         for ((re, im), joints) in rows.zip(joints) {
             let (re, im) = (re.as_flattened_mut(), im.as_flattened_mut());
-            level.run(Join { re, im, joints, frames });
+            level.run(Join { re, im, stride: stride * LANES, joints, count, frames });
         }
     }
 
@@ -227,7 +230,7 @@ impl SegmentSpectra {
         };
         let rows = group * hop / 2..(group + 1) * hop / 2;
         let (even, odd) = (&mut self.even[rows.clone()], &mut self.odd[rows]);
-        level.run(Mirror { segments, hop, even, odd });
+        level.narrow().run(Mirror { segments, hop, even, odd });
     }
 }
 
@@ -245,10 +248,29 @@ impl Kernel for Mirror<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let half = self.hop / 2;
-        for (n, (even, odd)) in self.even.iter_mut().zip(self.odd).enumerate() {
-            let after = each_lane(|lane| self.segments[lane * self.hop + half + n]);
-            let before = each_lane(|lane| self.segments[lane * self.hop + half - 1 - n]);
+        let Self { segments, hop, even, odd } = self;
+        let half = hop / 2;
+        let (even_blocks, even) = even.as_chunks_mut::<LANES>();
+        let (odd_blocks, odd) = odd.as_chunks_mut::<LANES>();
+        // Along the segments first, and turned when that is done.
+        for (block, (even, odd)) in even_blocks.iter_mut().zip(odd_blocks).enumerate() {
+            let n = LANES * block;
+            let (mut sums, mut differences) = ([ZERO; LANES], [ZERO; LANES]);
+            for lane in 0..LANES {
+                let (before, after) = segments[lane * hop..][..hop].split_at(half);
+                let (before, after) = (lanes(before, half - LANES - n), lanes(after, n));
+                sums[lane] = each_lane(|i| after[i] + before[LANES - 1 - i]);
+                differences[lane] = each_lane(|i| after[i] - before[LANES - 1 - i]);
+            }
+            for (i, (even, odd)) in even.iter_mut().zip(odd).enumerate() {
+                *even = each_lane(|lane| sums[lane][i]);
+                *odd = each_lane(|lane| differences[lane][i]);
+            }
+        }
+        let done = half / LANES * LANES;
+        for (n, (even, odd)) in (done..).zip(even.iter_mut().zip(odd)) {
+            let after = each_lane(|lane| segments[lane * hop + half + n]);
+            let before = each_lane(|lane| segments[lane * hop + half - 1 - n]);
             *even = each_lane(|lane| after[lane] + before[lane]);
             *odd = each_lane(|lane| after[lane] - before[lane]);
         }
@@ -281,64 +303,55 @@ impl Kernel for Correlate<'_> {
             let mut group = 0;
             let mut rest = self.rows;
             if I::WIDE {
-                let mut pairs = self.rows.chunks_exact(PAIR * half);
-                for pair in pairs.by_ref() {
-                    let (first, second) = pair.split_at(half);
-                    let [first, second] = sums_of_two::<I>(block, first, second);
-                    write(group, first);
-                    write(group + 1, second);
-                    group += PAIR;
+                let mut fours = self.rows.chunks_exact(SIDE_BY_SIDE * half);
+                for rows in fours.by_ref() {
+                    for sums in sums::<I, SIDE_BY_SIDE>(block, rows) {
+                        write(group, sums);
+                        group += 1;
+                    }
                 }
-                rest = pairs.remainder();
+                rest = fours.remainder();
             }
             for rows in rest.chunks_exact(half) {
-                write(group, sums::<I>(block, rows));
+                let [sums] = sums::<I, 1>(block, rows);
+                write(group, sums);
                 group += 1;
             }
         }
     }
 }
 
-/// `Σ coefficients[n][column] rows[n]`.
+/// `Σ coefficients[n][column] rows[group][n]` of `GROUPS` groups.
 #[inline(always)]
-fn sums<I: Isa>(coefficients: &[[f32; COLUMNS]], rows: &[Lanes]) -> [Lanes; COLUMNS] {
-    let (mut a, mut b, mut c, mut d) = (ZERO, ZERO, ZERO, ZERO);
-    for (coefficients, row) in coefficients.iter().zip(rows) {
-        a = scale_add::<I>(coefficients[0], row, &a);
-        b = scale_add::<I>(coefficients[1], row, &b);
-        c = scale_add::<I>(coefficients[2], row, &c);
-        d = scale_add::<I>(coefficients[3], row, &d);
-    }
-    [a, b, c, d]
-}
-
-/// [`sums`] of two groups at once: twice as many sums of which none waits for another.
-#[inline(always)]
-fn sums_of_two<I: Isa>(
+fn sums<I: Isa, const GROUPS: usize>(
     coefficients: &[[f32; COLUMNS]],
-    first: &[Lanes],
-    second: &[Lanes],
-) -> [[Lanes; COLUMNS]; PAIR] {
-    let (mut a, mut b, mut c, mut d) = (ZERO, ZERO, ZERO, ZERO);
-    let (mut e, mut f, mut g, mut h) = (ZERO, ZERO, ZERO, ZERO);
-    for (coefficients, (row, other)) in coefficients.iter().zip(first.iter().zip(second)) {
-        a = scale_add::<I>(coefficients[0], row, &a);
-        b = scale_add::<I>(coefficients[1], row, &b);
-        c = scale_add::<I>(coefficients[2], row, &c);
-        d = scale_add::<I>(coefficients[3], row, &d);
-        e = scale_add::<I>(coefficients[0], other, &e);
-        f = scale_add::<I>(coefficients[1], other, &f);
-        g = scale_add::<I>(coefficients[2], other, &g);
-        h = scale_add::<I>(coefficients[3], other, &h);
+    rows: &[Lanes],
+) -> [[Lanes; COLUMNS]; GROUPS] {
+    let half = coefficients.len();
+    let rows: [&[Lanes]; GROUPS] = array::from_fn(|group| &rows[group * half..][..half]);
+    let mut sums = [[ZERO; COLUMNS]; GROUPS];
+    for (n, coefficients) in coefficients.iter().enumerate() {
+        sums = array::from_fn(|group| {
+            array::from_fn(|column| {
+                scale_add::<I>(coefficients[column], &rows[group][n], &sums[group][column])
+            })
+        });
     }
-    [[a, b, c, d], [e, f, g, h]]
+    sums
 }
 
-/// Joins the segments of one bin to frames, in place.
+/// Joins the segments of a few bins to frames, in place.
+///
+/// Each joint takes all bins before the next one's turn: what one joint has written is then out of
+/// the store queue when the next reads it, across the borders of what was written.
 struct Join<'a> {
     re: &'a mut [f32],
     im: &'a mut [f32],
+    /// Values from one bin's row to the next one's.
+    stride: usize,
     joints: &'a [Joint],
+    /// Joints of one bin.
+    count: usize,
     frames: usize,
 }
 
@@ -347,18 +360,22 @@ impl Kernel for Join<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self { re: all_re, im: all_im, joints, frames } = self;
-        let per_frame = 1 << joints.len();
-        for (index, &[c, d]) in joints.iter().enumerate() {
+        let Self { re: all_re, im: all_im, stride, joints, count, frames } = self;
+        let per_frame = 1 << count;
+        for index in 0..count {
             let shift = 1 << index;
-            for start in (0..frames + per_frame - 2 * shift).step_by(LANES) {
-                let (re, im) = (lanes(all_re, start), lanes(all_im, start));
-                let (next_re, next_im) =
-                    (lanes(all_re, start + shift), lanes(all_im, start + shift));
-                let joined_re = scale_add::<I>(-d, &next_im, &scale_add::<I>(c, &next_re, &re));
-                let joined_im = scale_add::<I>(d, &next_re, &scale_add::<I>(c, &next_im, &im));
-                all_re[start..start + LANES].copy_from_slice(&joined_re);
-                all_im[start..start + LANES].copy_from_slice(&joined_im);
+            let rows = all_re.chunks_exact_mut(stride).zip(all_im.chunks_exact_mut(stride));
+            for ((all_re, all_im), joints) in rows.zip(joints.chunks_exact(count)) {
+                let [c, d] = joints[index];
+                for start in (0..frames + per_frame - 2 * shift).step_by(LANES) {
+                    let (re, im) = (lanes(all_re, start), lanes(all_im, start));
+                    let (next_re, next_im) =
+                        (lanes(all_re, start + shift), lanes(all_im, start + shift));
+                    let joined_re = scale_add::<I>(-d, &next_im, &scale_add::<I>(c, &next_re, &re));
+                    let joined_im = scale_add::<I>(d, &next_re, &scale_add::<I>(c, &next_im, &im));
+                    all_re[start..start + LANES].copy_from_slice(&joined_re);
+                    all_im[start..start + LANES].copy_from_slice(&joined_im);
+                }
             }
         }
     }
@@ -366,7 +383,7 @@ impl Kernel for Join<'_> {
 
 #[inline(always)]
 fn lanes(values: &[f32], start: usize) -> Lanes {
-    *values[start..].first_chunk().expect("rows are a group longer than what is joined")
+    *values[start..].first_chunk().expect("a whole group is asked for where there is one")
 }
 
 #[cfg(test)]

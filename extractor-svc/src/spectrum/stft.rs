@@ -10,13 +10,14 @@ use std::ops::Range;
 use super::frame::{frame, frame_range};
 use crate::fft::{Complex32, PowerOfTwo, Transform};
 use crate::peak::PeakMap;
-use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO};
+use crate::rows::Rows;
+use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane};
 
 /// Frames that share one transform.
 const PAIR: usize = 2;
 
-/// Bins untangled before the next pair's turn: keeps the output of a group in the first cache.
-const BIN_CHUNK: usize = 64;
+/// Bins that are untangled at a time: as many as a pair's values fill the lanes with.
+const BINS: usize = LANES / PAIR;
 
 /// A short-time Fourier transform for frames of one length, and its buffers.
 #[derive(Clone, Debug)]
@@ -58,6 +59,7 @@ impl Stft {
         level: Level,
     ) -> Self {
         let n_fft = transform.len();
+        debug_assert!(n_fft >= LANES, "the last bins are untangled with some beyond them");
         debug_assert!(bins.end <= n_fft / 2 + 1, "bins beyond the Nyquist frequency");
         Self {
             n_fft,
@@ -73,10 +75,10 @@ impl Stft {
 
     /// Power spectra of a group, `power[bin][lane]`, and the factor per lane that turns the root of
     /// a value into a magnitude. Lanes without a frame are zero.
-    pub(crate) fn power(&mut self, group: Group<'_>, power: &mut Vec<Lanes>) -> Lanes {
+    pub(crate) fn power(&mut self, group: Group<'_>, power: &mut Rows) -> Lanes {
         let scales = self.transform_pairs(group);
-        power.resize(self.bins.len(), ZERO);
-        self.level.run(UntanglePower {
+        power.resize(self.bins.len());
+        self.level.narrow().run(UntanglePower {
             spectra: &self.spectra,
             n_fft: self.n_fft,
             first_bin: self.bins.start,
@@ -86,16 +88,11 @@ impl Stft {
     }
 
     /// Complex spectra of a group, as [`Stft::power`]: values times the factor are librosa's.
-    pub(crate) fn complex(
-        &mut self,
-        group: Group<'_>,
-        re: &mut Vec<Lanes>,
-        im: &mut Vec<Lanes>,
-    ) -> Lanes {
+    pub(crate) fn complex(&mut self, group: Group<'_>, re: &mut Rows, im: &mut Rows) -> Lanes {
         let scales = self.transform_pairs(group);
-        re.resize(self.bins.len(), ZERO);
-        im.resize(self.bins.len(), ZERO);
-        self.level.run(UntangleComplex {
+        re.resize(self.bins.len());
+        im.resize(self.bins.len());
+        self.level.narrow().run(UntangleComplex {
             spectra: &self.spectra,
             n_fft: self.n_fft,
             first_bin: self.bins.start,
@@ -146,10 +143,7 @@ impl Stft {
 }
 
 /// Zeroes silent lanes; returns the factors, with the half that untangling left out.
-fn finish<const N: usize>(
-    scales: [Option<PowerOfTwo>; LANES],
-    spectra: [&mut Vec<Lanes>; N],
-) -> Lanes {
+fn finish<const N: usize>(scales: [Option<PowerOfTwo>; LANES], spectra: [&mut Rows; N]) -> Lanes {
     for spectrum in spectra {
         for lane in (0..LANES).filter(|&lane| scales[lane].is_none()) {
             spectrum.iter_mut().for_each(|bin| bin[lane] = 0.0);
@@ -215,20 +209,16 @@ impl Kernel for UntanglePower<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let mut start = self.first_bin;
-        for power in self.power.chunks_mut(BIN_CHUNK) {
-            for (pair, z) in self.spectra.chunks_exact(self.n_fft + 1).enumerate() {
-                let mut values = [[0.0_f32; PAIR]; BIN_CHUNK];
-                let values = &mut values[..power.len()];
-                let (z, mirrored) = both_sides(z, start, power.len());
-                for ((value, a), b) in values.iter_mut().zip(z).zip(mirrored.iter().rev()) {
-                    let (s_re, s_im) = (a.re + b.re, a.im + b.im);
-                    let (d_re, d_im) = (a.re - b.re, a.im - b.im);
-                    *value = [s_re * s_re + d_im * d_im, s_im * s_im + d_re * d_re];
-                }
-                scatter(values, pair, power);
+        let Self { spectra, n_fft, first_bin, power } = self;
+        for (block, power) in power.chunks_mut(BINS).enumerate() {
+            let first = first_bin + BINS * block;
+            let mut values = [ZERO; BINS];
+            for (values, z) in values.iter_mut().zip(spectra.chunks_exact(n_fft + 1)) {
+                let (s, d) = sum_and_difference(z, first);
+                let squares = each_lane(|i| d[i] * d[i]);
+                *values = each_lane(|i| s[i] * s[i] + squares[i ^ 1]);
             }
-            start += power.len();
+            turn(&values, power);
         }
     }
 }
@@ -247,37 +237,47 @@ impl Kernel for UntangleComplex<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let mut start = self.first_bin;
-        for (re, im) in self.re.chunks_mut(BIN_CHUNK).zip(self.im.chunks_mut(BIN_CHUNK)) {
-            for (pair, z) in self.spectra.chunks_exact(self.n_fft + 1).enumerate() {
-                let mut real = [[0.0_f32; PAIR]; BIN_CHUNK];
-                let mut imaginary = [[0.0_f32; PAIR]; BIN_CHUNK];
-                let (real, imaginary) = (&mut real[..re.len()], &mut imaginary[..re.len()]);
-                let (z, mirrored) = both_sides(z, start, re.len());
-                let values = real.iter_mut().zip(imaginary.iter_mut());
-                for ((value, a), b) in values.zip(z).zip(mirrored.iter().rev()) {
-                    *value.0 = [a.re + b.re, a.im + b.im];
-                    *value.1 = [a.im - b.im, b.re - a.re];
-                }
-                scatter(real, pair, re);
-                scatter(imaginary, pair, im);
+        let Self { spectra, n_fft, first_bin, re, im } = self;
+        for (block, (re, im)) in re.chunks_mut(BINS).zip(im.chunks_mut(BINS)).enumerate() {
+            let first = first_bin + BINS * block;
+            let (mut real, mut imaginary) = ([ZERO; BINS], [ZERO; BINS]);
+            let values = real.iter_mut().zip(&mut imaginary);
+            for ((real, imaginary), z) in values.zip(spectra.chunks_exact(n_fft + 1)) {
+                let (s, d) = sum_and_difference(z, first);
+                *real = s;
+                *imaginary = each_lane(|i| if i % PAIR == 0 { d[i + 1] } else { -d[i - 1] });
             }
-            start += re.len();
+            turn(&real, re);
+            turn(&imaginary, im);
         }
     }
 }
 
-/// Bins `start..start + len` and, in reverse, their mirrored partners.
+/// `Z[k] + Z[n-k]` and `Z[k] - Z[n-k]`, real and imaginary parts in turn, of [`BINS`] bins `k` from
+/// `first` on. `z` is a spectrum followed by its first bin. Some of the bins may lie beyond those
+/// that are wanted; none lies beyond the spectrum.
 #[inline(always)]
-fn both_sides(z: &[Complex32], start: usize, len: usize) -> (&[Complex32], &[Complex32]) {
-    let last = z.len() - 1 - start;
-    (&z[start..start + len], &z[last + 1 - len..=last])
+fn sum_and_difference(z: &[Complex32], first: usize) -> (Lanes, Lanes) {
+    let bins: Option<&[Complex32; BINS]> = z[first..].first_chunk();
+    let mirrored: Option<&[Complex32; BINS]> = z[..z.len() - first].last_chunk();
+    let (Some(a), Some(b)) = (bins, mirrored) else { return (ZERO, ZERO) };
+    let parts = |z: &Complex32, i: usize| [z.re, z.im][i % PAIR];
+    let a = each_lane(|i| parts(&a[i / PAIR], i));
+    let b = each_lane(|i| parts(&b[BINS - 1 - i / PAIR], i));
+    (each_lane(|i| a[i] + b[i]), each_lane(|i| a[i] - b[i]))
 }
 
-/// Writes a pair's values into its two lanes.
+/// Turns the values of the pairs, `[pair][bin][frame of the pair]`, into rows of bins.
 #[inline(always)]
-fn scatter(values: &[[f32; PAIR]], pair: usize, into: &mut [Lanes]) {
-    for (into, value) in into.iter_mut().zip(values) {
-        into[PAIR * pair..PAIR * pair + PAIR].copy_from_slice(value);
+fn turn(values: &[Lanes; BINS], into: &mut [Lanes]) {
+    let row = |bin: usize| each_lane(|i| values[i / PAIR][PAIR * bin + i % PAIR]);
+    if let Some(into) = into.first_chunk_mut::<BINS>() {
+        for (bin, into) in into.iter_mut().enumerate() {
+            *into = row(bin);
+        }
+    } else {
+        for (bin, into) in into.iter_mut().enumerate() {
+            *into = row(bin);
+        }
     }
 }
