@@ -27,6 +27,7 @@ mod peak;
 pub mod pipeline;
 mod places;
 pub mod profile;
+mod quarters;
 pub mod resample;
 mod rows;
 pub mod service;

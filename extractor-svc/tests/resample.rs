@@ -93,11 +93,12 @@ fn silence_stays_exactly_zero() {
 /// A loud block must not drown the quiet one that shares its transform.
 #[test]
 fn quiet_blocks_beside_loud_ones_keep_their_precision() {
+    // The first block, 3,072 samples with its margins, and nothing more is quiet.
     let mut x = noise(40_000);
-    x[..8100].iter_mut().for_each(|x| *x *= 1e-7);
-    let alone = resample(&x[..7000], 44100, 22050, Level::detect());
+    x[..2900].iter_mut().for_each(|x| *x *= 1e-7);
+    let alone = resample(&x[..2900], 44100, 22050, Level::detect());
     let beside = resample(&x, 44100, 22050, Level::detect());
-    for (alone, beside) in alone[..3000].iter().zip(&beside) {
+    for (alone, beside) in alone[..1300].iter().zip(&beside) {
         assert!((alone - beside).abs() <= 1e-13, "{alone:e} became {beside:e}");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::tuning::{TUNINGS, Tuning};
-use crate::fft::Transform;
+use crate::quarters::Forward;
 use crate::resample::{Halving, Resamplers};
 use crate::spectrum::dct::Dct;
 use crate::spectrum::mel::MelFilters;
@@ -27,7 +27,7 @@ pub(crate) struct Tables {
     /// Samples from frame to frame.
     pub(crate) hop_length: usize,
     /// Transform of the spectral features.
-    pub(crate) transform: Transform,
+    pub(crate) transform: Forward,
     /// Periodic Hann window.
     pub(crate) window: Vec<f32>,
     /// Mel filter bank.
@@ -49,7 +49,7 @@ impl Tables {
         Self {
             sample_rate,
             hop_length,
-            transform: Transform::forward(N_FFT),
+            transform: Forward::new(N_FFT),
             resamplers: Resamplers::default(),
             halving: Halving::new(),
             window: hann(N_FFT).map(|value| value as f32).collect(),

@@ -5,17 +5,13 @@
 //! transform has the input's length and the inverse transform the output's.
 
 use std::array;
-use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::fft::{Complex32, PowerOfTwo, Transform, forward_f64};
+use crate::fft::{Complex32, PowerOfTwo, forward_f64};
 use crate::peak::larger;
+use crate::quarters::{Forward, Inverse, QUARTERS, in_quarters};
 use crate::simd::{Isa, Kernel, Level};
-
-/// Points of a block: its spectrum fits the first cache, which is worth more than the shorter overlap
-/// of longer blocks (with 8192 to 32,768 points a sample costs a tenth more).
-const BLOCK: usize = 4096;
 
 /// Length of the aligned chunks that are searched for silence. Shorter than half of every filter.
 const CHUNK: usize = 16;
@@ -31,9 +27,9 @@ pub(crate) struct OverlapSave {
     margin: usize,
     /// Input samples from one block to the next.
     step: usize,
-    forward: Transform,
-    inverse: Transform,
-    /// Real, even frequency response on the fine grid, divided by its length.
+    forward: Forward,
+    inverse: Inverse,
+    /// Real, even frequency response on the fine grid, divided by its length, in quarters.
     response: Arc<[f32]>,
     level: Level,
 }
@@ -47,16 +43,18 @@ pub(crate) struct Workspace {
     silences: [Vec<Range<usize>>; 2],
     spectrum: Vec<Complex32>,
     folded: Vec<Complex32>,
+    /// Both blocks of the output, with what lies before and after it.
+    filtered: [Vec<f32>; 2],
     scratch: Vec<Complex32>,
     scales: [Option<PowerOfTwo>; 2],
 }
 
 impl OverlapSave {
     /// A filter of `taps` (odd, symmetric) on the grid `up` times finer than the input, keeping
-    /// every `down`-th value of the result.
-    pub(crate) fn new(up: usize, down: usize, taps: &[f64], level: Level) -> Self {
+    /// every `down`-th value of the result, in blocks of `input` samples, a multiple of `4 down`.
+    pub(crate) fn new(up: usize, down: usize, taps: &[f64], input: usize, level: Level) -> Self {
         let half = taps.len() / 2;
-        let input = if down.is_power_of_two() { BLOCK } else { BLOCK / 2 * down };
+        debug_assert!(input.is_multiple_of(QUARTERS * down), "{input} samples, 1 of {down}");
         let fine = input * up;
         let margin = half.div_ceil(up).next_multiple_of(down);
         let step = (input - 2 * margin) / down * down;
@@ -72,9 +70,9 @@ impl OverlapSave {
             half,
             margin,
             step,
-            forward: Transform::forward(input),
-            inverse: Transform::inverse(fine / down),
-            response: response.iter().map(|bin| bin.re as f32).collect(),
+            forward: Forward::new(input),
+            inverse: Inverse::new(fine / down),
+            response: in_quarters(&response).iter().map(|bin| bin.re as f32).collect(),
             level,
         }
     }
@@ -93,6 +91,7 @@ impl OverlapSave {
             silences: Default::default(),
             spectrum: vec![zero; self.forward.len()],
             folded: vec![zero; self.inverse.len()],
+            filtered: [0; 2].map(|_| vec![0.0; self.inverse.len()]),
             scratch: vec![zero; scratch],
             scales: [None; 2],
         }
@@ -127,33 +126,33 @@ impl OverlapSave {
     /// up to [`OverlapSave::pair_input`] samples; what is missing is zero.
     pub(crate) fn filter_pair(&self, input: &[f32], workspace: &mut Workspace) {
         let len = self.forward.len();
-        let (first, second) = if input.len() == self.pair_input() {
-            (&input[..len], &input[self.step..])
+        let Workspace { blocks, silences, spectrum, folded, filtered: [x, y], scratch, scales } =
+            workspace;
+        let pair = if input.len() == self.pair_input() {
+            [&input[..len], &input[self.step..]]
         } else {
-            workspace.blocks.resize(2 * len, 0.0);
-            let (first, second) = workspace.blocks.split_at_mut(len);
+            blocks.resize(2 * len, 0.0);
+            let (first, second) = blocks.split_at_mut(len);
             copy_zero_padded(input, first);
             copy_zero_padded(input.get(self.step..).unwrap_or_default(), second);
-            (&*first, &*second)
+            [&*first, &*second]
         };
-        for (index, block) in [first, second].into_iter().enumerate() {
+        for ((block, scale), silences) in pair.into_iter().zip(&mut *scales).zip(silences) {
             let (peak, has_silence) = self.level.run(Look(block));
-            workspace.scales[index] = (peak > 0.0).then(|| PowerOfTwo::equalising(peak));
-            workspace.silences[index].clear();
+            *scale = (peak > 0.0).then(|| PowerOfTwo::equalising(peak));
+            silences.clear();
             if has_silence {
-                find_silences(block, &mut workspace.silences[index]);
+                find_silences(block, silences);
             }
         }
-        if workspace.scales == [None; 2] {
+        if *scales == [None; 2] {
             return;
         }
-        let [a, b] = workspace.scales.map(|scale| scale.map_or(0.0, |scale| scale.down));
-        let mut spectrum = mem::take(&mut workspace.spectrum);
-        self.level.run(Interleave { blocks: [first, second], scales: [a, b], into: &mut spectrum });
-        self.forward.process(&mut spectrum, &mut workspace.scratch);
-        self.multiply_and_fold(&spectrum, &mut workspace.folded);
-        workspace.spectrum = spectrum;
-        self.inverse.process(&mut workspace.folded, &mut workspace.scratch);
+        let down = scales.map(|scale| scale.map_or(0.0, |scale| scale.down));
+        let up = scales.map(|scale| scale.map_or(0.0, |scale| scale.up));
+        self.forward.process(pair, down, None, spectrum, scratch, self.level);
+        self.multiply_and_fold(spectrum, folded);
+        self.inverse.process(folded, up, [x, y], scratch, self.level);
     }
 
     /// Writes the outputs of the pair filtered last, up to the length of `out`.
@@ -161,16 +160,12 @@ impl OverlapSave {
         let per_block = self.pair_output() / 2;
         let first = self.margin * self.up / self.down;
         let (even, odd) = out.split_at_mut(per_block.min(out.len()));
-        let gains = workspace.scales.map(|scale| scale.map_or(0.0, |scale| scale.up));
-        if workspace.scales != [None; 2] {
-            let folded = &workspace.folded[first..first + even.len()];
-            self.level.run(Separate { folded, gains, even, odd });
-        }
         for (index, out) in [even, odd].into_iter().enumerate() {
             if workspace.scales[index].is_none() {
                 out.fill(0.0);
                 continue;
             }
+            out.copy_from_slice(&workspace.filtered[index][first..first + out.len()]);
             // The transform leaves its rounding where the filter saw nothing but zeros, and
             // features without a scale of their own would take that for sound.
             for silence in &workspace.silences[index] {
@@ -196,26 +191,27 @@ impl OverlapSave {
         }
     }
 
-    /// `folded[j] = Σ response[k] spectrum[k mod input]` over all `k ≡ j` modulo the output length.
+    /// `folded[j] = Σ response[k] spectrum[k mod input]` over all `k ≡ j` modulo the output length,
+    /// which are in one quarter.
     fn multiply_and_fold(&self, spectrum: &[Complex32], folded: &mut [Complex32]) {
-        let (input, output) = (spectrum.len(), folded.len());
-        if self.up == 1 && self.down == 2 {
-            let responses = self.response.split_at(output);
-            let spectra = spectrum.split_at(output);
-            self.level.run(Fold { responses, spectra, into: folded });
-            return;
-        }
-        folded.fill(Complex32::default());
-        let mut k = 0;
-        while k < self.response.len() {
-            let (i, j) = (k % input, k % output);
-            let run = (input - i).min(output - j);
-            self.level.run(MultiplyAdd {
-                response: &self.response[k..k + run],
-                spectrum: &spectrum[i..i + run],
-                into: &mut folded[j..j + run],
-            });
-            k += run;
+        let [fine, input, output] =
+            [self.response.len(), spectrum.len(), folded.len()].map(|len| len / QUARTERS);
+        let quarters = self.response.chunks_exact(fine).zip(spectrum.chunks_exact(input));
+        for ((response, spectrum), folded) in quarters.zip(folded.chunks_exact_mut(output)) {
+            if fine == input && input == 2 * output {
+                let (responses, spectra) = (response.split_at(output), spectrum.split_at(output));
+                self.level.run(Fold { responses, spectra, into: folded });
+                continue;
+            }
+            folded.fill(Complex32::default());
+            let mut k = 0;
+            while k < fine {
+                let (i, j) = (k % input, k % output);
+                let run = (input - i).min(output - j);
+                let (response, spectrum) = (&response[k..k + run], &spectrum[i..i + run]);
+                self.level.run(MultiplyAdd { response, spectrum, into: &mut folded[j..j + run] });
+                k += run;
+            }
         }
     }
 }
@@ -265,51 +261,6 @@ fn copy_zero_padded(from: &[f32], into: &mut [f32]) {
     let len = from.len().min(into.len());
     into[..len].copy_from_slice(&from[..len]);
     into[len..].fill(0.0);
-}
-
-/// Two scaled blocks as real and imaginary parts.
-struct Interleave<'a> {
-    blocks: [&'a [f32]; 2],
-    scales: [f32; 2],
-    into: &'a mut [Complex32],
-}
-
-impl Kernel for Interleave<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let [a, b] = self.scales;
-        let blocks = self.blocks[0].iter().zip(self.blocks[1]);
-        for (into, (&x, &y)) in self.into.iter_mut().zip(blocks) {
-            *into = Complex32::new(x * a, y * b);
-        }
-    }
-}
-
-/// Real and imaginary parts, each with its gain; `odd` may be shorter than `even`.
-struct Separate<'a> {
-    folded: &'a [Complex32],
-    gains: [f32; 2],
-    even: &'a mut [f32],
-    odd: &'a mut [f32],
-}
-
-impl Kernel for Separate<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let [a, b] = self.gains;
-        let (both, rest) = self.even.split_at_mut(self.odd.len());
-        let (folded, alone) = self.folded.split_at(both.len());
-        for ((even, odd), value) in both.iter_mut().zip(self.odd).zip(folded) {
-            (*even, *odd) = (value.re * a, value.im * b);
-        }
-        for (even, value) in rest.iter_mut().zip(alone) {
-            *even = value.re * a;
-        }
-    }
 }
 
 /// `into = response * spectrum` of the first halves, plus that of the second.

@@ -8,8 +8,9 @@
 use std::ops::Range;
 
 use super::frame::{frame, frame_range};
-use crate::fft::{Complex32, PowerOfTwo, Transform};
+use crate::fft::{Complex32, PowerOfTwo};
 use crate::peak::PeakMap;
+use crate::quarters::{Forward, QUARTERS, place};
 use crate::rows::Rows;
 use crate::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane};
 
@@ -26,8 +27,8 @@ pub(crate) struct Stft {
     window: Option<Vec<f32>>,
     /// Bins that are computed.
     bins: Range<usize>,
-    transform: Transform,
-    /// Spectra of the pairs, each followed by its first bin again.
+    transform: Forward,
+    /// Spectra of the pairs, in quarters, each followed by its first bin again.
     spectra: Vec<Complex32>,
     scratch: Vec<Complex32>,
     edges: [Vec<f32>; PAIR],
@@ -53,13 +54,13 @@ impl Stft {
     /// Frames as long as `transform` under `window` (all ones if `None`), of which `bins` are
     /// wanted.
     pub(crate) fn new(
-        transform: Transform,
+        transform: Forward,
         window: Option<Vec<f32>>,
         bins: Range<usize>,
         level: Level,
     ) -> Self {
         let n_fft = transform.len();
-        debug_assert!(n_fft >= LANES, "the last bins are untangled with some beyond them");
+        debug_assert!(n_fft >= QUARTERS * LANES, "bins are untangled with some beyond them");
         debug_assert!(bins.end <= n_fft / 2 + 1, "bins beyond the Nyquist frequency");
         Self {
             n_fft,
@@ -81,7 +82,7 @@ impl Stft {
         self.level.narrow().run(UntanglePower {
             spectra: &self.spectra,
             n_fft: self.n_fft,
-            first_bin: self.bins.start,
+            bins: self.bins.clone(),
             power,
         });
         finish(scales, [power])
@@ -95,7 +96,7 @@ impl Stft {
         self.level.narrow().run(UntangleComplex {
             spectra: &self.spectra,
             n_fft: self.n_fft,
-            first_bin: self.bins.start,
+            bins: self.bins.clone(),
             re,
             im,
         });
@@ -130,13 +131,10 @@ impl Stft {
                 continue;
             }
             let scales = [a, b].map(|scale| scale.map_or(0.0, |scale| scale.down));
-            let (buffer, mirror) = spectrum.split_at_mut(self.n_fft);
-            match &self.window {
-                Some(window) => self.level.run(Windowed { frames, scales, window, into: buffer }),
-                None => self.level.run(Plain { frames, scales, into: buffer }),
-            }
-            self.transform.process(buffer, &mut self.scratch);
-            mirror[0] = buffer[0];
+            let (buffer, again) = spectrum.split_at_mut(self.n_fft);
+            let (window, scratch) = (self.window.as_deref(), &mut self.scratch);
+            self.transform.process(frames, scales, window, buffer, scratch, self.level);
+            again[0] = buffer[place(0) * self.n_fft / QUARTERS];
         }
         scales
     }
@@ -152,47 +150,6 @@ fn finish<const N: usize>(scales: [Option<PowerOfTwo>; LANES], spectra: [&mut Ro
     scales.map(|scale| scale.map_or(0.0, |scale| 0.5 * scale.up))
 }
 
-/// Two scaled and windowed frames as real and imaginary parts.
-struct Windowed<'a> {
-    frames: [&'a [f32]; PAIR],
-    scales: [f32; PAIR],
-    window: &'a [f32],
-    into: &'a mut [Complex32],
-}
-
-impl Kernel for Windowed<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let [a, b] = self.scales;
-        let frames = self.frames[0].iter().zip(self.frames[1]).zip(self.window);
-        for (into, ((&x, &y), &w)) in self.into.iter_mut().zip(frames) {
-            *into = Complex32::new(x * a * w, y * b * w);
-        }
-    }
-}
-
-/// [`Windowed`] under a window of ones.
-struct Plain<'a> {
-    frames: [&'a [f32]; PAIR],
-    scales: [f32; PAIR],
-    into: &'a mut [Complex32],
-}
-
-impl Kernel for Plain<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let [a, b] = self.scales;
-        let frames = self.frames[0].iter().zip(self.frames[1]);
-        for (into, (&x, &y)) in self.into.iter_mut().zip(frames) {
-            *into = Complex32::new(x * a, y * b);
-        }
-    }
-}
-
 /// Splits the spectra of pairs into 4 times the power spectra of their frames.
 ///
 /// With `s = Z[k] + Z[n-k]` and `d = Z[k] - Z[n-k]` the first frame's spectrum is
@@ -200,7 +157,7 @@ impl Kernel for Plain<'_> {
 struct UntanglePower<'a> {
     spectra: &'a [Complex32],
     n_fft: usize,
-    first_bin: usize,
+    bins: Range<usize>,
     power: &'a mut [Lanes],
 }
 
@@ -209,16 +166,17 @@ impl Kernel for UntanglePower<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self { spectra, n_fft, first_bin, power } = self;
-        for (block, power) in power.chunks_mut(BINS).enumerate() {
-            let first = first_bin + BINS * block;
-            let mut values = [ZERO; BINS];
-            for (values, z) in values.iter_mut().zip(spectra.chunks_exact(n_fft + 1)) {
-                let (s, d) = sum_and_difference(z, first);
-                let squares = each_lane(|i| d[i] * d[i]);
-                *values = each_lane(|i| s[i] * s[i] + squares[i ^ 1]);
+        let Self { spectra, n_fft, bins, power } = self;
+        for remainder in 0..QUARTERS {
+            for (k, into) in blocks(&bins, remainder) {
+                let mut values = [ZERO; BINS];
+                for (values, z) in values.iter_mut().zip(spectra.chunks_exact(n_fft + 1)) {
+                    let (s, d) = sum_and_difference(z, remainder, k);
+                    let squares = each_lane(|i| d[i] * d[i]);
+                    *values = each_lane(|i| s[i] * s[i] + squares[i ^ 1]);
+                }
+                turn(&values, &mut power[into]);
             }
-            turn(&values, power);
         }
     }
 }
@@ -227,7 +185,7 @@ impl Kernel for UntanglePower<'_> {
 struct UntangleComplex<'a> {
     spectra: &'a [Complex32],
     n_fft: usize,
-    first_bin: usize,
+    bins: Range<usize>,
     re: &'a mut [Lanes],
     im: &'a mut [Lanes],
 }
@@ -237,46 +195,70 @@ impl Kernel for UntangleComplex<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self { spectra, n_fft, first_bin, re, im } = self;
-        for (block, (re, im)) in re.chunks_mut(BINS).zip(im.chunks_mut(BINS)).enumerate() {
-            let first = first_bin + BINS * block;
-            let (mut real, mut imaginary) = ([ZERO; BINS], [ZERO; BINS]);
-            let values = real.iter_mut().zip(&mut imaginary);
-            for ((real, imaginary), z) in values.zip(spectra.chunks_exact(n_fft + 1)) {
-                let (s, d) = sum_and_difference(z, first);
-                *real = s;
-                *imaginary = each_lane(|i| if i % PAIR == 0 { d[i + 1] } else { -d[i - 1] });
+        let Self { spectra, n_fft, bins, re, im } = self;
+        for remainder in 0..QUARTERS {
+            for (k, into) in blocks(&bins, remainder) {
+                let (mut real, mut imaginary) = ([ZERO; BINS], [ZERO; BINS]);
+                let values = real.iter_mut().zip(&mut imaginary);
+                for ((real, imaginary), z) in values.zip(spectra.chunks_exact(n_fft + 1)) {
+                    let (s, d) = sum_and_difference(z, remainder, k);
+                    *real = s;
+                    *imaginary = each_lane(|i| if i % PAIR == 0 { d[i + 1] } else { -d[i - 1] });
+                }
+                turn(&real, &mut re[into.clone()]);
+                turn(&imaginary, &mut im[into]);
             }
-            turn(&real, re);
-            turn(&imaginary, im);
         }
     }
 }
 
-/// `Z[k] + Z[n-k]` and `Z[k] - Z[n-k]`, real and imaginary parts in turn, of [`BINS`] bins `k` from
-/// `first` on. `z` is a spectrum followed by its first bin. Some of the bins may lie beyond those
-/// that are wanted; none lies beyond the spectrum.
+/// The bins of a quarter, [`BINS`] at a time: the first one's place in the quarter, and the rows from
+/// it on, of which every fourth is meant.
 #[inline(always)]
-fn sum_and_difference(z: &[Complex32], first: usize) -> (Lanes, Lanes) {
-    let bins: Option<&[Complex32; BINS]> = z[first..].first_chunk();
-    let mirrored: Option<&[Complex32; BINS]> = z[..z.len() - first].last_chunk();
-    let (Some(a), Some(b)) = (bins, mirrored) else { return (ZERO, ZERO) };
+fn blocks(
+    bins: &Range<usize>,
+    remainder: usize,
+) -> impl Iterator<Item = (usize, Range<usize>)> + use<> {
+    let Range { start, end } = *bins;
+    let first = start.saturating_sub(remainder).div_ceil(QUARTERS);
+    let last = end.saturating_sub(remainder).div_ceil(QUARTERS);
+    (first..last).step_by(BINS).map(move |k| {
+        let row = QUARTERS * k + remainder - start;
+        (k, row..(row + QUARTERS * (BINS - 1) + 1).min(end - start))
+    })
+}
+
+/// `Z[m] + Z[n-m]` and `Z[m] - Z[n-m]`, real and imaginary parts in turn, of the [`BINS`] bins
+/// `m = 4k + remainder` from `k` on. `z` is a spectrum in quarters followed by its first bin. Some of
+/// the bins may lie beyond those that are wanted; none lies beyond the spectrum.
+#[inline(always)]
+fn sum_and_difference(z: &[Complex32], remainder: usize, k: usize) -> (Lanes, Lanes) {
+    let quarter = z.len() / QUARTERS;
+    let first = place(remainder) * quarter + k;
+    // Mirrored, the bins 4k are among themselves, from the one behind the last on.
+    let end = match remainder {
+        0 => z.len() - k,
+        remainder => (place(QUARTERS - remainder) + 1) * quarter - k,
+    };
+    let (a, b) = (z[first..].first_chunk::<BINS>(), z[..end].last_chunk::<BINS>());
+    let (Some(a), Some(b)) = (a, b) else { return (ZERO, ZERO) };
     let parts = |z: &Complex32, i: usize| [z.re, z.im][i % PAIR];
     let a = each_lane(|i| parts(&a[i / PAIR], i));
     let b = each_lane(|i| parts(&b[BINS - 1 - i / PAIR], i));
     (each_lane(|i| a[i] + b[i]), each_lane(|i| a[i] - b[i]))
 }
 
-/// Turns the values of the pairs, `[pair][bin][frame of the pair]`, into rows of bins.
+/// Turns the values of the pairs, `[pair][bin][frame of the pair]`, into rows of bins, every fourth
+/// of `into`.
 #[inline(always)]
 fn turn(values: &[Lanes; BINS], into: &mut [Lanes]) {
     let row = |bin: usize| each_lane(|i| values[i / PAIR][PAIR * bin + i % PAIR]);
-    if let Some(into) = into.first_chunk_mut::<BINS>() {
-        for (bin, into) in into.iter_mut().enumerate() {
-            *into = row(bin);
+    if let Some(into) = into.first_chunk_mut::<{ QUARTERS * (BINS - 1) + 1 }>() {
+        for bin in 0..BINS {
+            into[QUARTERS * bin] = row(bin);
         }
     } else {
-        for (bin, into) in into.iter_mut().enumerate() {
+        for (bin, into) in into.iter_mut().step_by(QUARTERS).enumerate() {
             *into = row(bin);
         }
     }

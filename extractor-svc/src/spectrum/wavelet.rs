@@ -10,7 +10,8 @@ use std::f64::consts::PI;
 use std::ops::Range;
 
 use super::window::hann;
-use crate::fft::{Complex64, Transform, forward_f64_in_place};
+use crate::fft::{Complex64, forward_f64_in_place};
+use crate::quarters::Forward;
 
 /// Share of a filter's summed magnitude whose smallest bins are dropped.
 const SPARSITY: f64 = 0.01;
@@ -33,7 +34,7 @@ pub(crate) struct Filter {
 #[derive(Clone, Debug)]
 pub(crate) struct WaveletBasis {
     /// Transform of the frames that the filters apply to.
-    pub(crate) transform: Transform,
+    pub(crate) transform: Forward,
     /// Bins that any filter uses.
     pub(crate) bins: Range<usize>,
     /// The filters, as long as their non-zero values reach.
@@ -67,7 +68,7 @@ impl WaveletBasis {
         let end = filters.iter().map(|filter| filter.first + filter.re.len()).max().unwrap_or(0);
         filters.iter_mut().for_each(|filter| filter.first -= start);
         let turns = (start..end).map(|bin| turn_back(bin, n_fft - 1, n_fft)).collect();
-        Self { transform: Transform::forward(n_fft), bins: start..end, filters, turns }
+        Self { transform: Forward::new(n_fft), bins: start..end, filters, turns }
     }
 }
 
