@@ -60,8 +60,8 @@ impl Isa for Avx512 {
 
 /// An instruction set that this processor has.
 ///
-/// A level above the baseline comes from [`Level::all`] or [`Level::narrow`] alone, which is what makes [`Level::run`]
-/// sound.
+/// A level above the baseline comes from [`Level::all`] or [`Level::narrow`] alone, which is what
+/// makes [`Level::run`] sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Set);
 
@@ -100,11 +100,11 @@ impl Level {
     /// takes such apart into single values.
     #[must_use]
     pub(crate) fn narrow(self) -> Self {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => Self(Set::Avx2Fma),
-            set => Self(set),
+        #[cfg(target_arch = "x86_64")]
+        if self.0 == Set::Avx512 {
+            return Self(Set::Avx2Fma);
         }
+        self
     }
 
     /// Runs `kernel` at this level.

@@ -8,8 +8,8 @@ use crate::limits::Limits;
 use crate::simd::{Isa, Kernel, Level};
 use crate::window::{Cutter, Window};
 
-/// Samples that are handed out at once: many packets, because what comes behind the decoder takes
-/// them a thousand and more at a time, and little beside a second.
+/// Samples that are handed out at once: a dozen packets, as whoever comes behind the decoder works on
+/// thousands at a time, and yet less than anybody waits for.
 const BLOCK: usize = 1 << 14;
 
 /// Bits of full scale, less one step of 16 bits.

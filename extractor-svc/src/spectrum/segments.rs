@@ -164,8 +164,8 @@ impl SegmentSpectra {
             }
         } else {
             for group in all.0.step_by(SIDE_BY_SIDE) {
-                let pair = group..groups.min(group + SIDE_BY_SIDE);
-                self.correlate(table, pair, all.1.clone(), level);
+                let some = group..groups.min(group + SIDE_BY_SIDE);
+                self.correlate(table, some, all.1.clone(), level);
             }
             self.join(table, 0..bins, frames, level);
         }
@@ -195,13 +195,12 @@ impl SegmentSpectra {
 
     fn join(&mut self, table: &SegmentTable, bins: Range<usize>, frames: usize, level: Level) {
         let (stride, count) = (self.stride, (table.n_fft / table.hop_length).ilog2() as usize);
-        let all = bins.start * stride..bins.end * stride;
-        let block = COLUMNS * stride;
-        let rows = self.re[all.clone()].chunks_mut(block).zip(self.im[all].chunks_mut(block));
-        let joints = table.joints[bins.start * count..].chunks(COLUMNS * count);
+        let rows = bins.start * stride..bins.end * stride;
+        let rows = self.re[rows.clone()].chunks_mut(stride).zip(self.im[rows].chunks_mut(stride));
+        let joints = table.joints[bins.start * count..].chunks_exact(count);
         for ((re, im), joints) in rows.zip(joints) {
             let (re, im) = (re.as_flattened_mut(), im.as_flattened_mut());
-            level.run(Join { re, im, stride: stride * LANES, joints, count, frames });
+            level.run(Join { re, im, joints, frames });
         }
     }
 
@@ -340,18 +339,11 @@ fn sums<I: Isa, const GROUPS: usize>(
     sums
 }
 
-/// Joins the segments of a few bins to frames, in place.
-///
-/// Each joint takes all bins before the next one's turn: what one joint has written is then out of
-/// the store queue when the next reads it, across the borders of what was written.
+/// Joins the segments of one bin to frames, in place.
 struct Join<'a> {
     re: &'a mut [f32],
     im: &'a mut [f32],
-    /// Values from one bin's row to the next one's.
-    stride: usize,
     joints: &'a [Joint],
-    /// Joints of one bin.
-    count: usize,
     frames: usize,
 }
 
@@ -360,22 +352,18 @@ impl Kernel for Join<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self { re: all_re, im: all_im, stride, joints, count, frames } = self;
-        let per_frame = 1 << count;
-        for index in 0..count {
+        let Self { re: all_re, im: all_im, joints, frames } = self;
+        let per_frame = 1 << joints.len();
+        for (index, &[c, d]) in joints.iter().enumerate() {
             let shift = 1 << index;
-            let rows = all_re.chunks_exact_mut(stride).zip(all_im.chunks_exact_mut(stride));
-            for ((all_re, all_im), joints) in rows.zip(joints.chunks_exact(count)) {
-                let [c, d] = joints[index];
-                for start in (0..frames + per_frame - 2 * shift).step_by(LANES) {
-                    let (re, im) = (lanes(all_re, start), lanes(all_im, start));
-                    let (next_re, next_im) =
-                        (lanes(all_re, start + shift), lanes(all_im, start + shift));
-                    let joined_re = scale_add::<I>(-d, &next_im, &scale_add::<I>(c, &next_re, &re));
-                    let joined_im = scale_add::<I>(d, &next_re, &scale_add::<I>(c, &next_im, &im));
-                    all_re[start..start + LANES].copy_from_slice(&joined_re);
-                    all_im[start..start + LANES].copy_from_slice(&joined_im);
-                }
+            for start in (0..frames + per_frame - 2 * shift).step_by(LANES) {
+                let (re, im) = (lanes(all_re, start), lanes(all_im, start));
+                let (next_re, next_im) =
+                    (lanes(all_re, start + shift), lanes(all_im, start + shift));
+                let joined_re = scale_add::<I>(-d, &next_im, &scale_add::<I>(c, &next_re, &re));
+                let joined_im = scale_add::<I>(d, &next_re, &scale_add::<I>(c, &next_im, &im));
+                all_re[start..start + LANES].copy_from_slice(&joined_re);
+                all_im[start..start + LANES].copy_from_slice(&joined_im);
             }
         }
     }
