@@ -27,6 +27,7 @@ pub fn run(data: &[u8]) {
     assert!((1..=limits.max_channels).contains(&decoder.channels()), "{}", decoder.channels());
     let (mut block, mut frames) = (Vec::new(), 0);
     loop {
+        block.clear();
         match decoder.next_mono_block(&mut block) {
             Ok(true) => assert!(!block.is_empty() && block.len() <= MAX_BLOCK, "{}", block.len()),
             Ok(false) => break,
