@@ -77,14 +77,14 @@ fn sequential_containers_are_decoded_while_they_arrive() {
         writer.push(bytes[..bytes.len() * 7 / 10].to_vec()).unwrap();
         let mut decoder = Decoder::open(EncodedAudio::from_stream(reader), &Limits::default())
             .unwrap_or_else(|error| panic!("{file}: {error}"));
-        let (mut frames, mut block) = (0, Vec::new());
+        let mut decoded = Vec::new();
         let error = loop {
-            match decoder.next_mono_block(&mut block) {
-                Ok(true) => frames += block.len(),
+            match decoder.next_mono_block(&mut decoded) {
+                Ok(true) => {}
                 end => break end,
             }
         };
-        assert!(frames > 10_000, "{file}: {frames} frames");
+        assert!(decoded.len() > 10_000, "{file}: {} frames", decoded.len());
         assert!(matches!(error, Err(ExtractError::StreamIdle { .. })), "{file}: {error:?}");
     }
 }
