@@ -1,6 +1,6 @@
 //! Hostile uploads: each is refused or read within bounded memory, and the next call is answered.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::fs;
 
 use e2e::{
     binaries::project_root,
@@ -19,16 +19,12 @@ use tonic::{Code, transport::Channel};
 const MAX_DATA_KIB: usize = 96 * 1024;
 
 /// An extractor that the operating system refuses memory beyond [`MAX_DATA_KIB`]; then it dies.
-fn start(folder: &Path) -> Server {
+fn start() -> Server {
     let extractor = &binaries().expect("the services compile").extractor;
-    let script = folder.join("extractor");
-    let text = format!(
-        "#!/bin/sh\nulimit -d {MAX_DATA_KIB}\nexec '{}' \"$@\"\n",
-        extractor.to_str().expect("a path of text")
-    );
-    fs::write(&script, text).expect("a writable folder");
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("our own file");
-    Server::start(&script, &["--workers", "2"]).expect("the extractor starts")
+    let script = project_root().join("tests/e2e/with_little_memory");
+    let limit = MAX_DATA_KIB.to_string();
+    let variables = [("EXTRACTOR", extractor.as_os_str()), ("MAX_DATA_KIB", limit.as_ref())];
+    Server::start_in(&script, &["--workers", "2"], variables).expect("the extractor starts")
 }
 
 /// The good call that must be answered after each hostile one.
@@ -142,8 +138,7 @@ fn amplifiers() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
 
 #[tokio::test]
 async fn what_claims_to_be_large_takes_no_memory() {
-    let folder = tempfile::tempdir().expect("a writable temp folder");
-    let server = start(folder.path());
+    let server = start();
     let channel = server.connect().await.expect("it listens");
     let witness = Witness::new(&channel).await;
     for (name, audio, reason) in amplifiers() {
@@ -186,8 +181,7 @@ fn breaking_adpcm() -> Vec<u8> {
 
 #[tokio::test]
 async fn a_panic_of_the_decoder_is_internal_for_that_call_alone() {
-    let folder = tempfile::tempdir().expect("a writable temp folder");
-    let server = start(folder.path());
+    let server = start();
     let channel = server.connect().await.expect("it listens");
     let witness = Witness::new(&channel).await;
     for _ in 0..5 {
@@ -225,8 +219,7 @@ fn corpus() -> Option<std::path::PathBuf> {
 #[tokio::test]
 async fn every_broken_file_is_answered_as_listed_and_the_next_call_too() {
     let Some(corpus) = corpus() else { return };
-    let folder = tempfile::tempdir().expect("a writable temp folder");
-    let server = start(folder.path());
+    let server = start();
     let channel = server.connect().await.expect("it listens");
     let witness = Witness::new(&channel).await;
     let table = project_root().join("extractor-svc/testdata/hostile.csv");
