@@ -17,7 +17,6 @@ use tonic::Code;
 use crate::{
     promql::selected,
     render::{list, overlay, text},
-    running::{get, metrics_address},
 };
 
 /// Labels that Prometheus adds to what it scrapes.
@@ -61,15 +60,14 @@ async fn exposed() -> Exposed {
     drop((channel, other));
     let mut exposed = Exposed::new();
     for server in [&extractor, &index] {
-        let address = metrics_address(server);
         let counted = "grpc_server_connections_ended_total";
-        while !get(&address, "/metrics").contains(counted) {
+        while !server.page("/metrics").expect("answered").contains(counted) {
             let again = server.connect().await.expect("it listens");
             health(&again, "").await.expect("it serves");
             drop(again);
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        let response = get(&address, "/metrics");
+        let response = server.page("/metrics").expect("answered");
         read(response.split_once("\r\n\r\n").expect("a body").1, &mut exposed);
     }
     exposed.insert("up".to_owned(), BTreeSet::new());

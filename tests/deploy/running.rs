@@ -4,8 +4,6 @@
 use std::{
     ffi::OsString,
     fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -136,29 +134,11 @@ fn start(workload: Workload<'_>, host: &Host, library: &Library) -> Server {
     Server::start_in(binary, &args, settings).expect("it starts")
 }
 
-/// The address of the HTTP port, as the log tells it.
-pub(crate) fn metrics_address(server: &Server) -> String {
-    let log = server.log();
-    let line = log.lines().find(|line| line.contains("metrics port")).expect("it is logged");
-    let from = line.find("127.0.0.1:").expect("an address");
-    line[from..].chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect()
-}
-
-/// `GET PATH`: the whole response.
-pub(crate) fn get(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).expect("the port is open");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("sent");
-    let mut response = String::new();
-    stream.read_to_string(&mut response).expect("answered");
-    response
-}
-
 /// As a startup probe asks: again, while the server has announced its port and is not yet ready.
-fn answer(address: &str, path: &str) -> String {
+fn answer(server: &Server, path: &str) -> String {
     let deadline = Instant::now() + MAX_START;
     loop {
-        let response = get(address, path);
+        let response = server.page(path).expect("answered");
         if !response.starts_with("HTTP/1.1 503") || Instant::now() > deadline {
             return response;
         }
@@ -177,7 +157,7 @@ async fn every_deployment_starts_answers_its_probes_and_ends() {
             for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
                 let probe = &workload.container()[probe];
                 if let Some(path) = probe["httpGet"]["path"].as_str() {
-                    let response = answer(&metrics_address(&server), path);
+                    let response = answer(&server, path);
                     assert!(response.starts_with("HTTP/1.1 200"), "{path}: {response}");
                 } else {
                     let service = probe["grpc"]["service"].as_str().unwrap_or_default();

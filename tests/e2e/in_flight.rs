@@ -1,7 +1,5 @@
 //! Uploads that are under way: what a stalled one keeps from others, and who waits for memory.
 
-use std::time::Duration;
-
 use e2e::{
     calls::{CHUNK_BYTES, chunk_message, config_message, extract, full_view},
     library::binaries,
@@ -13,11 +11,7 @@ use proto::v1::{
     ExtractFeaturesRequest, ExtractFeaturesResponse,
     extractor_service_client::ExtractorServiceClient,
 };
-use tokio::{
-    sync::mpsc,
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Response, Status, transport::Channel};
 use tonic_types::StatusExt as _;
@@ -155,11 +149,5 @@ async fn what_does_not_fit_into_memory_waits_for_others_to_end() {
     }
     vectors.push(waiting.await.expect("no panic").expect("there is room now").values);
     assert!(vectors.iter().all(|vector| *vector == vectors[0]));
-    // The line is written before the answer, and read from the server's output some time after it.
-    let all_told = async {
-        while server.log().matches("after_upload_ms").count() < 3 {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(Duration::from_secs(60), all_told).await.unwrap_or_else(|_| panic!("{}", server.log()));
+    server.logged("after_upload_ms", 3).expect("each says how long it took");
 }

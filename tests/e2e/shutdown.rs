@@ -25,8 +25,8 @@ async fn either_signal_ends_either_server_with_code_0() {
             server.signal(signal).expect("it runs");
             let status = server.wait().expect("it ends");
             assert_eq!(status.code(), Some(0), "{signal:?}:\n{}", server.log());
-            // An idle server has nothing to wait for.
-            assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+            // An idle server has nothing to wait for: not the grace of 20 s.
+            assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
         }
     }
 }
@@ -37,11 +37,11 @@ async fn either_signal_ends_either_server_with_code_0() {
 async fn a_draining_server_is_alive_but_not_ready() {
     let library = Library::shared().expect("the library builds");
     let mut server =
-        Server::start(&library.binaries().extractor, &["--drain", "2s"]).expect("it starts");
+        Server::start(&library.binaries().extractor, &["--drain", "6s"]).expect("it starts");
     let channel = server.connect().await.expect("it listens");
     server.signal(Signal::Term).expect("it runs");
 
-    let deadline = Instant::now() + Duration::from_millis(1500);
+    let deadline = Instant::now() + Duration::from_secs(5);
     while health(&channel, EXTRACTOR_SERVICE).await.expect("answered") == ServingStatus::Serving {
         assert!(Instant::now() < deadline, "readiness stayed SERVING after SIGTERM");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -57,10 +57,12 @@ async fn a_draining_server_is_alive_but_not_ready() {
 }
 
 /// A stream that is half sent when the signal comes is finished, not cut.
-#[tokio::test]
+// The stream goes on on another thread than the one that waits.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_in_flight_is_finished() {
     let library = Library::shared().expect("the library builds");
-    let mut server = library.start_extractor().expect("it starts");
+    let metrics = ["--metrics-listen", "127.0.0.1:0"];
+    let mut server = Server::start(&library.binaries().extractor, &metrics).expect("it starts");
     let channel = server.connect().await.expect("it listens");
     let audio = clips::read("band_cbr128_44100_stereo.mp3").expect("the clip is there");
     let (first, second) = audio.split_at(audio.len() / 2);
@@ -71,10 +73,10 @@ async fn a_stream_in_flight_is_finished() {
     });
     messages.send(config_message(full_view())).await.expect("the call is open");
     messages.send(chunk_message(first)).await.expect("the call is open");
-    // Long enough for the server to have seen the call, and to have stopped accepting.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // The server has seen the call, and then has stopped accepting.
+    server.until_called("ExtractFeatures").expect("the call arrives");
     server.signal(Signal::Term).expect("it runs");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.logged("finishing calls in flight", 1).expect("it ends");
     messages.send(chunk_message(second)).await.expect("the call is still open");
     drop(messages);
 

@@ -3,8 +3,8 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead as _, BufReader, Read},
-    net::TcpListener,
+    io::{BufRead as _, BufReader, Read, Write as _},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
@@ -24,6 +24,9 @@ const MAX_START: Duration = Duration::from_secs(60);
 
 /// Longest wait for an exit; above the servers' default grace of 20 s.
 const MAX_EXIT: Duration = Duration::from_secs(30);
+
+/// Between two looks at a process or its log.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Ports for servers that are started again.
 const FIRST_FREE_PORT: u32 = 20_000;
@@ -95,7 +98,7 @@ pub fn free_address() -> Result<String> {
 pub struct Server {
     child: Child,
     address: String,
-    log: Arc<Mutex<String>>,
+    log: Log,
 }
 
 impl Server {
@@ -153,7 +156,7 @@ impl Server {
             .spawn()
             .with_context(|| format!("cannot run {}", binary.display()))?;
         let stdout = child.stdout.take().context("stdout was piped")?;
-        let log = collect(child.stderr.take().context("stderr was piped")?);
+        let log = Log::of(child.stderr.take().context("stderr was piped")?);
         let mut server = Self { child, address: String::new(), log };
 
         let line = match first_line(stdout).recv_timeout(MAX_START) {
@@ -181,10 +184,67 @@ impl Server {
         self.child.id()
     }
 
-    /// What the server logged so far.
+    /// What was read of the server's log so far: all of it once [`Server::wait`] has returned, and
+    /// before that possibly less than the server has written. Wait for a line by
+    /// [`Server::logged`].
     #[must_use]
     pub fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log.text()
+    }
+
+    /// Waits until `count` lines of the log contain `what`; the first of them. A server's answer or
+    /// ready line may well be here before a line that it logged earlier.
+    ///
+    /// # Errors
+    /// When they are not there after 60 s.
+    pub fn logged(&self, what: &str, count: usize) -> Result<String> {
+        let deadline = Instant::now() + MAX_START;
+        loop {
+            let log = self.log();
+            let mut lines = log.lines().filter(|line| line.contains(what));
+            if let (Some(line), true) = (lines.next(), lines.count() + 1 >= count) {
+                return Ok(line.to_owned());
+            }
+            ensure!(Instant::now() < deadline, "not logged {count} times: {what}\n{log}");
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// `GET PATH` of the metrics port of a server that was started with `--metrics-listen`: the
+    /// whole response.
+    ///
+    /// # Errors
+    /// When there is no such port or nobody answers there.
+    pub fn page(&self, path: &str) -> Result<String> {
+        let line = self.logged("metrics port", 1)?;
+        let from = line.find("127.0.0.1:").context("not on this machine")?;
+        let address: String =
+            line[from..].chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+        let mut stream = TcpStream::connect(&address)?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(response)
+    }
+
+    /// Waits until the first call of `method` has come; by the metrics port.
+    ///
+    /// # Errors
+    /// As [`Server::page`], and when none came within 60 s.
+    pub fn until_called(&self, method: &str) -> Result<()> {
+        let counter = format!("grpc_server_started_total{{grpc_method=\"{method}\"");
+        let deadline = Instant::now() + MAX_START;
+        loop {
+            let page = self.page("/metrics")?;
+            let line = page.lines().find(|line| line.starts_with(&counter));
+            if line.is_some_and(|line| !line.ends_with(" 0")) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "no call of {method} came:\n{page}");
+            thread::sleep(PAUSE);
+        }
     }
 
     /// A new connection.
@@ -226,20 +286,21 @@ impl Server {
         self.wait()
     }
 
-    /// Waits for the process to end.
+    /// Waits for the process to end, and for its log to be read to its end.
     ///
     /// # Errors
-    /// When it still runs after 30 s.
+    /// When it still runs after 30 s, or something that it started holds its log open.
     pub fn wait(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + MAX_EXIT;
         loop {
-            if let Some(status) = self.child.try_wait()? {
+            let status = self.child.try_wait()?;
+            if let (Some(status), true) = (status, self.log.has_ended()) {
                 return Ok(status);
             }
             if Instant::now() > deadline {
-                bail!("still running after {MAX_EXIT:?}:\n{}", self.log());
+                bail!("not at its end after {MAX_EXIT:?} ({status:?}):\n{}", self.log());
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(PAUSE);
         }
     }
 }
@@ -264,16 +325,33 @@ fn first_line(stdout: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     receive
 }
 
-/// Collects a stream in the background.
-fn collect(stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
-    let log = Arc::new(Mutex::new(String::new()));
-    let sink = Arc::clone(&log);
-    thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            let mut log = sink.lock().unwrap_or_else(PoisonError::into_inner);
-            log.push_str(&line);
-            log.push('\n');
-        }
-    });
-    log
+/// A stream that is collected in the background.
+#[derive(Debug)]
+struct Log {
+    text: Arc<Mutex<String>>,
+    reader: thread::JoinHandle<()>,
+}
+
+impl Log {
+    fn of(stderr: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let sink = Arc::clone(&text);
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut text = sink.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+        Self { text, reader }
+    }
+
+    fn text(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the stream was closed, and everything in it is here.
+    fn has_ended(&self) -> bool {
+        self.reader.is_finished()
+    }
 }

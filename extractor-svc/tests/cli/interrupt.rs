@@ -35,6 +35,21 @@ fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("the process runs");
 }
 
+/// Waits until the process has taken the signal: two of a kind that wait are delivered as one.
+fn wait_until_taken(child: &Child, signal: Signal) {
+    let begun = Instant::now();
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
+        let waiting = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+        let waiting = u64::from_str_radix(waiting.expect("Linux tells").trim(), 16);
+        if waiting.expect("a set of bits") & (1 << (signal.as_raw() - 1)) == 0 {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{signal:?} is not taken");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Waits until `file` has some lines.
 fn wait_for_lines(file: &Path, lines: usize) {
     let begun = Instant::now();
@@ -97,7 +112,7 @@ fn a_second_ctrl_c_ends_at_once() {
     let child = start(&music, &table, &[]);
     wait_for_lines(&table, 2);
     send(&child, Signal::INT);
-    thread::sleep(Duration::from_millis(50));
+    wait_until_taken(&child, Signal::INT);
     send(&child, Signal::INT);
     stop(child, None, Some(Signal::INT.as_raw()));
     assert_eq!(names(&rows(&table)), ["0.wav"]);

@@ -69,7 +69,8 @@ fn a_server_follows_the_pointer_and_keeps_two_versions() {
     });
     library.at_store("rollback", &[]);
     answers(&server, &library.one);
-    assert_eq!(server.logged("a version is fetched").len(), 2, "going back fetches nothing");
+    // Going back fetches nothing.
+    server.told("a version is fetched", 2);
 
     // A third version: the one that is neither served nor open any more goes.
     let table = library.path("one.csv");
@@ -105,8 +106,7 @@ fn a_damaged_object_is_never_served_and_a_repaired_one_is() {
         // A server that starts now has the one before in its cache, and says why it serves it.
         let server = library.serve();
         answers(&server, &library.one);
-        let told = server.logged("the wanted version is not to be had; the last one is served");
-        assert_eq!(told.len(), 1, "{file}");
+        let told = server.told("the wanted version is not to be had; the last one is served", 1);
         assert!(told[0]["error"].as_str().expect("why").contains(*file), "{told:?}");
         wait_for("the refusal", || {
             let refused = server.metric("index_swaps_total{outcome=\"refused\"}");
@@ -142,10 +142,7 @@ fn a_store_that_is_gone_stops_no_server() {
     fs::rename(&away, library.store()).expect("renamed");
     library.publish("two");
     answers(&server, &library.two);
-    wait_for("the log", || {
-        let again = server.logged("the source says again which version is wanted");
-        (again.len() == 1).then_some(())
-    });
+    server.told("the source says again which version is wanted", 1);
 }
 
 #[test]
@@ -184,7 +181,8 @@ fn a_broken_download_is_gone_on_with() {
     let fetched = |library: &Library| {
         let server = library.serve();
         answers(&server, &library.two);
-        let told = server.logged("a version is fetched");
+        let told = server.told("a version is fetched", 1);
+        // Logged before it.
         let restarts =
             server.logged("a resumed file is not what was built; fetched from its beginning");
         drop(server);
@@ -220,5 +218,5 @@ fn a_damaged_cache_is_fetched_again() {
     damage(&library.cache().join(&library.one).join("blocks.bin"), FLIP);
     let server = library.serve();
     answers(&server, &library.one);
-    assert_eq!(server.logged("a version is fetched").len(), 1);
+    server.told("a version is fetched", 1);
 }

@@ -58,6 +58,17 @@ impl Running {
         IndexServiceClient::new(endpoint.connect().await.expect("it listens"))
     }
 
+    /// The events of the log with this message, once there are `count`; there must not be more. What
+    /// the server logs comes here on a way of its own: an answer or a metric may be here before it.
+    pub(crate) fn told(&self, message: &str, count: usize) -> Vec<Value> {
+        let told = wait_for(message, || {
+            let told = self.logged(message);
+            (told.len() >= count).then_some(told)
+        });
+        assert_eq!(told.len(), count, "{message}: {told:?}");
+        told
+    }
+
     /// The events of the log with this message so far.
     pub(crate) fn logged(&self, message: &str) -> Vec<Value> {
         let log = self.log.lock().expect("not poisoned");
@@ -66,10 +77,7 @@ impl Running {
 
     /// Status line and body of a page of the metrics port.
     pub(crate) fn page(&self, path: &str) -> String {
-        let ports = wait_for("the metrics port", || {
-            let ports = self.logged("metrics port");
-            (!ports.is_empty()).then_some(ports)
-        });
+        let ports = self.told("metrics port", 1);
         let mut stream = TcpStream::connect(ports[0]["address"].as_str().expect("an address"))
             .expect("it listens");
         write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")

@@ -190,32 +190,24 @@ async fn a_slow_call_is_sent_to_a_second_endpoint() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deadline_is_sent() {
     let library = Library::shared().expect("the library builds");
-    let server = library.start_extractor().expect("it starts");
+    let metrics = ["--metrics-listen", "127.0.0.1:0"];
+    let server = Server::start(&library.binaries().extractor, &metrics).expect("it starts");
     let proxy = Proxy::start(server.address()).await.expect("a free port");
     let target = Target::fixed([proxy.address()]).expect("an address");
-    let client = ExtractorClient::new(target, brisk()).expect("sound options");
+    let mut options = brisk();
+    // The deadline must be what ends the call.
+    options.liveness.keepalive = PATIENCE;
+    let client = ExtractorClient::new(target, options).expect("sound options");
     let never = Arc::new(Notify::new());
     let held = super::uploads::held(&b"some bytes"[..], Arc::clone(&never), &b""[..]);
     let caller = client.clone();
-    let deadline = Deadline::after(Duration::from_secs(2));
+    let deadline = Deadline::after(Duration::from_secs(5));
     let call = tokio::spawn(async move { caller.extract(Upload::reader(held), deadline).await });
-    let sent = async {
-        while client.activity().attempts == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        // The headers need a moment through the proxy; what the server logs shows that they came.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    };
-    sent.await;
+    server.until_called("ExtractFeatures").expect("the call arrives");
     proxy.hold();
     let error = call.await.expect("no panic").expect_err("the source never ends");
     assert!(matches!(error, CallError::DeadlineExceeded { attempts: 1, .. }), "{error:?}");
-    let logged = async {
-        while !server.log().contains("DEADLINE_EXCEEDED") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, logged).await.expect("the server knows the deadline");
+    server.logged("DEADLINE_EXCEEDED", 1).expect("the server knows the deadline");
     drop(never);
 }
 

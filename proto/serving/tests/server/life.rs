@@ -19,7 +19,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_drain_answers_new_calls_and_finishes_old_ones() {
-    let mut server = start(&["--drain=400ms", "--grace=10s"]).await;
+    let mut server = start(&["--drain=3s", "--grace=20s"]).await;
     let channel = server.connect().await;
     assert_eq!(health(&channel, SERVICE).await, ServingStatus::Serving);
     assert_eq!(health(&channel, "").await, ServingStatus::Serving);
@@ -27,7 +27,7 @@ async fn a_drain_answers_new_calls_and_finishes_old_ones() {
 
     let long = tokio::spawn({
         let channel = channel.clone();
-        async move { compute(&channel, work(Duration::from_millis(900))).await }
+        async move { compute(&channel, work(Duration::from_secs(4))).await }
     });
     assert_eq!(server.event().await, Event::Started);
     server.shut_down();
@@ -76,25 +76,26 @@ async fn a_second_signal_ends_at_once() {
     server.abort();
     let began = Instant::now();
     assert!(matches!(server.end().await, Err(ServeError::Cut(_))));
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < LONG);
 }
 
 #[tokio::test]
 async fn old_connections_are_renewed_and_every_call_that_came_is_answered() {
     let server = start(&["--max-connection-age=50ms", "--max-connection-age-grace=10s"]).await;
     let channel = server.connect().await;
+    let renewed = "grpc_server_connections_ended_total{cause=\"age\"}";
     let (mut calls, began) = (0.0, Instant::now());
-    while began.elapsed() < Duration::from_secs(1) {
-        if let Err(unsent) = compute(&channel, work(SHORT)).await {
+    while calls < 100.0 || server.sample(renewed).await < Some(3.0) {
+        match compute(&channel, work(SHORT)).await {
+            Ok(_) => calls += 1.0,
             // This client does not try again when the connection ends before the call has left;
-            // others do. It must have been that, and only once.
-            assert!(unsent.to_string().contains("operation was canceled"), "{unsent}");
-            compute(&channel, work(SHORT)).await.expect("a new connection");
+            // others do. It must have been that.
+            Err(unsent) => {
+                assert!(unsent.to_string().contains("operation was canceled"), "{unsent}");
+            }
         }
-        calls += 1.0;
+        assert!(began.elapsed() < LONG, "{:?}", server.sample(renewed).await);
     }
-    let renewed = server.sample("grpc_server_connections_ended_total{cause=\"age\"}").await;
-    assert!(renewed >= Some(3.0), "{renewed:?}");
     let handled = "grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"Compute\",\
                    grpc_service=\"test.v1.Work\"}";
     server.until_sample(handled, calls).await;
@@ -110,7 +111,7 @@ async fn an_old_connection_whose_calls_do_not_end_is_cut() {
     let call = compute(&channel, work(LONG)).await;
     assert!(call.is_err());
     assert_eq!(server.event().await, Event::Started);
-    assert!(matches!(server.event().await, Event::Cancelled(_)));
+    assert!(matches!(server.event().await, Event::Cancelled));
     server.until_sample("grpc_server_connections_ended_total{cause=\"age_cut\"}", 1.0).await;
 }
 

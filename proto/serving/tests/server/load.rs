@@ -1,19 +1,18 @@
 //! More calls than there is room for, and calls that nobody waits for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_types::StatusExt as _;
 
 use crate::{
-    harness::{compute, health, start, work},
+    harness::{PATIENCE, compute, health, start, work},
     work::{DOMAIN, Event},
 };
 
+/// Far longer than the harness waits for anything: what ends sooner was ended.
 const LONG: Duration = Duration::from_secs(60);
-/// Within this time a worker must notice that nobody waits.
-const NOTICE: Duration = Duration::from_millis(50);
 
 /// Overload as the contract writes it.
 fn assert_overloaded(status: &Status) {
@@ -51,10 +50,8 @@ async fn a_caller_that_leaves_frees_the_worker() {
     let channel = server.connect().await;
     let call = tokio::spawn(async move { compute(&channel, work(LONG)).await });
     assert_eq!(server.event().await, Event::Started);
-    let left = Instant::now();
     call.abort();
-    let Event::Cancelled(noticed) = server.event().await else { panic!("expected a cancel") };
-    assert!(noticed - left < NOTICE, "{:?}", noticed - left);
+    assert_eq!(server.event().await, Event::Cancelled);
     let handled = "grpc_server_handled_total{grpc_code=\"Canceled\",grpc_method=\"Compute\",\
                    grpc_service=\"test.v1.Work\"}";
     server.until_sample(handled, 1.0).await;
@@ -65,13 +62,11 @@ async fn a_deadline_ends_the_work_on_both_sides() {
     let mut server = start(&[]).await;
     let channel = server.connect().await;
     let mut request = work(LONG);
-    request.set_timeout(Duration::from_millis(100));
-    let sent = Instant::now();
+    request.set_timeout(Duration::from_secs(1));
     // The client gives up by its own clock, at about the same time as the server.
     compute(&channel, request).await.expect_err("the deadline is far too short");
     assert_eq!(server.event().await, Event::Started);
-    let Event::Cancelled(noticed) = server.event().await else { panic!("expected a cancel") };
-    assert!(noticed - sent < Duration::from_millis(100) + 2 * NOTICE, "{:?}", noticed - sent);
+    assert_eq!(server.event().await, Event::Cancelled);
 }
 
 #[tokio::test]
@@ -104,24 +99,22 @@ async fn a_call_that_has_no_time_left_is_not_begun() {
 async fn a_call_is_shed_when_the_line_is_longer_than_its_deadline() {
     let server = start(&[]).await;
     let channel = server.connect().await;
-    // The server learns that jobs take half a second.
-    compute(&channel, work(Duration::from_millis(500))).await.expect("no load yet");
+    // The server learns that jobs take two seconds. Those in line take longer than it believes.
+    compute(&channel, work(Duration::from_secs(2))).await.expect("no load yet");
     let line: Vec<_> = (0..3)
         .map(|_| {
             let channel = channel.clone();
-            tokio::spawn(async move { compute(&channel, work(Duration::from_millis(500))).await })
+            tokio::spawn(async move { compute(&channel, work(LONG)).await })
         })
         .collect();
     server.until_sample("worker_queue_length{pool=\"work\"}", 2.0).await;
     let mut request = work(Duration::ZERO);
-    request.set_timeout(Duration::from_millis(600));
-    let asked = Instant::now();
-    let status = compute(&channel, request).await.expect_err("a second of work is ahead");
-    assert!(asked.elapsed() < Duration::from_millis(300), "{:?}", asked.elapsed());
-    assert_overloaded(&status);
-    for call in line {
-        call.await.expect("no panic").expect("those in line are served");
-    }
+    request.set_timeout(Duration::from_secs(3));
+    // Not what it would be told at its deadline.
+    assert_overloaded(&compute(&channel, request).await.expect_err("four seconds are ahead"));
+    assert!(line.iter().all(|call| !call.is_finished()), "those in line stay there");
+    line.iter().for_each(tokio::task::JoinHandle::abort);
+    compute(&channel, work(Duration::ZERO)).await.expect("nothing is ahead");
 }
 
 #[tokio::test]
@@ -131,8 +124,7 @@ async fn nobody_waits_in_line_for_longer_than_allowed() {
     let busy = channel.clone();
     let _busy = tokio::spawn(async move { compute(&busy, work(LONG)).await });
     assert_eq!(server.event().await, Event::Started);
-    let asked = Instant::now();
-    let status = compute(&channel, work(LONG)).await.expect_err("the worker stays busy");
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
-    assert_overloaded(&status);
+    let waiting = compute(&channel, work(LONG));
+    let answer = tokio::time::timeout(PATIENCE, waiting).await.expect("sooner than the worker");
+    assert_overloaded(&answer.expect_err("the worker stays busy"));
 }

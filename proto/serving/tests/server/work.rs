@@ -49,7 +49,7 @@ pub(crate) fn contract() -> Contract {
 pub(crate) enum Event {
     Started,
     Finished,
-    Cancelled(Instant),
+    Cancelled,
 }
 
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl Work {
             let began = Instant::now();
             while began.elapsed() < length {
                 if cancel.is_cancelled() {
-                    let _ = events.send(Event::Cancelled(Instant::now()));
+                    let _ = events.send(Event::Cancelled);
                     return;
                 }
                 std::hint::spin_loop();
