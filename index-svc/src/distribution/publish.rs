@@ -89,13 +89,14 @@ pub fn publish(
             place.must_stay(pointer, &published.version)?;
         }
         published.skipped.clear();
+        let mut stays = true;
         for (file, facts) in &manifest.files {
-            upload(&directory, place, file, facts, publisher, &mut published)?;
+            stays &= upload(&directory, place, file, facts, publisher, &mut published)?;
         }
         write_manifest(&directory, place, &mut published)?;
         let is_wanted = published.before.as_deref() == Some(&published.version);
         let next = follow(&published.version);
-        if is_wanted || move_pointer(place, seen, &next)? {
+        if stays && (is_wanted || move_pointer(place, seen, &next)?) {
             let Published { uploaded, skipped, .. } = &mut published;
             let mut told = BTreeSet::new();
             uploaded.retain(|file| told.insert(file.clone()));
@@ -142,7 +143,8 @@ pub(super) fn lost(place: &Place, next: &Pointer, there: Option<Pointer>) -> Dis
     DistributionError::Lost { url, version, winner, by, at }
 }
 
-/// Uploads a file unless the store has it whole, which is told by reading it.
+/// Uploads a file unless the store has it whole, which is told by reading it. False where somebody has
+/// removed it since.
 fn upload(
     directory: &Path,
     place: &Place,
@@ -150,13 +152,13 @@ fn upload(
     facts: &FileFacts,
     publisher: &mut Publisher<'_>,
     published: &mut Published,
-) -> Result<(), DistributionError> {
+) -> Result<bool, DistributionError> {
     let name = object(&published.version, file);
     if place.store().size(&name)? == Some(facts.bytes) {
         match place.check(&published.version, file, facts) {
             Ok(()) => {
                 published.skipped.push(file.to_owned());
-                return Ok(());
+                return Ok(true);
             }
             Err(DistributionError::Damaged { url, .. }) => {
                 tracing::warn!(url, "an object is damaged and is uploaded again");
@@ -166,11 +168,11 @@ fn upload(
     }
     let mut moved = |part| (publisher.moved)(file, part, facts.bytes);
     place.store().upload(&name, &directory.join(file), &mut moved)?;
-    let got = place.store().size(&name)?.unwrap_or_default();
-    super::place::check_size(&place.url(&published.version, file), got, facts)?;
     published.uploaded.push(file.to_owned());
     published.uploaded_bytes += facts.bytes;
-    Ok(())
+    let Some(got) = place.store().size(&name)? else { return Ok(false) };
+    super::place::check_size(&place.url(&published.version, file), got, facts)?;
+    Ok(true)
 }
 
 /// Writes the manifest, which says that the version is whole.

@@ -5,7 +5,9 @@ use std::{
     process::{Command, Stdio},
 };
 
+use index_svc::distribution::{Place, Publisher, publish};
 use serde_json::{Value, json};
+use storage::{StorageOptions, Store};
 
 use crate::{
     library::{CUT, FILES, FLIP, Library, damage, report},
@@ -278,6 +280,35 @@ fn what_is_going_is_wanted_by_nobody_until_it_is_gone() {
     assert!(!text.contains("going") && text.starts_with(&library.two), "{text}");
     library.publish("one");
     library.assert_whole("one", &library.one);
+}
+
+/// Between a publisher's first object and its pointer a whole prune runs, which has removed that object
+/// and is over before the publisher can see that anything is going.
+#[test]
+fn what_a_prune_takes_from_under_a_publisher_is_uploaded_again() {
+    let library = Library::new();
+    library.publish("one");
+    let url = library.url().parse().expect("a URL");
+    let place = Place::new(Store::open(&url, &StorageOptions::default()).expect("a folder"));
+    let mut pruned = false;
+    let mut prune = |file: &str, _, _| {
+        if file == FILES[1] && !pruned {
+            pruned = true;
+            assert!(library.object(&library.two, FILES[0]).exists(), "uploaded by now");
+            wait_for("the second to end", || {
+                let prune = ["--keep", "0", "--grace", "0s"];
+                let report = report(&library.try_at_store("prune", &prune));
+                (report["removed"] == json!([library.two])).then_some(())
+            });
+            assert!(!library.object(&library.two, FILES[0]).exists(), "removed");
+        }
+    };
+    let mut publisher = Publisher { by: "two", moved: &mut prune };
+    let published = publish(&library.path("two"), &place, &mut publisher).expect("it goes on");
+    assert!(pruned, "there was something to go on from");
+    assert_eq!(published.before.as_ref(), Some(&library.one));
+    assert_eq!(library.wanted().as_ref(), Some(&library.two));
+    library.assert_whole("two", &library.two);
 }
 
 #[test]
