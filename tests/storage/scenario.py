@@ -56,9 +56,9 @@ def killed_after_every_write(index, proxy, store, url):
 
         proxy.faults.written = kill
         child = index.publisher("one", place)
-        child.communicate()
+        _, said = child.communicate()
         proxy.faults.written = None
-        assert child.returncode and len(writes) == nth, f"write {nth}: {writes}"
+        assert child.returncode and len(writes) == nth, f"write {nth}: {writes}; {said}"
         state = index.run("versions", "--at", place, "--format", "json")
         whole = {v["index_version"]: v["whole"] for v in state["versions"]}
         moved = state["wanted"] is not None

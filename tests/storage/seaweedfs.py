@@ -46,19 +46,23 @@ class SeaweedFS:
              "-s3", f"-s3.port={self.s3}", f"-master.port={self.master}", f"-volume.port={self.volume}",
              "-volume.max=20", "-master.volumeSizeLimitMB=256", "-filer", f"-filer.port={self.filer}", *self.identities()],
             stdout=log, stderr=log, cwd=self.folder)
-        if self.credentials:
-            return
         deadline = time.monotonic() + MAX_START
         while True:
             try:
-                # Answers before it can store anything; a bucket is the proof.
-                if self.request("PUT", "/ready")[0] in (200, 409):
+                if self.is_ready():
                     return
             except OSError:
                 pass
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise SystemExit(f"SeaweedFS does not start; see {log.name}")
             time.sleep(0.2)
+
+    def is_ready(self):
+        """The gateway, which comes last, is there. It answers before it can store anything; a bucket is the proof,
+        where anybody may make one. With keys it refuses who has none, once it knows them."""
+        if self.credentials:
+            return self.request("GET", "/")[0] == 403
+        return self.request("PUT", "/ready")[0] in (200, 409)
 
     def identities(self):
         if not self.credentials:
@@ -72,13 +76,17 @@ class SeaweedFS:
         return [f"-s3.config={path}"]
 
     def create(self, bucket):
-        """A bucket, by the administrator's door, which asks for no key; waits until there can be one."""
+        """A bucket, by the administrator's door, which asks for no key; waits until there can be one, and things in it."""
         shell = [self.weed, "shell", f"-master=127.0.0.1:{self.master}", f"-filer=127.0.0.1:{self.filer}"]
         deadline = time.monotonic() + MAX_START
         while time.monotonic() < deadline:
             said = subprocess.run(shell, input=f"s3.bucket.create -name {bucket}\ns3.bucket.list\n", text=True,
                                   capture_output=True, timeout=MAX_START)
-            if said.returncode == 0 and f"  {bucket}" in said.stdout:
+            made = said.returncode == 0 and f"  {bucket}" in said.stdout
+            # Volumes are made when the first object comes.
+            place = f"/buckets/{bucket}/ready"
+            if made and self.request("PUT", place, b"ready", self.filer)[0] == 201:
+                self.request("DELETE", place, port=self.filer)
                 return
             time.sleep(0.2)
         raise SystemExit(f"no bucket: {said.stdout} {said.stderr}")
@@ -96,8 +104,9 @@ class SeaweedFS:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def request(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.s3, timeout=30)
+    def request(self, method, path, body=None, port=None):
+        """Of the gateway, or of another port."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.s3, timeout=30)
         try:
             connection.request(method, path, body)
             answer = connection.getresponse()
