@@ -89,19 +89,22 @@ pub fn publish(
             place.must_stay(pointer, &published.version)?;
         }
         published.skipped.clear();
+        // No manifest says that a version is whole which is not; what is left is for the next turn.
         let mut stays = true;
         for (file, facts) in &manifest.files {
-            stays &= upload(&directory, place, file, facts, publisher, &mut published)?;
+            stays = stays && upload(&directory, place, file, facts, publisher, &mut published)?;
         }
-        write_manifest(&directory, place, &mut published)?;
-        let is_wanted = published.before.as_deref() == Some(&published.version);
-        let next = follow(&published.version);
-        if stays && (is_wanted || move_pointer(place, seen, &next)?) {
-            let Published { uploaded, skipped, .. } = &mut published;
-            let mut told = BTreeSet::new();
-            uploaded.retain(|file| told.insert(file.clone()));
-            skipped.retain(|file| !uploaded.contains(file));
-            return Ok(published);
+        if stays {
+            write_manifest(&directory, place, &mut published)?;
+            let is_wanted = published.before.as_deref() == Some(&published.version);
+            let next = follow(&published.version);
+            if is_wanted || move_pointer(place, seen, &next)? {
+                let Published { uploaded, skipped, .. } = &mut published;
+                let mut told = BTreeSet::new();
+                uploaded.retain(|file| told.insert(file.clone()));
+                skipped.retain(|file| !uploaded.contains(file));
+                return Ok(published);
+            }
         }
         // Versions were removed meanwhile; this one's objects may be among them, so all of it again.
         seen = place.pointer()?;

@@ -282,32 +282,66 @@ fn what_is_going_is_wanted_by_nobody_until_it_is_gone() {
     library.assert_whole("one", &library.one);
 }
 
-/// Between a publisher's first object and its pointer a whole prune runs, which has removed that object
-/// and is over before the publisher can see that anything is going.
+/// While a publisher's second object is on its way a whole prune runs, which removes the first, and the
+/// second where it came before the prune looked.
 #[test]
 fn what_a_prune_takes_from_under_a_publisher_is_uploaded_again() {
-    let library = Library::new();
-    library.publish("one");
-    let url = library.url().parse().expect("a URL");
-    let place = Place::new(Store::open(&url, &StorageOptions::default()).expect("a folder"));
-    let mut pruned = false;
-    let mut prune = |file: &str, _, _| {
-        if file == FILES[1] && !pruned {
-            pruned = true;
-            assert!(library.object(&library.two, FILES[0]).exists(), "uploaded by now");
+    for second_comes_after in [false, true] {
+        let library = Library::new();
+        library.publish("one");
+        let url = library.url().parse().expect("a URL");
+        let place = Place::new(Store::open(&url, &StorageOptions::default()).expect("a folder"));
+        let [first, second] = [0, 1].map(|file| library.object(&library.two, FILES[file]));
+        let mut turns = 0;
+        let mut prune = |file: &str, _, _| {
+            if file != FILES[1] {
+                return;
+            }
+            turns += 1;
+            if turns > 1 {
+                return;
+            }
+            assert!(first.exists(), "uploaded by now");
             wait_for("the second to end", || {
                 let prune = ["--keep", "0", "--grace", "0s"];
                 let report = report(&library.try_at_store("prune", &prune));
                 (report["removed"] == json!([library.two])).then_some(())
             });
-            assert!(!library.object(&library.two, FILES[0]).exists(), "removed");
+            assert!(!first.exists() && !second.exists(), "removed");
+            if second_comes_after {
+                fs::create_dir_all(second.parent().expect("a folder")).expect("writable");
+                fs::copy(library.path("two").join(FILES[1]), &second).expect("copied");
+            }
+        };
+        let mut publisher = Publisher { by: "two", moved: &mut prune };
+        let published = publish(&library.path("two"), &place, &mut publisher).expect("it goes on");
+        assert_eq!(turns, if second_comes_after { 1 } else { 2 }, "only what is missing");
+        assert_eq!(published.before.as_ref(), Some(&library.one));
+        assert_eq!(library.wanted().as_ref(), Some(&library.two));
+        library.assert_whole("two", &library.two);
+    }
+}
+
+/// No prune, so the pointer does not tell: an object is not there when it should have come.
+#[test]
+fn what_somebody_removes_while_it_is_published_is_uploaded_again() {
+    let library = Library::new();
+    let url = library.url().parse().expect("a URL");
+    let place = Place::new(Store::open(&url, &StorageOptions::default()).expect("a folder"));
+    let object = library.object(&library.two, FILES[1]);
+    let mut turns = 0;
+    let mut remove = |file: &str, _, _| {
+        if file == FILES[1] {
+            turns += 1;
+            if turns == 1 {
+                fs::remove_file(&object).expect("it has come");
+                assert!(!library.object(&library.two, "manifest.json").exists(), "not whole");
+            }
         }
     };
-    let mut publisher = Publisher { by: "two", moved: &mut prune };
-    let published = publish(&library.path("two"), &place, &mut publisher).expect("it goes on");
-    assert!(pruned, "there was something to go on from");
-    assert_eq!(published.before.as_ref(), Some(&library.one));
-    assert_eq!(library.wanted().as_ref(), Some(&library.two));
+    let mut publisher = Publisher { by: "two", moved: &mut remove };
+    publish(&library.path("two"), &place, &mut publisher).expect("it goes on");
+    assert_eq!(turns, 2, "once more");
     library.assert_whole("two", &library.two);
 }
 
