@@ -315,6 +315,7 @@ impl AudioLimitArgs {
             max_sample_rate: max,
             max_channels: self.max_channels,
             max_header_bytes: self.max_header_bytes,
+            ..Limits::default()
         }
     }
 }

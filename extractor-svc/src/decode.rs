@@ -8,32 +8,28 @@
 //! symphonia. Three readers lie behind the one [`Decoder`]: PCM, MPEG audio, and packets of
 //! everything that symphonia reads without help.
 
-mod codec_name;
-mod flac;
-mod mp4;
+mod codecs;
+mod containers;
+mod detect;
 mod mpeg;
 mod packets;
 mod pcm;
 mod planes;
-mod riff;
-mod sniff;
 mod source;
 mod stream;
-mod vorbis;
-mod warning;
 mod windowed;
 
 use std::fmt;
 
 pub use self::source::{EncodedAudio, PcmLayout, PcmSample};
 pub use self::stream::{Pause, StreamBounds, StreamReader, StreamWriter, stream};
-pub use self::warning::{Warning, WarningCode};
 pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
 
 use self::mpeg::MpegReader;
 use self::packets::PacketReader;
 use self::pcm::PcmReader;
 use crate::error::{ExtractError, isolated};
+use crate::findings::{DeclaredLength, Findings, Warning};
 use crate::limits::{CHANNEL_CEILING, Limits};
 
 /// Decodes one source to blocks of mono samples.
@@ -47,7 +43,7 @@ pub struct Decoder {
     frames: u64,
     max_frames: u64,
     limits: Limits,
-    warnings: Vec<Warning>,
+    findings: Findings,
     /// Set once the reader must not be used again.
     failed: Option<ExtractError>,
 }
@@ -71,7 +67,7 @@ impl Decoder {
             return Err(ExtractError::StreamTooLarge { limit: limits.max_stream_bytes });
         }
         let forgetting = audio.forgetting.clone();
-        let (container, reader) = guarded(|| sniff::open(audio, limits))?;
+        let (container, reader) = guarded(|| detect::open(audio, limits))?;
         let mut decoder = Self {
             reader,
             container,
@@ -81,7 +77,7 @@ impl Decoder {
             frames: 0,
             max_frames: u64::MAX,
             limits: limits.clone(),
-            warnings: Vec::new(),
+            findings: Findings::default(),
             failed: None,
         };
         // What a header states is checked before a block of that shape is made.
@@ -163,7 +159,26 @@ impl Decoder {
 
     /// Findings so far; complete once the end was reached.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.warnings.clone()
+        self.findings.warnings().to_vec()
+    }
+
+    /// Largest share of damage that is accepted.
+    pub(crate) fn max_damage(&self) -> f64 {
+        self.limits.max_damage
+    }
+
+    /// Frames that a damage replaced and frames that it removed, so far.
+    pub(crate) fn losses(&self) -> (u64, u64) {
+        self.findings.losses()
+    }
+
+    /// Length that the source declares; complete once the end was reached.
+    pub(crate) fn declared(&self) -> Option<DeclaredLength> {
+        match &self.reader {
+            Reader::Pcm { reader, .. } => reader.declared(),
+            Reader::Mpeg(reader) => reader.declared(),
+            Reader::Packets(reader) => reader.declared(),
+        }
     }
 
     fn read_block(&mut self, out: &mut Vec<f32>) -> Result<bool, ExtractError> {
@@ -173,7 +188,7 @@ impl Decoder {
         // Frames that are cut away leave empty blocks; skip those here.
         let before = out.len();
         while out.len() == before {
-            match guarded(|| self.reader.next_block(out, &mut self.warnings)) {
+            match guarded(|| self.reader.next_block(out, &mut self.findings)) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(error) => return self.fail(error),
@@ -219,12 +234,12 @@ impl Reader {
     fn next_block(
         &mut self,
         out: &mut Vec<f32>,
-        warnings: &mut Vec<Warning>,
+        findings: &mut Findings,
     ) -> Result<bool, ExtractError> {
         match self {
-            Self::Pcm { reader, .. } => reader.next_block(out, warnings),
-            Self::Mpeg(reader) => reader.next_block(out, warnings),
-            Self::Packets(reader) => reader.next_block(out, warnings),
+            Self::Pcm { reader, .. } => reader.next_block(out, findings),
+            Self::Mpeg(reader) => reader.next_block(out, findings),
+            Self::Packets(reader) => reader.next_block(out, findings),
         }
     }
 

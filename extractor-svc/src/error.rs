@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::findings::WarningCode;
+
 /// Why no feature vector could be made.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
@@ -42,6 +44,59 @@ pub enum ExtractError {
     SilentAudio {
         /// Samples looked at.
         frames: u64,
+    },
+    /// More of the analysed window is lost than is allowed.
+    #[error(
+        "{:.1} % of the analysed window is missing or was replaced, expected at most {:.1} %",
+        100.0 * share, 100.0 * max
+    )]
+    TooDamaged {
+        /// Share that is lost, 0 to 1.
+        share: f64,
+        /// The limit.
+        max: f64,
+    },
+    /// A finding that the caller does not accept.
+    #[error("{} is refused here: {message}", code.name())]
+    FindingRefused {
+        /// Kind of the finding; its name is the reason.
+        code: WarningCode,
+        /// What was found.
+        message: String,
+    },
+    /// A sample far beyond full scale, as only a broken decoder or a wrong form of sample has it.
+    #[error(
+        "a sample of the analysed window is {peak:.1} times full scale, expected at most {max}"
+    )]
+    ImplausibleSamples {
+        /// Largest magnitude, in units of full scale.
+        peak: f32,
+        /// The limit.
+        max: f32,
+    },
+    /// The bytes are of another form than the caller declares.
+    #[error("the bytes are declared as {declared} and begin as {found}")]
+    EncodingMismatch {
+        /// The form that was declared.
+        declared: &'static str,
+        /// What the bytes are.
+        found: String,
+    },
+    /// The upload has another length than its sender declared.
+    #[error("the upload has {got} bytes, {expected} were declared")]
+    UploadIncomplete {
+        /// Bytes that came.
+        got: u64,
+        /// Bytes that were declared.
+        expected: u64,
+    },
+    /// The upload has another digest than its sender declared.
+    #[error("the SHA-256 of the upload is {got}, {expected} was declared")]
+    UploadCorrupt {
+        /// Digest of what came, lower-case hex.
+        got: String,
+        /// Digest that was declared.
+        expected: String,
     },
     /// NaN or an infinity in the analysed window.
     #[error("sample {index} of the analysed window is not finite")]
@@ -199,6 +254,12 @@ impl ExtractError {
             Self::NoAudioTrack => "NO_AUDIO_TRACK",
             Self::EmptyAudio => "EMPTY_AUDIO",
             Self::SilentAudio { .. } => "SILENT_AUDIO",
+            Self::TooDamaged { .. } => "TOO_DAMAGED",
+            Self::FindingRefused { code, .. } => code.name(),
+            Self::ImplausibleSamples { .. } => "IMPLAUSIBLE_SAMPLES",
+            Self::EncodingMismatch { .. } => "ENCODING_MISMATCH",
+            Self::UploadIncomplete { .. } => "UPLOAD_INCOMPLETE",
+            Self::UploadCorrupt { .. } => "UPLOAD_CORRUPT",
             Self::NonFiniteSample { .. } => "NON_FINITE_SAMPLE",
             Self::SampleRateUnsupported { .. } => "SAMPLE_RATE_UNSUPPORTED",
             Self::TooManyChannels { .. } => "TOO_MANY_CHANNELS",

@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`pipeline`]: the story, bytes to vector in one line per stage
 //! - [`decode`], [`mono`], [`window`]: encoded bytes to the analysed mono samples
+//! - [`findings`]: what is noticed on the way, and how much is damaged
 //! - [`resample`], [`features`], [`stats`]: samples to the vector, as a [`profile`] says
 //! - [`batch`], [`table`]: files and folders to feature tables
 //! - [`shards`]: a batch that many workers share
@@ -20,6 +21,7 @@ pub mod decode;
 pub mod error;
 pub mod features;
 mod fft;
+pub mod findings;
 pub mod limits;
 pub mod metrics;
 pub mod mono;

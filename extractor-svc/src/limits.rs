@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use crate::findings::WarningCode;
+
 /// Most channels any configuration may allow; the downmix works on a frame of this size.
 pub const CHANNEL_CEILING: usize = 64;
 
 /// Bounds of one extraction. All are finite.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Encoded bytes of one source.
     pub max_stream_bytes: u64,
@@ -22,6 +24,10 @@ pub struct Limits {
     /// can be skipped without reading (tags in front of a container, chunks of WAVE, metadata of
     /// FLAC) does not count.
     pub max_header_bytes: u64,
+    /// Largest share of the analysed window that may be missing or replaced, 0 to 1.
+    pub max_damage: f64,
+    /// Findings that are refusals.
+    pub refused: Vec<WarningCode>,
 }
 
 impl Default for Limits {
@@ -33,6 +39,8 @@ impl Default for Limits {
             max_sample_rate: 384_000,
             max_channels: CHANNEL_CEILING,
             max_header_bytes: 64 << 20,
+            max_damage: 0.05,
+            refused: Vec::new(),
         }
     }
 }

@@ -88,6 +88,7 @@ pub fn extract(
     let mut source = decoder.facts();
     drop(decoder);
     source.find_short_window(profile.recommended_seconds());
+    source.accept(limits)?;
     let features = stages.turn(Stage::Finish, waited, || analysis.finish(&is_gone))?;
     let (values, tuning, times) = (features.values, features.tuning, stages.times());
     Ok(Extraction { values, tuning, source, times })

@@ -112,6 +112,25 @@ fn refusal(error: &ExtractError) -> Refusal {
         | ExtractError::EmptyAudio => audio(),
         ExtractError::UnsupportedCodec { codec } => audio().fact("codec", codec),
         ExtractError::SilentAudio { frames } => audio().fact("frames", frames),
+        ExtractError::TooDamaged { share, max } => {
+            audio().fact("damaged_share", share).fact("max_damage", max)
+        }
+        ExtractError::FindingRefused { code, .. } => audio().fact("finding", code.name()),
+        ExtractError::ImplausibleSamples { peak, max } => {
+            audio().fact("peak", peak).fact("max_peak", max)
+        }
+        ExtractError::EncodingMismatch { declared, found } => as_code(Code::InvalidArgument)
+            .field("config.encoding")
+            .fact("declared", declared)
+            .fact("found", found),
+        ExtractError::UploadIncomplete { got, expected } => as_code(Code::InvalidArgument)
+            .field("config.expected_bytes")
+            .fact("bytes", got)
+            .fact("expected_bytes", expected),
+        ExtractError::UploadCorrupt { got, expected } => as_code(Code::InvalidArgument)
+            .field("config.sha256")
+            .fact("sha256", got)
+            .fact("expected_sha256", expected),
         ExtractError::NonFiniteSample { index } => audio().fact("sample_index", index),
         ExtractError::NonFiniteFeature { column } => audio().fact("column", column),
         ExtractError::TooShort { frames, min } => {

@@ -9,8 +9,9 @@ use proto::v1::{
 };
 
 use crate::{
-    decode::{PcmLayout, PcmSample, Warning, WarningCode},
+    decode::{PcmLayout, PcmSample},
     error::ExtractError,
+    findings::{Warning, WarningCode},
     pipeline::Extraction,
     profile::Profile,
     window::Window,
@@ -134,6 +135,9 @@ fn wire_warning(warning: &Warning) -> WireWarning {
         WarningCode::Clipped => Code::Clipped,
         WarningCode::ShortWindow => Code::ShortWindow,
         WarningCode::DurationMismatch => Code::DurationMismatch,
+        WarningCode::TrailingAudio => Code::TrailingAudio,
+        WarningCode::SeveralTracks => Code::SeveralTracks,
+        WarningCode::TuningAmbiguous => Code::TuningAmbiguous,
     };
     WireWarning { code: code.into(), message: warning.message.clone() }
 }

@@ -227,7 +227,8 @@ async fn every_broken_file_is_answered_as_listed_and_the_next_call_too() {
     let mut count = 0;
     for row in table.into_records() {
         let row = row.expect("a well-formed row");
-        let (file, outcome, warnings) = (&row[0], &row[1], &row[3]);
+        let outcome = if row[5].is_empty() { &row[1] } else { &row[5] };
+        let (file, warnings) = (&row[0], &row[3]);
         println!("{file} must be {outcome} {warnings}");
         let audio = fs::read(corpus.join(file)).expect("the file is there");
         let answer = extract(&channel, full_view(), &audio, CHUNK_BYTES).await;

@@ -23,10 +23,11 @@ use symphonia::core::units::{Duration, Timestamp};
 use self::frames::{End, Frames, Step};
 use self::header::{Header, Layer};
 use self::info_tag::InfoTag;
-use super::planes;
+use super::codecs::registry;
+use super::planes::{self, Precision};
 use super::source::Fault;
-use super::warning::{Warning, WarningCode};
 use crate::error::ExtractError;
+use crate::findings::{DeclaredLength, Findings, WarningCode};
 
 /// Bytes that may precede the first frame.
 const MAX_JUNK_BYTES: u64 = 1 << 20;
@@ -83,7 +84,7 @@ impl MpegReader {
         });
         params.with_sample_rate(header.sample_rate);
         // Packets carry no trims; the cut is made here.
-        let decoder = symphonia::default::get_codecs()
+        let decoder = registry::decoders()
             .make_audio_decoder(&params, &AudioDecoderOptions::default())
             .map_err(|error| ExtractError::UnsupportedCodec { codec: error.to_string() })?;
         Ok(Self {
@@ -114,6 +115,13 @@ impl MpegReader {
         (self.music.0.min(self.decoded), self.decoded.saturating_sub(self.music.1))
     }
 
+    /// Length by the Info frame's count of frames.
+    pub(super) fn declared(&self) -> Option<DeclaredLength> {
+        let (start, end) = self.music;
+        let frames = (end < u64::MAX).then(|| end.saturating_sub(start))?;
+        Some(DeclaredLength { frames, slack: 2 * self.header.frame_samples() as u64 })
+    }
+
     pub(super) fn codec(&self) -> &'static str {
         match self.header.layer {
             Layer::One => "mp1",
@@ -126,14 +134,14 @@ impl MpegReader {
     pub(super) fn next_block(
         &mut self,
         out: &mut Vec<f32>,
-        warnings: &mut Vec<Warning>,
+        findings: &mut Findings,
     ) -> Result<bool, ExtractError> {
         if self.done {
             return Ok(false);
         }
         if !std::mem::take(&mut self.has_frame) {
             if self.decoded >= self.music.1 {
-                self.finish(End::Clean, warnings);
+                self.finish(End::Clean, findings);
                 return Ok(false);
             }
             match advance(&mut self.frames, &self.fault)? {
@@ -142,16 +150,16 @@ impl MpegReader {
                     self.skipped += skipped;
                 }
                 Step::End(end) => {
-                    self.finish(end, warnings);
+                    self.finish(end, findings);
                     return Ok(false);
                 }
             }
         }
-        self.decode_frame(out);
+        self.decode_frame(out, findings);
         Ok(true)
     }
 
-    fn decode_frame(&mut self, out: &mut Vec<f32>) {
+    fn decode_frame(&mut self, out: &mut Vec<f32>, findings: &mut Findings) {
         let samples = self.header.frame_samples();
         let keep = {
             let at = |sample: u64| (sample.saturating_sub(self.decoded) as usize).min(samples);
@@ -164,9 +172,12 @@ impl MpegReader {
         let packet =
             PacketRef::new(0, Timestamp::ZERO, Duration::from(samples as u64), self.frames.frame());
         match self.decoder.decode_ref(&packet) {
-            Ok(audio) if audio.frames() == samples => planes::downmix(&audio, keep, out),
+            Ok(audio) if audio.frames() == samples => {
+                planes::downmix(&audio, keep, Precision::Decoded, out)
+            }
             _ => {
                 self.silenced += 1;
+                findings.mute(keep.len() as u64);
                 out.resize(out.len() + keep.len(), 0.0);
             }
         }
@@ -186,14 +197,14 @@ impl MpegReader {
         self.reservoir = (self.reservoir + main_data).min(most);
     }
 
-    fn finish(&mut self, end: End, warnings: &mut Vec<Warning>) {
+    fn finish(&mut self, end: End, findings: &mut Findings) {
         self.done = true;
         if self.skipped > 0 || self.silenced > 0 {
             let text = format!(
                 "{} bytes between frames skipped, {} frames replaced by silence",
                 self.skipped, self.silenced
             );
-            warnings.push(Warning::new(WarningCode::Resynchronized, text));
+            findings.warn(WarningCode::Resynchronized, text);
         }
         let missing = self.music.1.saturating_sub(self.decoded);
         let text = match end {
@@ -206,7 +217,7 @@ impl MpegReader {
             }
             _ => return,
         };
-        warnings.push(Warning::new(WarningCode::TruncatedStream, text));
+        findings.warn(WarningCode::TruncatedStream, text);
     }
 }
 

@@ -14,12 +14,15 @@ use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, TrackType
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
-use symphonia::core::units::Timestamp;
+use symphonia::core::units::{Duration, TimeBase, Timestamp};
 
+use super::check_channels;
+use super::codecs::{name, registry, vorbis};
+use super::containers::mp4;
+use super::planes::{self, Precision};
 use super::source::{Fault, SourceView};
-use super::warning::{Warning, WarningCode};
-use super::{check_channels, codec_name, mp4, planes, vorbis};
 use crate::error::ExtractError;
+use crate::findings::{DeclaredLength, Findings, WarningCode};
 use crate::limits::Limits;
 
 /// Most packets in a row that give no sample; a damaged index can promise any number of them.
@@ -65,6 +68,8 @@ pub(super) struct PacketReader {
     is_open_ended: bool,
     /// Timestamps are exact, so that a gap between them is a gap in the audio.
     is_ogg: bool,
+    precision: Precision,
+    time_base: Option<TimeBase>,
     /// Where the next packet begins if nothing is missing.
     next_ts: Option<Timestamp>,
     gaps: u64,
@@ -96,13 +101,13 @@ impl PacketReader {
         if let Some(channels) = &params.channels {
             check_channels(channels.count(), limits)?;
         }
-        let codec = codec_name::of(params.codec);
+        let codec = name::of(params.codec);
         if let Some(setup) = &params.extra_data
             && codec == "vorbis"
         {
             vorbis::check(setup)?;
         }
-        let decoder = symphonia::default::get_codecs()
+        let decoder = registry::decoders()
             .make_audio_decoder(params, &AudioDecoderOptions::default())
             .map_err(|error| match error {
                 Error::Unsupported(what) if what.starts_with("core") => {
@@ -122,10 +127,11 @@ impl PacketReader {
         // What is not skipped here, the container's reader has cut by its own count.
         let delay = if skip > 0 { skip } else { track.delay.unwrap_or(0).into() };
         let trimmed = (delay, track.padding.unwrap_or(0).into());
-        let track_id = track.id;
+        let (track_id, time_base) = (track.id, track.time_base);
         let declared = track.num_frames.or_else(|| stated_frames(format.media_info(), rate));
         let is_open_ended = format.format_info().format == FORMAT_ID_MKV;
         let is_ogg = format.format_info().format == FORMAT_ID_OGG;
+        let container = format.format_info().format;
         fault.header_ends();
         Ok(Self {
             format,
@@ -140,6 +146,8 @@ impl PacketReader {
             declared: declared.map(|frames| frames.saturating_sub(skip)),
             is_open_ended,
             is_ogg,
+            precision: Precision::of(container, codec),
+            time_base,
             next_ts: None,
             gaps: 0,
             dropped: 0,
@@ -158,6 +166,12 @@ impl PacketReader {
         self.trimmed
     }
 
+    /// Frames by the container's own table or count.
+    pub(super) fn declared(&self) -> Option<DeclaredLength> {
+        let frames = self.declared?;
+        Some(DeclaredLength { frames, slack: self.slack(frames) })
+    }
+
     pub(super) fn codec(&self) -> &'static str {
         self.codec
     }
@@ -171,13 +185,15 @@ impl PacketReader {
     pub(super) fn next_block(
         &mut self,
         out: &mut Vec<f32>,
-        warnings: &mut Vec<Warning>,
+        findings: &mut Findings,
     ) -> Result<bool, ExtractError> {
         let mut barren = 0;
         while !self.done {
             let before = out.len();
             let end = match self.format.next_packet() {
-                Ok(Some(packet)) if packet.track_id == self.track_id => self.decode(&packet, out),
+                Ok(Some(packet)) if packet.track_id == self.track_id => {
+                    self.decode(&packet, out, findings)
+                }
                 Ok(Some(_)) => None,
                 Ok(None) => Some(None),
                 Err(Error::ResetRequired) => Some(Some("a second stream follows".to_owned())),
@@ -196,11 +212,11 @@ impl PacketReader {
             self.frames += produced;
             barren += 1;
             match end {
-                Some(why) => self.finish(why, warnings),
+                Some(why) => self.finish(why, findings),
                 None if barren > MAX_BARREN_PACKETS => {
                     let why = format!("{barren} packets without a sample");
                     self.trouble.get_or_insert_with(|| why.clone());
-                    self.finish(Some(why), warnings);
+                    self.finish(Some(why), findings);
                 }
                 None => {}
             }
@@ -212,11 +228,21 @@ impl PacketReader {
     }
 
     /// Decodes a packet; `Some` with the reason if the audio ends with it.
-    fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Option<Option<String>> {
+    fn decode(
+        &mut self,
+        packet: &Packet,
+        out: &mut Vec<f32>,
+        findings: &mut Findings,
+    ) -> Option<Option<String>> {
         // The container notices a missing page late, so this only tells that one is missing.
         let next_ts = packet.pts.saturating_add(packet.block_dur());
-        let is_late = self.next_ts.replace(next_ts).is_some_and(|expected| expected < packet.pts);
-        self.gaps += u64::from(is_late && self.is_ogg);
+        let expected = self.next_ts.replace(next_ts).unwrap_or(packet.pts);
+        let is_late = expected < packet.pts;
+        if is_late && self.is_ogg {
+            self.gaps += 1;
+            let gap = Duration::from(packet.pts.get().abs_diff(expected.get()));
+            findings.miss(self.frames_of(gap));
+        }
         match self.decoder.decode(packet) {
             Ok(audio) => {
                 let spec = (audio.spec().rate(), audio.num_planes());
@@ -225,16 +251,24 @@ impl PacketReader {
                 }
                 let skipped = self.skip.min(audio.frames() as u64);
                 self.skip -= skipped;
-                planes::downmix(&audio, skipped as usize..audio.frames(), out);
+                planes::downmix(&audio, skipped as usize..audio.frames(), self.precision, out);
                 None
             }
             Err(Error::ResetRequired) => Some(Some("the codec changes".to_owned())),
             Err(error) => {
                 self.dropped += 1;
+                findings.miss(self.frames_of(packet.block_dur()));
                 self.trouble.get_or_insert_with(|| error.to_string());
                 None
             }
         }
+    }
+
+    /// A time of the track in frames.
+    fn frames_of(&self, duration: Duration) -> u64 {
+        let rate = self.spec.map_or(0, |(rate, _)| rate);
+        let time = self.time_base.and_then(|base| base.calc_duration(duration));
+        time.map_or(0, |time| (time.as_secs_f64() * f64::from(rate)).round() as u64)
     }
 
     /// How many frames a declared count may be off without being a finding: none in FLAC; elsewhere
@@ -243,22 +277,22 @@ impl PacketReader {
         if self.codec == "flac" { 0 } else { (declared / 100).max(8192) }
     }
 
-    fn finish(&mut self, why: Option<String>, warnings: &mut Vec<Warning>) {
+    fn finish(&mut self, why: Option<String>, findings: &mut Findings) {
         self.done = true;
         if self.dropped > 0 || self.gaps > 0 {
             let (gaps, dropped) = (self.gaps, self.dropped);
             let text = format!("{gaps} gaps in the stream, {dropped} undecodable packets dropped");
-            warnings.push(Warning::new(WarningCode::Resynchronized, text));
+            findings.warn(WarningCode::Resynchronized, text);
         }
         let frames = self.frames;
         match (why, self.declared) {
             (Some(why), _) => {
                 let text = format!("after {frames} frames: {why}");
-                warnings.push(Warning::new(WarningCode::TruncatedStream, text));
+                findings.warn(WarningCode::TruncatedStream, text);
             }
             (None, Some(declared)) if frames.abs_diff(declared) > self.slack(declared) => {
                 let text = format!("{declared} frames declared, {frames} decoded");
-                warnings.push(Warning::new(WarningCode::DurationMismatch, text));
+                findings.warn(WarningCode::DurationMismatch, text);
             }
             _ => {}
         }

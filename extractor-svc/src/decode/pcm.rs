@@ -6,8 +6,8 @@
 use std::io::Read;
 
 use super::source::SourceView;
-use super::warning::{Warning, WarningCode};
 use crate::error::ExtractError;
+use crate::findings::{DeclaredLength, Findings, WarningCode};
 use crate::limits::CHANNEL_CEILING;
 use crate::mono;
 
@@ -76,11 +76,16 @@ impl PcmReader {
         Self { source, encoding, channels, bytes, frames: 0, declared, done: false }
     }
 
+    /// Frames that the header declares.
+    pub(super) fn declared(&self) -> Option<DeclaredLength> {
+        self.declared.map(|frames| DeclaredLength { frames, slack: 0 })
+    }
+
     /// Appends one block of mono samples; `false` at the end.
     pub(super) fn next_block(
         &mut self,
         out: &mut Vec<f32>,
-        warnings: &mut Vec<Warning>,
+        findings: &mut Findings,
     ) -> Result<bool, ExtractError> {
         if self.done {
             return Ok(false);
@@ -107,7 +112,7 @@ impl PcmReader {
             && self.frames < declared
         {
             let text = format!("{} of {declared} declared frames are there", self.frames);
-            warnings.push(Warning::new(WarningCode::TruncatedStream, text));
+            findings.warn(WarningCode::TruncatedStream, text);
         }
         Ok(filled > 0)
     }

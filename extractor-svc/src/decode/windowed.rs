@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Decoder, EncodedAudio, Warning, WarningCode};
+use super::{Decoder, EncodedAudio};
 use crate::error::ExtractError;
+use crate::findings::{Damage, Warning, WarningCode};
 use crate::limits::Limits;
 use crate::simd::{Isa, Kernel, Level};
 use crate::window::{Cutter, Window};
@@ -34,6 +35,8 @@ pub struct SourceFacts {
     /// Frames of the encoder's own (delay and padding) that were left out, at the start and at the
     /// end of the source; as far as it was read.
     pub trimmed: (u64, u64),
+    /// Share of the window's expected time that is missing or was replaced, 0 to 1.
+    pub damaged_share: f64,
     /// Findings.
     pub warnings: Vec<Warning>,
 }
@@ -42,6 +45,23 @@ impl SourceFacts {
     /// Length of the window in seconds.
     pub fn seconds(&self) -> f64 {
         self.frames as f64 / f64::from(self.sample_rate)
+    }
+
+    /// Holds damage and findings to what is accepted.
+    ///
+    /// # Errors
+    /// [`ExtractError::TooDamaged`] and [`ExtractError::FindingRefused`].
+    pub(crate) fn accept(&self, limits: &Limits) -> Result<(), ExtractError> {
+        let (share, max) = (self.damaged_share, limits.max_damage);
+        if share > max {
+            return Err(ExtractError::TooDamaged { share, max });
+        }
+        match self.warnings.iter().find(|warning| limits.refused.contains(&warning.code)) {
+            Some(Warning { code, message }) => {
+                Err(ExtractError::FindingRefused { code: *code, message: message.clone() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Adds a finding if the window is shorter than `recommended` seconds, which is what the recipe
@@ -53,7 +73,7 @@ impl SourceFacts {
                  that low notes of the chroma are those of silence before and after",
                 self.seconds()
             );
-            self.warnings.push(Warning::new(WarningCode::ShortWindow, text));
+            self.warnings.push(Warning { code: WarningCode::ShortWindow, message: text });
         }
     }
 }
@@ -65,6 +85,9 @@ pub struct WindowedDecoder {
     window: Window,
     cutter: Cutter,
     frames: u64,
+    damage: Damage,
+    /// Losses of the decoder up to the last block.
+    losses: (u64, u64),
     clipped: u64,
     has_sound: bool,
     level: Level,
@@ -83,7 +106,17 @@ impl WindowedDecoder {
         let decoder = Decoder::open(audio, limits)?;
         let cutter = window.cutter(decoder.sample_rate());
         let (window, level) = (*window, Level::detect());
-        Ok(Self { decoder, window, cutter, frames: 0, clipped: 0, has_sound: false, level })
+        Ok(Self {
+            decoder,
+            window,
+            cutter,
+            frames: 0,
+            damage: Damage::default(),
+            losses: (0, 0),
+            clipped: 0,
+            has_sound: false,
+            level,
+        })
     }
 
     /// Frames per second of the source.
@@ -104,14 +137,18 @@ impl WindowedDecoder {
         out.clear();
         loop {
             let before = out.len();
-            if self.cutter.is_done() || !self.decoder.next_mono_block(out)? {
+            let is_over = self.cutter.is_done() || !self.decoder.next_mono_block(out)?;
+            if !is_over {
+                self.cutter.cut(out, before);
+            }
+            self.count_losses(out.len() - before);
+            if is_over {
                 if out.is_empty() {
                     self.check_end()?;
                     return Ok(false);
                 }
                 break;
             }
-            self.cutter.cut(out, before);
             if out.is_empty() || out.len() >= BLOCK {
                 break;
             }
@@ -125,7 +162,7 @@ impl WindowedDecoder {
         let mut warnings = self.decoder.warnings();
         if self.clipped * 1000 > self.frames * CLIPPED_PER_MILLE {
             let text = format!("{} of {} samples are at full scale", self.clipped, self.frames);
-            warnings.push(Warning::new(WarningCode::Clipped, text));
+            warnings.push(Warning { code: WarningCode::Clipped, message: text });
         }
         SourceFacts {
             source_codec: self.decoder.source_codec(),
@@ -134,8 +171,26 @@ impl WindowedDecoder {
             first_frame: self.window.first_frame(self.decoder.sample_rate()),
             frames: self.frames,
             trimmed: self.decoder.trimmed(),
+            damaged_share: self.damaged_share(),
             warnings,
         }
+    }
+
+    /// Adds what the decoder lost in the block of which the window kept `kept` frames.
+    fn count_losses(&mut self, kept: usize) {
+        let before = std::mem::replace(&mut self.losses, self.decoder.losses());
+        // What was lost before the window began is not the window's damage.
+        if kept > 0 || self.frames > 0 {
+            self.damage.muted += (self.losses.0 - before.0).min(kept as u64);
+            self.damage.missing += self.losses.1 - before.1;
+        }
+    }
+
+    fn damaged_share(&self) -> f64 {
+        let rate = self.decoder.sample_rate();
+        let first = self.window.first_frame(rate);
+        let wanted = self.window.frame_count(rate);
+        self.damage.share(first, wanted, self.frames, self.decoder.declared())
     }
 
     fn look_at(&mut self, block: &[f32]) -> Result<(), ExtractError> {
@@ -162,7 +217,8 @@ impl WindowedDecoder {
         if self.frames == 0 {
             return Err(ExtractError::EmptyAudio);
         }
-        if !self.has_sound {
+        // A window that a damage emptied is damaged rather than silent.
+        if !self.has_sound && self.damaged_share() <= self.decoder.max_damage() {
             return Err(ExtractError::SilentAudio { frames: self.frames });
         }
         Ok(())
@@ -217,8 +273,9 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::load_mono;
-    use crate::decode::{EncodedAudio, PcmLayout, PcmSample, WarningCode};
+    use crate::decode::{EncodedAudio, PcmLayout, PcmSample};
     use crate::error::ExtractError;
+    use crate::findings::WarningCode;
     use crate::limits::Limits;
     use crate::window::Window;
 

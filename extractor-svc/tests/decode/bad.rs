@@ -22,7 +22,7 @@ const MAX_TIME: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 struct Line {
     file: String,
-    /// `VECTOR`, or the reason of the refusal.
+    /// `VECTOR`, or the reason of the refusal, where any damage is accepted.
     outcome: String,
     /// Frames that the vector is of.
     frames: String,
@@ -30,21 +30,24 @@ struct Line {
     warnings: String,
     /// Why the outcome is not librosa's, where it is not.
     unlike_librosa: String,
+    /// The reason where the default limits refuse what has a vector otherwise.
+    refused_by_default: String,
 }
 
 fn table() -> Vec<Line> {
     let mut table = csv::Reader::from_reader(include_str!("../../testdata/hostile.csv").as_bytes());
     let lines = table.records().map(Result::unwrap).map(|row| {
-        let [file, outcome, frames, warnings, unlike_librosa] =
-            [0, 1, 2, 3, 4].map(|i| row[i].to_owned());
-        Line { file, outcome, frames, warnings, unlike_librosa }
+        let [file, outcome, frames, warnings, unlike_librosa, refused_by_default] =
+            [0, 1, 2, 3, 4, 5].map(|i| row[i].to_owned());
+        Line { file, outcome, frames, warnings, unlike_librosa, refused_by_default }
     });
     lines.collect()
 }
 
-fn extract(bytes: Vec<u8>, profile: &Profile) -> Result<Extraction, ExtractError> {
+fn extract(bytes: Vec<u8>, profile: &Profile, max_damage: f64) -> Result<Extraction, ExtractError> {
     let audio = EncodedAudio::from_bytes(bytes);
-    pipeline::extract(audio, &Window::whole(), profile, &Limits::default(), &|| false)
+    let limits = Limits { max_damage, ..Limits::default() };
+    pipeline::extract(audio, &Window::whole(), profile, &limits, &|| false)
 }
 
 fn processor_time() -> Duration {
@@ -59,7 +62,7 @@ fn every_broken_file_has_its_outcome() {
     for line in table() {
         let bytes = shared::bytes(&corpus.join("bad").join(&line.file));
         let start = processor_time();
-        let result = extract(bytes, &profile);
+        let result = extract(bytes, &profile, 1.0);
         let took = processor_time() - start;
         let got = match &result {
             Ok(found) => {
@@ -74,6 +77,22 @@ fn every_broken_file_has_its_outcome() {
         {
             let error = result.err();
             wrong.push(format!("{got:?} in {took:?}, expected {line:?}; {error:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn damage_is_refused_by_default() {
+    let Some(corpus) = shared::corpus() else { return };
+    let profile = Profile::parse(DEFAULT_PROFILE).unwrap();
+    let mut wrong = Vec::new();
+    for line in table().into_iter().filter(|line| line.outcome == "VECTOR") {
+        let bytes = shared::bytes(&corpus.join("bad").join(&line.file));
+        let result = extract(bytes, &profile, Limits::default().max_damage);
+        let refused = result.err().map_or("", |error| error.reason());
+        if refused != line.refused_by_default {
+            wrong.push(format!("{refused:?}, expected {line:?}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

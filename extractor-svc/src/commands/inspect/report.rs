@@ -58,7 +58,7 @@ impl Report {
     ) -> Self {
         let (container, codec) =
             source.source_codec.split_once('/').unwrap_or((&source.source_codec, ""));
-        let finding = |warning: &crate::decode::Warning| Finding {
+        let finding = |warning: &crate::findings::Warning| Finding {
             code: warning.code.name(),
             message: warning.message.clone(),
         };

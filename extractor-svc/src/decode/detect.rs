@@ -6,12 +6,13 @@
 use symphonia::core::formats::FormatReader;
 use symphonia::core::formats::well_known as format_id;
 
+use super::containers::riff::{self, Flavour, Payload};
+use super::containers::{flac, mp4};
 use super::mpeg::{self, MpegReader};
 use super::packets::{self, PacketReader};
 use super::pcm::{Encoding, PcmReader};
-use super::riff::{self, Flavour, Payload};
 use super::source::{EncodedAudio, PcmLayout, PcmSample, SourceView};
-use super::{Reader, check_spec, flac, mp4};
+use super::{Reader, check_spec};
 use crate::error::ExtractError;
 use crate::limits::Limits;
 

@@ -3,6 +3,8 @@
 use symphonia::core::codecs::audio::AudioCodecId;
 use symphonia::core::codecs::audio::well_known as id;
 
+use super::registry;
+
 /// Names of codecs that symphonia can find in a container and not decode.
 const FOREIGN: [(AudioCodecId, &str); 22] = [
     (id::CODEC_ID_OPUS, "opus"),
@@ -30,8 +32,8 @@ const FOREIGN: [(AudioCodecId, &str); 22] = [
 ];
 
 /// The codec's short name, `unknown` if it has none here.
-pub(super) fn of(codec: AudioCodecId) -> &'static str {
-    if let Some(decoder) = symphonia::default::get_codecs().get_audio_decoder(codec) {
+pub(in crate::decode) fn of(codec: AudioCodecId) -> &'static str {
+    if let Some(decoder) = registry::decoders().get_audio_decoder(codec) {
         return decoder.codec.info.short_name;
     }
     FOREIGN.iter().find(|(id, _)| *id == codec).map_or("unknown", |(_, name)| name)

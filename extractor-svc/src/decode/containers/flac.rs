@@ -3,7 +3,7 @@
 //! Of all metadata only the stream information matters for decoding. The other blocks (pictures,
 //! cue sheets, comments) are skipped unread: they cost no memory, and an odd one does no harm.
 
-use super::source::SourceView;
+use crate::decode::source::SourceView;
 use crate::error::ExtractError;
 
 /// Most metadata blocks.
@@ -13,7 +13,10 @@ const MAX_BLOCKS: usize = 4096;
 const STREAM_INFO: (u8, u64) = (0, 34);
 
 /// A minimal header (marker and stream information), and where the first frame begins.
-pub(super) fn read(view: &mut SourceView, at: u64) -> Result<(Vec<u8>, u64), ExtractError> {
+pub(in crate::decode) fn read(
+    view: &mut SourceView,
+    at: u64,
+) -> Result<(Vec<u8>, u64), ExtractError> {
     let mut pos = at + 4;
     let mut header = b"fLaC\x80\0\0\x22".to_vec();
     for index in 0..MAX_BLOCKS {

@@ -5,7 +5,7 @@
 //! must be able to seek. Second, the encoder's priming samples, which symphonia leaves in: the
 //! start of the first edit that is not empty, or the gap that iTunes notes, as ffmpeg takes them.
 
-use super::source::SourceView;
+use crate::decode::source::SourceView;
 use crate::error::ExtractError;
 
 /// Most boxes looked at, over all levels.
@@ -19,18 +19,18 @@ const MAX_NOTED_PRIMING: u64 = 16_384;
 
 /// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(in crate::decode) struct Layout {
     /// The file can be read from front to back.
-    pub(super) is_sequential: bool,
+    pub(in crate::decode) is_sequential: bool,
     /// Audio tracks in file order.
-    pub(super) tracks: Vec<AudioTrack>,
+    pub(in crate::decode) tracks: Vec<AudioTrack>,
     /// Priming samples by iTunes' note.
     noted_priming: Option<u64>,
 }
 
 /// What is known of an audio track.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct AudioTrack {
+pub(in crate::decode) struct AudioTrack {
     id: u32,
     /// Ticks per second.
     timescale: u32,
@@ -40,7 +40,7 @@ pub(super) struct AudioTrack {
 
 impl Layout {
     /// Samples at `sample_rate` that track `id` begins with and that are not music.
-    pub(super) fn priming(&self, id: u32, sample_rate: u32) -> u64 {
+    pub(in crate::decode) fn priming(&self, id: u32, sample_rate: u32) -> u64 {
         let track = self.tracks.iter().find(|track| track.id == id);
         let edit = track.and_then(|track| Some((track.edit_start?, track.timescale.max(1))));
         match edit {
@@ -54,7 +54,7 @@ impl Layout {
 }
 
 /// Walks the boxes from byte `at` up to the media data; behind it too, if `moov` is still missing.
-pub(super) fn read(view: &mut SourceView, at: u64) -> Result<Layout, ExtractError> {
+pub(in crate::decode) fn read(view: &mut SourceView, at: u64) -> Result<Layout, ExtractError> {
     let mut walk = Walk { view, boxes: 0 };
     let mut layout = Layout::default();
     let (mut pos, mut media_came_first) = (at, false);

@@ -4,8 +4,8 @@
 //! than there is runs to the end of the file, and the width of a PCM sample is the number of bits
 //! rounded up to bytes. Anything compressed is handed on behind a plain header.
 
-use super::pcm::Encoding;
-use super::source::SourceView;
+use crate::decode::pcm::Encoding;
+use crate::decode::source::SourceView;
 use crate::error::ExtractError;
 
 /// Most chunks before the data chunk.
@@ -24,7 +24,7 @@ const GUID_TAIL: [u8; 14] =
 
 /// How chunks are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flavour {
+pub(in crate::decode) enum Flavour {
     Wave,
     Rf64,
     W64,
@@ -32,7 +32,7 @@ pub(super) enum Flavour {
 
 impl Flavour {
     /// Recognises the first 16 bytes.
-    pub(super) fn detect(head: &[u8]) -> Option<Self> {
+    pub(in crate::decode) fn detect(head: &[u8]) -> Option<Self> {
         let is_wave = head.get(8..12) == Some(b"WAVE");
         match head.first_chunk::<4>()? {
             b"RIFF" if is_wave => Some(Self::Wave),
@@ -42,7 +42,7 @@ impl Flavour {
         }
     }
 
-    pub(super) fn container(self) -> &'static str {
+    pub(in crate::decode) fn container(self) -> &'static str {
         match self {
             Self::Wave => "wav",
             Self::Rf64 => "rf64",
@@ -53,19 +53,19 @@ impl Flavour {
 
 /// What a header says about the payload.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wave {
-    pub(super) payload: Payload,
-    pub(super) channels: u16,
-    pub(super) sample_rate: u32,
+pub(in crate::decode) struct Wave {
+    pub(in crate::decode) payload: Payload,
+    pub(in crate::decode) channels: u16,
+    pub(in crate::decode) sample_rate: u32,
     /// First byte of the payload.
-    pub(super) start: u64,
+    pub(in crate::decode) start: u64,
     /// Its length, if the header states one.
-    pub(super) len: Option<u64>,
+    pub(in crate::decode) len: Option<u64>,
 }
 
 /// What the payload is made of.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Payload {
+pub(in crate::decode) enum Payload {
     /// Uncompressed samples.
     Pcm(Encoding),
     /// An MPEG audio stream.
@@ -75,7 +75,11 @@ pub(super) enum Payload {
 }
 
 /// Reads the header that begins at byte `at`.
-pub(super) fn read(view: &mut SourceView, at: u64, flavour: Flavour) -> Result<Wave, ExtractError> {
+pub(in crate::decode) fn read(
+    view: &mut SourceView,
+    at: u64,
+    flavour: Flavour,
+) -> Result<Wave, ExtractError> {
     let mut pos = at + if flavour == Flavour::W64 { 40 } else { 12 };
     let mut format: Option<Vec<u8>> = None;
     let mut long_data = None;

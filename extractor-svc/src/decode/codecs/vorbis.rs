@@ -20,7 +20,7 @@ const MAX_WORD_BITS: u64 = 32;
 
 /// Refuses codec data whose codebooks would unpack to more than [`MAX_VALUES`], or list words of more
 /// than [`MAX_WORD_BITS`].
-pub(super) fn check(codec_data: &[u8]) -> Result<(), ExtractError> {
+pub(in crate::decode) fn check(codec_data: &[u8]) -> Result<(), ExtractError> {
     let mut values = 0;
     for bit in 0..codec_data.len() * 8 {
         let Some(Codebook { dimensions, entries }) = codebook(codec_data, bit) else { continue };

@@ -1,0 +1,5 @@
+//! What is known of single codecs: their names, and checks before their decoders.
+
+pub(super) mod name;
+pub(super) mod registry;
+pub(super) mod vorbis;
