@@ -5,8 +5,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 const SCHEMA: &str = "schema";
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "soundalike/v1/feature_vector.proto",
+    "soundalike/v1/warning.proto",
     "soundalike/v1/query.proto",
     "soundalike/v1/extractor_service.proto",
     "soundalike/v1/index_card.proto",

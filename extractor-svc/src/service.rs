@@ -24,13 +24,14 @@ use crate::{
     config::UploadLimits,
     decode::{self, EncodedAudio, StreamBounds, StreamReader},
     error::ExtractError,
+    findings::Warning,
     limits::Limits,
     metrics::ExtractorMetrics,
     pipeline::{self, Extraction},
     places::Places,
     profile::Profile,
     status::CallError,
-    upload::{MAX_CHUNK_BYTES, Upload},
+    upload::{MAX_CHUNK_BYTES, Tally, Upload},
     wire::{self, ExtractionRequest, wire_duration},
 };
 
@@ -89,8 +90,12 @@ impl Extractor {
         let share = self.memory.admit(CLIP_BYTES, self.patience()).await?;
         let (mut upload, config) = Upload::open(stream, &self.uploads).await?;
         let request = ExtractionRequest::parse(&config, &self.profiles)?;
+        let limit = self.limits.max_stream_bytes;
+        if request.declared.bytes.is_some_and(|bytes| bytes > limit) {
+            return Err(ExtractError::StreamTooLarge { limit }.into());
+        }
         let bounds = StreamBounds {
-            max_bytes: self.limits.max_stream_bytes,
+            max_bytes: limit,
             // The upload itself is held to its limits.
             max_idle: self.uploads.max_wall,
             deadline: None,
@@ -100,12 +105,13 @@ impl Extractor {
         let account = Arc::new(Account::new(share, self.patience()));
         let first = upload.chunk().await?;
         let job = self.start(request.clone(), reader, Arc::clone(&account));
+        let (mut tally, is_digested) =
+            (Tally::new(&request.declared), request.declared.sha256.is_some());
         let feed = async {
-            let (mut next, mut length, mut held) = (first, 0, self.metrics.hold());
+            let (mut next, mut held) = (first, self.metrics.hold());
             while let Some(chunk) = next {
-                length += chunk.len() as u64;
-                if length > self.limits.max_stream_bytes {
-                    let limit = self.limits.max_stream_bytes;
+                tally.add(&chunk).await;
+                if tally.bytes() > limit {
                     return Err(CallError::from(ExtractError::StreamTooLarge { limit }));
                 }
                 held.grow(chunk.len());
@@ -115,11 +121,15 @@ impl Extractor {
                 poll_fn(|context| writer.poll_ready(context)).await;
                 next = upload.chunk().await?;
             }
+            // Before the decoder sees the end: audio that was cut off or changed on its way is that
+            // first, whatever else can be said of it.
+            tally.check()?;
             writer.finish();
             Ok(held)
         };
-        // What the upload did wrong counts before what was made of it; an extraction that failed
-        // does not wait for the rest of the upload, one that is done does.
+        // What the upload did wrong counts before what was made of it. An extraction that failed
+        // waits for the rest of the upload only where a digest can tell that the audio is not what
+        // was sent; one that is done does in any case.
         let (mut job, mut feed) = (pin!(job), pin!(feed));
         let (extraction, held) = tokio::select! {
             biased;
@@ -128,6 +138,9 @@ impl Extractor {
                 (job.await?, held)
             }
             done = &mut job => {
+                if is_digested && matches!(done, Err(CallError::Extract(_))) {
+                    feed.as_mut().await?;
+                }
                 let extraction = done?;
                 (extraction, feed.await?)
             }
@@ -143,7 +156,7 @@ impl Extractor {
         reader: StreamReader,
         account: Arc<Account>,
     ) -> Result<Extraction, CallError> {
-        let limits = Arc::clone(&self.limits);
+        let limits = request.limits(&self.limits);
         self.pool
             .run_in_turns(move |cancel, turn| {
                 let caller = Arc::new(Caller::new(cancel.clone(), turn, account));
@@ -169,14 +182,21 @@ impl Extractor {
         self.pool.max_wait().min(until_deadline)
     }
 
-    fn answer(&self, request: &ExtractionRequest, extraction: Extraction) -> FeatureVector {
-        FeatureVector {
+    fn answer(
+        &self,
+        request: &ExtractionRequest,
+        extraction: Extraction,
+    ) -> ExtractFeaturesResponse {
+        let warnings = extraction.source.warnings.iter().map(wire::wire_warning).collect();
+        let damaged_share = extraction.source.damaged_share;
+        let feature_vector = FeatureVector {
             profile_id: request.profile.id().to_owned(),
             schema_sha256: self.schema.sha256(),
             names: if request.full { self.schema.names().to_vec() } else { Vec::new() },
             provenance: request.full.then(|| wire::provenance(&extraction)),
             values: extraction.values,
-        }
+        };
+        ExtractFeaturesResponse { feature_vector: Some(feature_vector), warnings, damaged_share }
     }
 }
 
@@ -204,10 +224,11 @@ impl ExtractorService for Extractor {
                     after_upload_ms = millis(after_upload),
                     codec = extraction.source.source_codec,
                     audio_seconds = extraction.source.seconds(),
+                    damaged_share = extraction.source.damaged_share,
+                    warnings = codes(&extraction.source.warnings),
                     "features extracted"
                 );
-                let feature_vector = Some(self.answer(&request, extraction));
-                Ok(Response::new(ExtractFeaturesResponse { feature_vector }))
+                Ok(Response::new(self.answer(&request, extraction)))
             }
             Err(error) => {
                 tracing::info!(?peer, elapsed_ms, reason = error.reason(), %error, "call refused");
@@ -261,12 +282,30 @@ impl Extractor {
             max_sample_rate_hertz: narrow(self.limits.max_sample_rate.into()),
             max_channel_count: narrow(self.limits.max_channels as u64),
             max_idle_time: Some(wire_duration(self.uploads.max_idle)),
+            max_damage: self.limits.max_damage,
+            refused_warnings: self
+                .limits
+                .refused
+                .iter()
+                .map(|code| wire::wire_code(*code).into())
+                .collect(),
         }
     }
 }
 
 fn invalid(field: &'static str, value: impl std::fmt::Display) -> ExtractError {
     ExtractError::InvalidField { field, message: format!("`{value}` is not valid here") }
+}
+
+/// The kinds of findings, once each, in the order in which they were found.
+fn codes(warnings: &[Warning]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for warning in warnings {
+        if !names.contains(&warning.code.name()) {
+            names.push(warning.code.name());
+        }
+    }
+    names.join(",")
 }
 
 fn millis(duration: Duration) -> f64 {

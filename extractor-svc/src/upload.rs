@@ -1,15 +1,82 @@
-//! The shape of an upload: `config` first, then `chunk`s, each in time and none too large.
+//! The shape of an upload: `config` first, then `chunk`s, each in time and none too large, and all of
+//! them together what was declared.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use proto::features::hex;
 use proto::v1::{ExtractFeaturesRequest, ExtractionConfig, extract_features_request::Payload};
+use sha2::{Digest as _, Sha256};
 use tonic::{Status, Streaming};
 
 use crate::{config::UploadLimits, error::ExtractError};
 
 /// Largest `chunk`, in bytes; part of the contract.
 pub const MAX_CHUNK_BYTES: usize = 1 << 20;
+
+/// Bytes that are digested without a pause: a third of a millisecond where the processor has no
+/// instructions for it.
+const DIGEST_BYTES: usize = 64 << 10;
+
+/// What a sender declares of a whole upload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// Number of bytes.
+    pub bytes: Option<u64>,
+    /// Digest of the bytes.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// The bytes of an upload, counted and digested as they come.
+#[derive(Debug)]
+pub struct Tally {
+    declared: Declared,
+    bytes: u64,
+    digest: Option<Sha256>,
+}
+
+impl Tally {
+    /// Nothing has come yet of what is declared.
+    #[must_use]
+    pub fn new(declared: &Declared) -> Self {
+        let digest = declared.sha256.is_some().then(Sha256::new);
+        Self { declared: declared.clone(), bytes: 0, digest }
+    }
+
+    /// Takes note of a chunk; lets others run while it is digested.
+    pub async fn add(&mut self, chunk: &[u8]) {
+        self.bytes += chunk.len() as u64;
+        let Some(digest) = &mut self.digest else { return };
+        for part in chunk.chunks(DIGEST_BYTES) {
+            digest.update(part);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Compares what came, once all has come, with what was declared.
+    ///
+    /// # Errors
+    /// [`ExtractError::UploadIncomplete`] and [`ExtractError::UploadCorrupt`].
+    pub fn check(self) -> Result<(), ExtractError> {
+        if let Some(expected) = self.declared.bytes.filter(|expected| *expected != self.bytes) {
+            return Err(ExtractError::UploadIncomplete { got: self.bytes, expected });
+        }
+        if let (Some(digest), Some(expected)) = (self.digest, self.declared.sha256) {
+            let got = digest.finalize();
+            if got[..] != expected {
+                let (got, expected) = (hex(&got), hex(&expected));
+                return Err(ExtractError::UploadCorrupt { got, expected });
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Why an upload ended before its time.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ export async function upload() {
     check(answer, { "an upload has its vector": (answer) => answer.featureVector.values.length === 74 });
   });
   stream.on("error", (error) => check(error, { "no upload fails": () => false }));
-  stream.write({ config: {} });
+  stream.write({ config: { expected_bytes: song.byteLength } });
   for (let at = 0; at < song.byteLength; at += 65536) {
     stream.write({ chunk: b64encode(song.slice(at, at + 65536)) });
   }

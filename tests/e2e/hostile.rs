@@ -4,14 +4,14 @@ use std::fs;
 
 use e2e::{
     binaries::project_root,
-    calls::{CHUNK_BYTES, extract, full_view},
+    calls::{CHUNK_BYTES, extract, extraction, full_view},
     clips,
     library::binaries,
     process::Server,
     refusal::assert_refused,
     waveform::{tone, wav_s16},
 };
-use proto::v1::feature_vector::warning::Code as Finding;
+use proto::v1::warning::Code as Finding;
 use tonic::{Code, transport::Channel};
 
 /// Data memory of the server in KiB, touched or not, stacks included: several times what the tests'
@@ -231,17 +231,16 @@ async fn every_broken_file_is_answered_as_listed_and_the_next_call_too() {
         let (file, warnings) = (&row[0], &row[3]);
         println!("{file} must be {outcome} {warnings}");
         let audio = fs::read(corpus.join(file)).expect("the file is there");
-        let answer = extract(&channel, full_view(), &audio, CHUNK_BYTES).await;
+        let answer = extraction(&channel, full_view(), &audio, CHUNK_BYTES).await;
         if outcome == "VECTOR" {
-            let vector = answer.unwrap_or_else(|status| panic!("{file}: {status}"));
-            let provenance = vector.provenance.expect("the full view carries it");
-            let found: Vec<_> = provenance
+            let answer = answer.unwrap_or_else(|status| panic!("{file}: {status}"));
+            let found: Vec<_> = answer
                 .warnings
                 .iter()
                 .map(|warning| warning.code().as_str_name().trim_start_matches("CODE_"))
                 .collect();
             assert_eq!(found.join(" "), warnings, "{file}");
-            assert!(!provenance.warnings.iter().any(|w| w.code() == Finding::Unspecified));
+            assert!(!answer.warnings.iter().any(|w| w.code() == Finding::Unspecified));
         } else {
             assert_refused(answer, Code::InvalidArgument, outcome);
         }

@@ -17,6 +17,7 @@ from soundalike.v1 import feature_vector_pb2 as features
 from soundalike.v1 import index_service_pb2 as index
 from soundalike.v1 import query_pb2 as query
 from soundalike.v1 import index_service_pb2_grpc as index_grpc
+from soundalike.v1 import warning_pb2 as warning
 
 CHUNK = 64 * 1024
 SECONDS = 60
@@ -27,7 +28,8 @@ SAME = 1e-6
 
 def messages(path):
     """`config` first, then the file in chunks of 64 KiB."""
-    config = extractor.ExtractionConfig(view=features.FEATURE_VIEW_FULL)
+    size = pathlib.Path(path).stat().st_size
+    config = extractor.ExtractionConfig(view=features.FEATURE_VIEW_FULL, expected_bytes=size)
     yield extractor.ExtractFeaturesRequest(config=config)
     with open(path, "rb") as audio:
         while chunk := audio.read(CHUNK):
@@ -62,6 +64,8 @@ def main():
             refused.append(f"{path.name}: {error.code().name}: {error.details()}")
             continue
         asked += 1
+        for finding in answer.warnings:
+            print(f"  {path.name}: {warning.Warning.Code.Name(finding.code)}: {finding.message}")
         vector = answer.feature_vector
         assert list(vector.names) == names and len(vector.values) == 74
         (first, distance), *_ = nearest(own, vector)

@@ -43,7 +43,7 @@ bin=$scratch/venv/bin
 mkdir "$scratch/stubs"
 "$bin/python" -m grpc_tools.protoc --proto_path "$root/proto/schema" \
     --python_out "$scratch/stubs" --grpc_python_out "$scratch/stubs" \
-    soundalike/v1/feature_vector.proto soundalike/v1/query.proto soundalike/v1/index_card.proto \
+    soundalike/v1/feature_vector.proto soundalike/v1/warning.proto soundalike/v1/query.proto soundalike/v1/index_card.proto \
     soundalike/v1/extractor_service.proto soundalike/v1/index_service.proto
 
 echo "interop: services"

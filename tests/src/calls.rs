@@ -47,7 +47,25 @@ pub async fn send(
     Ok(answer.into_inner())
 }
 
-/// Streams encoded audio in chunks of `chunk_bytes` and returns the vector.
+/// Streams encoded audio in chunks of `chunk_bytes` and returns the whole answer.
+///
+/// # Errors
+/// The server's refusal.
+///
+/// # Panics
+/// When `chunk_bytes` is zero.
+pub async fn extraction(
+    channel: &Channel,
+    config: ExtractionConfig,
+    audio: &[u8],
+    chunk_bytes: usize,
+) -> Result<ExtractFeaturesResponse, Status> {
+    let messages =
+        std::iter::once(config_message(config)).chain(audio.chunks(chunk_bytes).map(chunk_message));
+    send(channel, messages.collect()).await
+}
+
+/// As [`extraction`], and returns the vector alone.
 ///
 /// # Errors
 /// The server's refusal.
@@ -60,9 +78,7 @@ pub async fn extract(
     audio: &[u8],
     chunk_bytes: usize,
 ) -> Result<FeatureVector, Status> {
-    let messages =
-        std::iter::once(config_message(config)).chain(audio.chunks(chunk_bytes).map(chunk_message));
-    let answer = send(channel, messages.collect()).await?;
+    let answer = extraction(channel, config, audio, chunk_bytes).await?;
     Ok(answer.feature_vector.expect("an answer carries a vector"))
 }
 

@@ -1,7 +1,7 @@
 //! `soundalike.v1.ExtractorService`.
 
 use proto::v1::{
-    FeatureVector, ListFeatureProfilesRequest, ListFeatureProfilesResponse,
+    FeatureVector, ListFeatureProfilesRequest, ListFeatureProfilesResponse, Warning,
     extractor_service_client::ExtractorServiceClient,
 };
 use tonic::transport::Channel;
@@ -20,6 +20,17 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ExtractorClient(Caller);
 
+/// What became of an upload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extraction {
+    /// The features.
+    pub vector: FeatureVector,
+    /// What was found about the audio.
+    pub warnings: Vec<Warning>,
+    /// Share of the analysed window's expected time that is missing or was replaced, 0 to 1.
+    pub damaged_share: f64,
+}
+
 impl ExtractorClient {
     /// A client of the servers at `target`; connects in the background. Must be called inside a
     /// tokio runtime.
@@ -30,7 +41,7 @@ impl ExtractorClient {
         Ok(Self(Caller::new(proto::EXTRACTOR_SERVICE, target, options)?))
     }
 
-    /// Turns audio into its feature vector.
+    /// Turns audio into its feature vector, and says what was found about the audio.
     ///
     /// # Errors
     /// When the server refuses the audio, the source fails, or no answer comes in time.
@@ -38,12 +49,14 @@ impl ExtractorClient {
         &self,
         upload: Upload,
         deadline: Deadline,
-    ) -> Result<FeatureVector, CallError> {
+    ) -> Result<Extraction, CallError> {
         let send = |attempt: Attempt, messages| async move {
             stub(&attempt).extract_features(attempt.request(messages)).await
         };
         let answer = self.0.upload(deadline, upload, send).await?;
-        answer.feature_vector.ok_or(CallError::Incomplete("feature vector"))
+        let vector = answer.feature_vector.ok_or(CallError::Incomplete("feature vector"))?;
+        let (warnings, damaged_share) = (answer.warnings, answer.damaged_share);
+        Ok(Extraction { vector, warnings, damaged_share })
     }
 
     /// What the servers can compute, and their limits.

@@ -13,11 +13,14 @@
 //! let extractor = ExtractorClient::new(Target::dns("extractor.music.svc:7071")?, options.clone())?;
 //! let index = IndexClient::new(Target::dns("index.music.svc:7072")?, options)?;
 //!
-//! let vector = extractor
+//! let extraction = extractor
 //!     .extract(Upload::file("song.flac"), Deadline::after(Duration::from_secs(60)))
 //!     .await?;
+//! for warning in &extraction.warnings {
+//!     eprintln!("{}: {}", warning.code().as_str_name(), warning.message);
+//! }
 //! let request = QueryByFeaturesRequest {
-//!     feature_vector: Some(vector),
+//!     feature_vector: Some(extraction.vector),
 //!     options: Some(QueryOptions { page_size: 5, ..QueryOptions::default() }),
 //! };
 //! let answer = index.query_by_features(request, Deadline::after(Duration::from_secs(2))).await?;
@@ -66,7 +69,7 @@ mod upload;
 pub use balance::{Activity, EndpointView};
 pub use deadline::Deadline;
 pub use error::{CallError, OptionsError};
-pub use extractor::ExtractorClient;
+pub use extractor::{Extraction, ExtractorClient};
 pub use index::IndexClient;
 pub use options::{Balance, Liveness, Options, Resolution, Retries};
 pub use resolve::{Resolve, Resolved, SystemResolver};

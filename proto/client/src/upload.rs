@@ -19,10 +19,21 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// The bytes of one file of audio, as they come.
 pub type Reader = Pin<Box<dyn AsyncRead + Send>>;
 
+/// A source at its start.
+struct Opened {
+    reader: Reader,
+    /// Bytes of it, if they are known before it is read.
+    bytes: Option<u64>,
+}
+
 /// Opens a source at its start.
-type Open = Box<dyn Fn() -> Pin<Box<dyn Future<Output = io::Result<Reader>> + Send>> + Send + Sync>;
+type Open = Box<dyn Fn() -> Pin<Box<dyn Future<Output = io::Result<Opened>> + Send>> + Send + Sync>;
 
 /// Audio, and how to analyse it.
+///
+/// Where the length is known ([`bytes`](Self::bytes), [`file`](Self::file)), the server is told it as
+/// `expected_bytes`, unless the config has a value of its own: audio that is cut off on its way is
+/// refused then, and not analysed as far as it came.
 pub struct Upload {
     config: ExtractionConfig,
     source: Source,
@@ -39,10 +50,10 @@ impl Upload {
     /// Bytes in memory. Replayable.
     #[must_use]
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
-        Self::replayable(move || {
-            let bytes = bytes.clone();
-            async move { Ok(Box::pin(io::Cursor::new(bytes)) as Reader) }
+        let content = bytes.into();
+        Self::opened_by(move || {
+            let (content, bytes) = (content.clone(), Some(content.len() as u64));
+            async move { Ok(Opened { reader: Box::pin(io::Cursor::new(content)), bytes }) }
         })
     }
 
@@ -50,9 +61,15 @@ impl Upload {
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self::replayable(move || {
+        Self::opened_by(move || {
             let path = path.clone();
-            async move { Ok(Box::pin(tokio::fs::File::open(path).await?) as Reader) }
+            async move {
+                let file = tokio::fs::File::open(path).await?;
+                let metadata = file.metadata().await?;
+                // Pipes and devices have no length.
+                let bytes = metadata.is_file().then(|| metadata.len());
+                Ok(Opened { reader: Box::pin(file), bytes })
+            }
         })
     }
 
@@ -63,7 +80,10 @@ impl Upload {
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = io::Result<Reader>> + Send + 'static,
     {
-        Self::new(Source::Replayable(Box::new(move || Box::pin(open()))))
+        Self::opened_by(move || {
+            let opening = open();
+            async move { Ok(Opened { reader: opening.await?, bytes: None }) }
+        })
     }
 
     /// A source that can be read once, such as a socket: the upload is sent once.
@@ -76,6 +96,14 @@ impl Upload {
     #[must_use]
     pub fn with_config(self, config: ExtractionConfig) -> Self {
         Self { config, ..self }
+    }
+
+    fn opened_by<F, R>(open: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = io::Result<Opened>> + Send + 'static,
+    {
+        Self::new(Source::Replayable(Box::new(move || Box::pin(open()))))
     }
 
     fn new(source: Source) -> Self {
@@ -93,15 +121,22 @@ impl Upload {
     pub(crate) async fn open(
         &mut self,
     ) -> io::Result<(Messages, impl Future<Output = io::Error> + Send + use<>)> {
-        let reader = match &mut self.source {
+        let Opened { reader, bytes } = match &mut self.source {
             Source::Replayable(open) => open().await?,
             Source::Once(reader) => {
-                reader.take().ok_or_else(|| io::Error::other("the source was read already"))?
+                let reader = reader.take();
+                let reader =
+                    reader.ok_or_else(|| io::Error::other("the source was read already"))?;
+                Opened { reader, bytes: None }
             }
         };
+        let mut config = self.config.clone();
+        // A length beyond an i64 is none that a file has.
+        let known = bytes.and_then(|bytes| i64::try_from(bytes).ok());
+        config.expected_bytes = config.expected_bytes.or(known);
         let (report, failed) = oneshot::channel();
         let messages = Messages {
-            config: Some(self.config.clone()),
+            config: Some(config),
             chunks: ReaderStream::with_capacity(reader, CHUNK_BYTES),
             report: Some(report),
         };
@@ -167,16 +202,17 @@ mod tests {
 
     use super::*;
 
-    async fn collect(messages: Messages) -> (usize, Vec<u8>) {
+    /// The length that is declared, the number of chunks, and their bytes.
+    async fn collect(messages: Messages) -> (Option<i64>, usize, Vec<u8>) {
         let payloads: Vec<_> = messages.filter_map(|message| message.payload).collect().await;
-        let Some((Payload::Config(_), chunks)) = payloads.split_first() else {
+        let Some((Payload::Config(config), chunks)) = payloads.split_first() else {
             panic!("config comes first")
         };
         let bytes = chunks.iter().flat_map(|payload| match payload {
             Payload::Chunk(chunk) => chunk.to_vec(),
             Payload::Config(_) => panic!("config comes once"),
         });
-        (chunks.len(), bytes.collect())
+        (config.expected_bytes, chunks.len(), bytes.collect())
     }
 
     #[tokio::test]
@@ -186,8 +222,22 @@ mod tests {
         assert!(upload.is_replayable());
         for _ in 0..2 {
             let (messages, _) = upload.open().await.expect("in memory");
-            assert_eq!(collect(messages).await, (4, audio.clone()));
+            assert_eq!(collect(messages).await, (Some(200_000), 4, audio.clone()));
         }
+        let config = ExtractionConfig { expected_bytes: Some(7), ..ExtractionConfig::default() };
+        let (messages, _) = upload.with_config(config).open().await.expect("in memory");
+        assert_eq!(collect(messages).await.0, Some(7));
+    }
+
+    #[tokio::test]
+    async fn the_length_of_a_file_is_declared_and_that_of_a_stream_is_not() {
+        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/src/upload.rs");
+        let (messages, _) = Upload::file(here).open().await.expect("this file");
+        let (declared, _, bytes) = collect(messages).await;
+        assert_eq!(declared, i64::try_from(bytes.len()).ok());
+        let mut stream = Upload::replayable(|| async { Ok(Box::pin(&b"sound"[..]) as Reader) });
+        let (messages, _) = stream.open().await.expect("in memory");
+        assert_eq!(collect(messages).await.0, None);
     }
 
     #[tokio::test]
@@ -195,7 +245,7 @@ mod tests {
         let mut upload = Upload::reader(&b"sound"[..]);
         assert!(!upload.is_replayable());
         let (messages, _) = upload.open().await.expect("fresh");
-        assert_eq!(collect(messages).await, (1, b"sound".to_vec()));
+        assert_eq!(collect(messages).await, (None, 1, b"sound".to_vec()));
         assert!(upload.open().await.is_err());
     }
 

@@ -45,13 +45,16 @@ function connection(service, { ca, token, serverName }) {
 
 const after = (seconds) => ({ deadline: Date.now() + seconds * 1000 });
 
-/** Streams a file: `config` first, then chunks of 64 KiB, no faster than they are taken. */
+/**
+ * Streams a file: `config` first, then chunks of 64 KiB, no faster than they are taken. A file that
+ * does not come whole is refused.
+ */
 function extract(client, file) {
   return new Promise((resolve, reject) => {
     const call = client.extractFeatures(after(60), (error, answer) =>
-      error ? reject(error) : resolve(answer.featureVector),
+      error ? reject(error) : resolve(answer),
     );
-    call.write({ config: {} });
+    call.write({ config: { expectedBytes: fs.statSync(file).size } });
     const audio = fs.createReadStream(file, { highWaterMark: CHUNK });
     audio.on("data", (chunk) => {
       if (!call.write({ chunk })) {
@@ -65,6 +68,12 @@ function extract(client, file) {
       reject(error);
     });
   });
+}
+
+/** What was found about the audio: the vector may say less than it seems to. */
+function tell({ warnings, damagedShare }) {
+  for (const { code, message } of warnings) console.error(`${code}: ${message}`);
+  if (damagedShare > 0) console.error(`${(100 * damagedShare).toFixed(1)}% of the audio is damaged`);
 }
 
 function query(client, featureVector, count) {
@@ -95,8 +104,9 @@ async function main() {
   const extractor = new ExtractorService(values.extractor, ...connection("extractor", secrets));
   const index = new IndexService(values.index, ...connection("index", secrets));
   try {
-    const vector = await extract(extractor, positionals[0]);
-    for (const hit of await query(index, vector, Number(values.k))) {
+    const extraction = await extract(extractor, positionals[0]);
+    tell(extraction);
+    for (const hit of await query(index, extraction.featureVector, Number(values.k))) {
       console.log(`${hit.distance.toFixed(4).padStart(10)}  ${hit.track.trackId}`);
     }
   } finally {

@@ -7,6 +7,7 @@ The stubs are made from the .proto files alone (grpc_tools.protoc; see run.sh). 
 and timeouts are not in this file but in proto/service_config/, which any gRPC client can read.
 """
 import argparse
+import os
 import pathlib
 import sys
 
@@ -16,6 +17,7 @@ from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
 from soundalike.v1 import index_service_pb2 as index
 from soundalike.v1 import index_service_pb2_grpc as index_grpc
 from soundalike.v1 import query_pb2 as query
+from soundalike.v1 import warning_pb2 as warning
 
 CHUNK = 64 * 1024
 SERVICE_CONFIG = pathlib.Path(__file__).parents[3] / "proto" / "service_config"
@@ -40,19 +42,29 @@ def channel(service, address, ca=None, token=None, server_name=None):
 
 
 def messages(path):
-    """`config` first, then the file in chunks of 64 KiB."""
-    yield extractor.ExtractFeaturesRequest(config=extractor.ExtractionConfig())
+    """`config` first, then the file in chunks of 64 KiB. A file that does not come whole is refused."""
     with open(path, "rb") as audio:
+        config = extractor.ExtractionConfig(expected_bytes=os.fstat(audio.fileno()).st_size)
+        yield extractor.ExtractFeaturesRequest(config=config)
         while chunk := audio.read(CHUNK):
             yield extractor.ExtractFeaturesRequest(chunk=chunk)
+
+
+def tell(extraction):
+    """What was found about the audio: the vector may say less than it seems to."""
+    for finding in extraction.warnings:
+        print(f"{warning.Warning.Code.Name(finding.code)}: {finding.message}", file=sys.stderr)
+    if extraction.damaged_share > 0:
+        print(f"{extraction.damaged_share:.1%} of the audio is damaged", file=sys.stderr)
 
 
 def neighbours(extractor_channel, index_channel, path, count):
     """The nearest tracks to a file, nearest first."""
     stub = extractor_grpc.ExtractorServiceStub(extractor_channel)
-    vector = stub.ExtractFeatures(messages(path), timeout=60).feature_vector
+    extraction = stub.ExtractFeatures(messages(path), timeout=60)
+    tell(extraction)
     options = query.QueryOptions(page_size=count, include_seeds=True)
-    request = index.QueryByFeaturesRequest(feature_vector=vector, options=options)
+    request = index.QueryByFeaturesRequest(feature_vector=extraction.feature_vector, options=options)
     return index_grpc.IndexServiceStub(index_channel).QueryByFeatures(request, timeout=5).neighbors
 
 

@@ -93,8 +93,8 @@ async fn every_kind_of_source_gives_the_same_vector() {
     ] {
         let kind = format!("{upload:?}");
         let upload = upload.with_config(full_view());
-        let vector = client.extract(upload, soon()).await.expect("sound audio");
-        assert_eq!(vector, expected, "{kind}");
+        let extraction = client.extract(upload, soon()).await.expect("sound audio");
+        assert_eq!(extraction.vector, expected, "{kind}");
     }
 }
 
@@ -123,8 +123,8 @@ async fn a_replayable_upload_survives_the_death_of_its_replica() {
     let call = tokio::spawn(async move { caller.extract(upload, soon()).await });
     let at = busy(&client, &servers).await;
     servers[at].signal(Signal::Kill).expect("it runs");
-    let vector = call.await.expect("no panic").expect("the other replica answers");
-    assert_eq!(vector.values.len(), 74);
+    let extraction = call.await.expect("no panic").expect("the other replica answers");
+    assert_eq!(extraction.vector.values.len(), 74);
     assert_eq!((opened.load(Ordering::SeqCst), client.activity().attempts), (2, 2));
 }
 
@@ -181,8 +181,8 @@ async fn a_source_that_fails_fails_the_call_and_not_the_server() {
         matches!(&missing, CallError::Source(error) if error.kind() == io::ErrorKind::NotFound),
         "{missing:?}"
     );
-    let vector = client.extract(Upload::bytes(audio), soon()).await.expect("the server goes on");
-    assert_eq!(vector.values.len(), 74);
+    let extraction = client.extract(Upload::bytes(audio), soon()).await.expect("it goes on");
+    assert_eq!(extraction.vector.values.len(), 74);
     assert!(!server_answered_ok_twice(&servers[0]), "{}", servers[0].log());
 }
 
