@@ -81,7 +81,7 @@ Exit codes:
   0  a table was written, even if some files failed
   1  no file gave features, or the table could not be written
   2  the command line is wrong
-  3  some files failed, and --strict was given
+  3  some files failed or had warnings, and --strict was given
   130  stopped by a signal; --resume goes on";
 
 const PLAN_HELP: &str = "\
@@ -169,6 +169,15 @@ pub struct AudioLimitArgs {
     /// Bytes of tags, pictures and tables that are read before the audio of a recording.
     #[arg(long, env = "SOUNDALIKE_MAX_HEADER_BYTES", default_value_t = 64 << 20, value_name = "BYTES")]
     pub max_header_bytes: u64,
+    /// Largest share of the analysed window that may be missing or replaced because of a damage, 0 to 1;
+    /// more is refused as TOO_DAMAGED. An upload may ask for another.
+    #[arg(long, env = "SOUNDALIKE_MAX_DAMAGE", default_value_t = 0.05, value_name = "SHARE")]
+    pub max_damage: f64,
+    /// Findings that are refusals instead of warnings, separated by commas: TRUNCATED_STREAM,
+    /// RESYNCHRONIZED, CLIPPED, SHORT_WINDOW, DURATION_MISMATCH, TRAILING_AUDIO, SEVERAL_TRACKS,
+    /// TUNING_AMBIGUOUS. An upload may name more.
+    #[arg(long, env = "SOUNDALIKE_REFUSE", value_delimiter = ',', value_name = "CODE,...")]
+    pub refuse: Vec<String>,
 }
 
 /// What is computed of a recording.
@@ -213,7 +222,8 @@ pub struct ExtractArgs {
     /// Where the files that failed are listed, as CSV: path, reason, message.
     #[arg(long, env = "SOUNDALIKE_FAILURES", value_name = "FILE")]
     pub failures: Option<PathBuf>,
-    /// Exit with code 3 when any file failed.
+    /// Exit with code 3 when any file failed, or has a warning. To have no row of a file with some
+    /// warnings, name them with --refuse.
     #[arg(long, env = "SOUNDALIKE_STRICT")]
     pub strict: bool,
     #[command(flatten)]

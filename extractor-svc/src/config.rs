@@ -15,6 +15,7 @@ use crate::{
         AudioLimitArgs, ExtractArgs, FileLimitArgs, InspectArgs, LimitArgs, PlanArgs, RecipeArgs,
         WorkArgs,
     },
+    findings::WarningCode,
     limits::{CHANNEL_CEILING, Limits},
     profile::Profile,
     shards::MAX_WORKERS,
@@ -59,7 +60,7 @@ pub struct ExtractConfig {
     pub resume: bool,
     /// Where failures are listed.
     pub failures: Option<PathBuf>,
-    /// Whether a failed file changes the exit code.
+    /// Whether a failed file, or one with warnings, changes the exit code.
     pub strict: bool,
     /// Limits on each file.
     pub limits: Limits,
@@ -308,6 +309,10 @@ impl AudioLimitArgs {
         let channels = 1..=CHANNEL_CEILING as u64;
         check_number("--max-channels", self.max_channels as u64, channels, wrong);
         check_number("--max-header-bytes", self.max_header_bytes, HEADER_BYTES, wrong);
+        if !(0.0..=1.0).contains(&self.max_damage) {
+            wrong.push(format!("--max-damage: {} given, expected 0 to 1", self.max_damage));
+        }
+        let refused = refused(&self.refuse, wrong);
         Limits {
             max_stream_bytes: bytes,
             max_audio: self.max_audio,
@@ -315,9 +320,26 @@ impl AudioLimitArgs {
             max_sample_rate: max,
             max_channels: self.max_channels,
             max_header_bytes: self.max_header_bytes,
-            ..Limits::default()
+            max_damage: self.max_damage,
+            refused,
         }
     }
+}
+
+/// The kinds that are named, once each; an empty variable names none.
+fn refused(names: &[String], wrong: &mut Vec<String>) -> Vec<WarningCode> {
+    let mut refused = Vec::new();
+    for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
+        match WarningCode::from_name(name) {
+            Some(code) if refused.contains(&code) => {}
+            Some(code) => refused.push(code),
+            None => {
+                let known = WarningCode::ALL.map(WarningCode::name).join(", ");
+                wrong.push(format!("--refuse: {name:?} given, expected some of {known}"));
+            }
+        }
+    }
+    refused
 }
 
 /// Every limit has to be one: neither nothing nor everything.

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use serving::metrics::{
-    DURATION_BUCKETS, Histogram, HistogramVec, IntCounterVec, IntGauge, MetricError, Registry,
+    DURATION_BUCKETS, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, MetricError,
+    Registry,
 };
 
-use crate::{pipeline::Extraction, stages::Stage};
+use crate::{findings::WarningCode, pipeline::Extraction, stages::Stage};
 
 /// Upper bounds of recordings, in seconds: jingle, clip, song, set, and what the limits allow.
 const AUDIO_BUCKETS: &[f64] = &[5.0, 15.0, 31.0, 60.0, 180.0, 300.0, 600.0, 1200.0, 3600.0];
@@ -24,6 +25,8 @@ pub struct ExtractorMetrics {
     memory: IntGauge,
     stages: [Histogram; Stage::ALL.len()],
     after_upload: Histogram,
+    /// In the order of [`WarningCode::ALL`].
+    warnings: [IntCounter; WarningCode::ALL.len()],
 }
 
 impl ExtractorMetrics {
@@ -38,7 +41,14 @@ impl ExtractorMetrics {
             &["stage"],
             DURATION_BUCKETS,
         )?;
+        let warnings = registry.counter(
+            "extractor_warnings_total",
+            "Recordings that gave features with such a finding.",
+            &["code"],
+        )?;
         Ok(Self {
+            // From the start at 0, so that a first finding is an increase.
+            warnings: WarningCode::ALL.map(|code| warnings.with_label_values(&[code.name()])),
             stages: Stage::ALL.map(|stage| stages.with_label_values(&[stage.name()])),
             memory: registry
                 .gauge(
@@ -99,6 +109,10 @@ impl ExtractorMetrics {
         let source = [extraction.source.source_codec.as_str()];
         for (stage, seconds) in Stage::ALL.into_iter().zip(&self.stages) {
             seconds.observe(extraction.times.of(stage).as_secs_f64());
+        }
+        for (code, count) in WarningCode::ALL.into_iter().zip(&self.warnings) {
+            let has_it = extraction.source.warnings.iter().any(|warning| warning.code == code);
+            count.inc_by(has_it.into());
         }
         self.audio.with_label_values(&source).observe(extraction.source.seconds());
         self.encoded.with_label_values(&source).inc_by(held.bytes.unsigned_abs());

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use proto::features::FeatureSchema;
 
-use self::run::Run;
+use self::run::{Counts, Run};
 use super::signals;
 use crate::{
     batch::{
@@ -28,8 +28,8 @@ use crate::{
 
 /// Exit code when nothing was extracted.
 pub(super) const NOTHING: u8 = 1;
-/// Exit code when some files failed and that matters.
-const SOME_FAILED: u8 = 3;
+/// Exit code when some files failed or have warnings, and that matters.
+const NOT_ALL_GOOD: u8 = 3;
 /// Exit code of a run that a signal stopped, as shells have it.
 pub(super) const STOPPED: u8 = 130;
 
@@ -107,16 +107,16 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     )?;
 
     let left = left.into_inner();
-    let (rows, failed) = run.finish(left)?;
+    let Counts { rows, warned, failed } = run.finish(left)?;
     if let Destination::File(table) = &config.destination
         && rows > 0
     {
         forget(table).context("cannot remove the rows of the earlier run")?;
     }
-    Ok(match (rows, failed) {
+    Ok(match rows {
         _ if left > 0 => ExitCode::from(STOPPED),
-        (0, _) => ExitCode::from(NOTHING),
-        (_, 1..) if config.strict => ExitCode::from(SOME_FAILED),
+        0 => ExitCode::from(NOTHING),
+        _ if config.strict && failed + warned > 0 => ExitCode::from(NOT_ALL_GOOD),
         _ => ExitCode::SUCCESS,
     })
 }

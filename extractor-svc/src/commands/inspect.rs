@@ -63,9 +63,10 @@ fn inspect(config: &InspectConfig) -> Result<Inspected, ExtractError> {
         resampler.push(&block, &mut y);
     }
     resampler.finish(&mut y);
-    let stages = features::analyze_stages(y.clone(), &config.profile, Level::detect())?;
     let mut source = decoder.facts();
     source.find_short_window(config.profile.recommended_seconds());
+    source.accept(&config.limits)?;
+    let stages = features::analyze_stages(y.clone(), &config.profile, Level::detect())?;
     let report = Report::new(config, bytes, &source, &y, &stages);
     Ok(Inspected { y, stages, report })
 }

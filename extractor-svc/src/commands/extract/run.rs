@@ -15,6 +15,14 @@ use crate::{
     table::{Destination, Row, TableWriter},
 };
 
+/// How a run went.
+pub(super) struct Counts {
+    pub(super) rows: usize,
+    /// Rows with warnings.
+    pub(super) warned: usize,
+    pub(super) failed: usize,
+}
+
 /// The open files of a run. Called in path order.
 pub(super) struct Run<'a> {
     config: &'a ExtractConfig,
@@ -25,6 +33,8 @@ pub(super) struct Run<'a> {
     table: Option<TableWriter>,
     progress: Progress,
     rows: usize,
+    /// Files worked on whose rows have warnings.
+    warned: usize,
 }
 
 impl<'a> Run<'a> {
@@ -45,7 +55,7 @@ impl<'a> Run<'a> {
             ),
         };
         let progress = Progress::start(files);
-        Ok(Self { config, schema, failures, journal, table: None, progress, rows: 0 })
+        Ok(Self { config, schema, failures, journal, table: None, progress, rows: 0, warned: 0 })
     }
 
     /// Writes down what became of the next file.
@@ -60,6 +70,7 @@ impl<'a> Run<'a> {
             Done::Known(outcome) => (outcome, None),
             Done::Now(Ok(extraction)) => {
                 self.progress.findings(&source_path, &extraction.source.warnings);
+                self.warned += usize::from(!extraction.source.warnings.is_empty());
                 (Outcome::Values(extraction.values), Some(Some(extraction.source.seconds())))
             }
             Done::Now(Err(error)) => {
@@ -106,9 +117,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Completes the table and says how it went: rows and failures.
-    pub(super) fn finish(self, left: usize) -> anyhow::Result<(usize, usize)> {
-        let (rows, failed) = (self.rows, self.failures.count());
+    /// Completes the table and says how it went: rows, rows with warnings, failures.
+    pub(super) fn finish(self, left: usize) -> anyhow::Result<Counts> {
+        let Self { rows, warned, .. } = self;
+        let failed = self.failures.count();
         if let Some(table) = self.table {
             table.finish()?;
         }
@@ -120,8 +132,8 @@ impl<'a> Run<'a> {
         } else if rows == 0 {
             tracing::error!(failed, "no audio files produced features");
         } else {
-            tracing::info!(rows, failed, known, profile, "table written");
+            tracing::info!(rows, warned, failed, known, profile, "table written");
         }
-        Ok((rows, failed))
+        Ok(Counts { rows, warned, failed })
     }
 }

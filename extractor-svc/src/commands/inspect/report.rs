@@ -27,6 +27,8 @@ pub(super) struct Report {
     /// Frames of the encoder's own that were left out.
     trimmed_at_start: u64,
     trimmed_at_end: u64,
+    /// Share of the window's expected time that is missing or was replaced.
+    damaged_share: f64,
     warnings: Vec<Finding>,
     profile_id: String,
     profile: String,
@@ -85,6 +87,7 @@ impl Report {
             duration_seconds: source.seconds(),
             trimmed_at_start: source.trimmed.0,
             trimmed_at_end: source.trimmed.1,
+            damaged_share: source.damaged_share,
             warnings: source.warnings.iter().map(finding).collect(),
             profile_id: config.profile.id().to_owned(),
             profile: config.profile.description(),
@@ -139,6 +142,7 @@ impl fmt::Display for Report {
         if self.first_frame > 0 {
             writeln!(f, "  from        frame {}", self.first_frame)?;
         }
+        writeln!(f, "  damaged     {:.1} % of the window", 100.0 * self.damaged_share)?;
         for warning in &self.warnings {
             writeln!(f, "  warning     {}: {}", warning.code, warning.message)?;
         }
