@@ -11,6 +11,7 @@
 mod codecs;
 mod containers;
 mod detect;
+mod foreign;
 mod mpeg;
 mod packets;
 mod pcm;
@@ -369,7 +370,7 @@ mod tests {
         let open = |bytes: &'static [u8]| {
             Decoder::open(EncodedAudio::from_bytes(bytes), &Limits::default()).unwrap_err()
         };
-        let detail = "WavPack".to_owned();
+        let detail = "WavPack; convert it to FLAC or WAV".to_owned();
         assert_eq!(open(b"wvpk....OggS"), ExtractError::UnsupportedContainer { detail });
         let codec = "mp3 (free format)".to_owned();
         assert_eq!(open(b"\xff\xfb\x00\x64"), ExtractError::UnsupportedCodec { codec });

@@ -16,13 +16,13 @@ use crate::findings::WarningCode;
 #[non_exhaustive]
 pub enum ExtractError {
     /// No audio container was recognised in the bytes.
-    #[error("no known audio container found in the bytes: {detail}")]
+    #[error("the bytes are of no audio container that is read here: {detail}")]
     UnsupportedContainer {
-        /// What was looked at.
+        /// What the bytes are and what to do about it, or what was looked at.
         detail: String,
     },
     /// The container is known, its codec is not.
-    #[error("codec {codec} is not supported")]
+    #[error("codec {codec} is not supported; convert the audio to FLAC or WAV")]
     UnsupportedCodec {
         /// The codec's name.
         codec: String,

@@ -8,6 +8,7 @@ use symphonia::core::formats::well_known as format_id;
 
 use super::containers::riff::{self, Flavour, Payload};
 use super::containers::{flac, mp4};
+use super::foreign;
 use super::mpeg::{self, MpegReader};
 use super::packets::{self, PacketReader};
 use super::pcm::{Encoding, PcmReader};
@@ -21,24 +22,6 @@ const MAX_CHUNKS: usize = 1024;
 
 /// Most ID3v2 tags in a row.
 const MAX_TAGS: usize = 16;
-
-/// Markers of what is not read, so that nothing is looked for inside. WAVE was recognised before.
-const FOREIGN: [(&[u8], &str); 14] = [
-    (b"RIFF", "a RIFF file that is no WAVE"),
-    (b"RIFX", "big-endian WAVE"),
-    (b".snd", "Sun AU"),
-    (b"wvpk", "WavPack"),
-    (b"MAC ", "Monkey's Audio"),
-    (b"MPCK", "Musepack"),
-    (b"TTA1", "True Audio"),
-    (b"DSD ", "DSF"),
-    (b"ADIF", "AAC in ADIF"),
-    (b"#!AMR", "AMR"),
-    (b"\x30\x26\xb2\x75", "ASF (WMA)"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"%PDF", "a PDF document"),
-];
 
 /// Opens the reader for `audio`; returns it with the container's name.
 pub(super) fn open(
@@ -72,9 +55,7 @@ pub(super) fn open(
     if mpeg::is_free_format([a, b, c, d]) {
         return Err(ExtractError::UnsupportedCodec { codec: "mp3 (free format)".into() });
     }
-    if let Some((_, name)) = FOREIGN.iter().find(|(marker, _)| head.starts_with(marker)) {
-        return Err(ExtractError::UnsupportedContainer { detail: (*name).to_owned() });
-    }
+    foreign::refuse(&mut view, start)?;
     // What describes the audio may follow it.
     let is_backward = match head.first_chunk::<4>() {
         Some(b"caff") => true,

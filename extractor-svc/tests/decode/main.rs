@@ -4,6 +4,7 @@
 //! unless `SOUNDALIKE_REQUIRE_SHARED=1` makes that a failure.
 
 mod bad;
+mod foreign;
 mod good;
 mod shared;
 mod stream;
