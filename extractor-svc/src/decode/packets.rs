@@ -192,7 +192,7 @@ impl PacketReader {
             let before = out.len();
             let end = match self.format.next_packet() {
                 Ok(Some(packet)) if packet.track_id == self.track_id => {
-                    self.decode(&packet, out, findings)
+                    self.decode(&packet, out, findings)?
                 }
                 Ok(Some(_)) => None,
                 Ok(None) => Some(None),
@@ -228,12 +228,15 @@ impl PacketReader {
     }
 
     /// Decodes a packet; `Some` with the reason if the audio ends with it.
+    ///
+    /// # Errors
+    /// If the packet is of a kind that is not decoded.
     fn decode(
         &mut self,
         packet: &Packet,
         out: &mut Vec<f32>,
         findings: &mut Findings,
-    ) -> Option<Option<String>> {
+    ) -> Result<Option<Option<String>>, ExtractError> {
         // The container notices a missing page late, so this only tells that one is missing.
         let next_ts = packet.pts.saturating_add(packet.block_dur());
         let expected = self.next_ts.replace(next_ts).unwrap_or(packet.pts);
@@ -247,19 +250,23 @@ impl PacketReader {
             Ok(audio) => {
                 let spec = (audio.spec().rate(), audio.num_planes());
                 if audio.frames() > 0 && *self.spec.get_or_insert(spec) != spec {
-                    return Some(Some("rate or channel count change".to_owned()));
+                    return Ok(Some(Some("rate or channel count change".to_owned())));
                 }
                 let skipped = self.skip.min(audio.frames() as u64);
                 self.skip -= skipped;
                 planes::downmix(&audio, skipped as usize..audio.frames(), self.precision, out);
-                None
+                Ok(None)
             }
-            Err(Error::ResetRequired) => Some(Some("the codec changes".to_owned())),
+            Err(Error::ResetRequired) => Ok(Some(Some("the codec changes".to_owned()))),
+            // The kind of AAC may show in the packets only.
+            Err(Error::Unsupported(what)) if self.codec == "aac" => {
+                Err(ExtractError::UnsupportedCodec { codec: format!("aac ({what})") })
+            }
             Err(error) => {
                 self.dropped += 1;
                 findings.miss(self.frames_of(packet.block_dur()));
                 self.trouble.get_or_insert_with(|| error.to_string());
-                None
+                Ok(None)
             }
         }
     }

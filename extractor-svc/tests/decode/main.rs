@@ -3,6 +3,7 @@
 //! The audio is not part of the project. Tests that need it say so and pass where it is absent,
 //! unless `SOUNDALIKE_REQUIRE_SHARED=1` makes that a failure.
 
+mod aac;
 mod bad;
 mod foreign;
 mod good;

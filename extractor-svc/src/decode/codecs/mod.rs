@@ -1,5 +1,6 @@
 //! What is known of single codecs: their names, and checks before their decoders.
 
+mod aac;
 pub(super) mod name;
 pub(super) mod registry;
 pub(super) mod vorbis;

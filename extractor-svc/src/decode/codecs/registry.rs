@@ -4,11 +4,15 @@ use std::sync::LazyLock;
 
 use symphonia::core::codecs::registry::CodecRegistry;
 
+use super::aac::AacDecoder;
+
 /// The decoders of this build.
 pub(in crate::decode) fn decoders() -> &'static CodecRegistry {
     static DECODERS: LazyLock<CodecRegistry> = LazyLock::new(|| {
         let mut registry = CodecRegistry::new();
         symphonia::default::register_enabled_codecs(&mut registry);
+        // In the place of symphonia's own.
+        registry.register_audio_decoder::<AacDecoder>();
         registry
     });
     &DECODERS
