@@ -3,6 +3,9 @@
 //! Class A is the arithmetic alone, about thirty times the gap between f32 and f64 librosa; B adds
 //! the resampler; C adds a second decoder of a lossy stream.
 
+/// The statistics of a family, in the schema's order.
+pub(crate) const STATISTICS: [&str; 2] = ["mean", "std"];
+
 /// What stands between the golden vector and ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
@@ -12,6 +15,9 @@ pub(crate) enum Class {
     B,
     /// Lossy.
     C,
+    /// With digitally silent frames, whatever the codec: there, scale-free features hang on the
+    /// rounding of the resampler.
+    D,
 }
 
 /// `|got - want| <= atol + rtol * |want|`.
@@ -37,8 +43,12 @@ impl std::fmt::Display for Bound {
     }
 }
 
-/// The bound of a family in a class.
-pub(crate) fn bound(family: &str, class: Class) -> Bound {
+/// In class D, how many times librosa's distance from itself a value may be off.
+pub(crate) const SENSITIVITY_FACTOR: f64 = 2.0;
+
+/// The bound of a family's statistic in a class. Class D has none of its own: a recording there has
+/// the bound of its codec and rate, or [`SENSITIVITY_FACTOR`] times librosa's distance from itself.
+pub(crate) fn bound(family: &str, _statistic: &str, class: Class) -> Bound {
     use Class::{A, B, C};
     let (atol, rtol) = match (family, class) {
         ("mfcc", A) => (2e-3, 1e-5),
@@ -65,7 +75,11 @@ pub(crate) fn bound(family: &str, class: Class) -> Bound {
 
 /// Share of the values that must be within the bound.
 pub(crate) fn share_within(class: Class) -> f64 {
-    if class == Class::A { 1.0 } else { 0.95 }
+    match class {
+        Class::A => 1.0,
+        Class::B | Class::C => 0.95,
+        Class::D => 0.97,
+    }
 }
 
 /// How many times the bound the worst value may be.
@@ -75,3 +89,7 @@ pub(crate) fn worst_factor(class: Class) -> f64 {
 
 /// Share of the lossy recordings that may be listed as exceptions.
 pub(crate) const MAX_EXCEPTION_SHARE: f64 = 0.12;
+
+/// Recordings of class D whose worst value has no bound: a stream that the decoders leave in another
+/// state of rounding, on which all that is scale-free hangs.
+pub(crate) const UNBOUNDED: [&str; 1] = ["audio/iso_l3-test46.mp3"];

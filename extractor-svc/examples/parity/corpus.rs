@@ -3,9 +3,9 @@
 use std::{collections::HashMap, path::Path};
 
 use anyhow::{Context as _, bail, ensure};
-use proto::features::FeatureSchema;
+use proto::features::{FAMILIES, FeatureSchema};
 
-use crate::{bounds::Class, read_csv};
+use crate::bounds::{Class, SENSITIVITY_FACTOR, STATISTICS, bound};
 
 /// The profile's rate, at which nothing is resampled.
 const RATE: &str = "22050";
@@ -14,11 +14,67 @@ const RATE: &str = "22050";
 #[derive(Debug)]
 pub(crate) struct Recording {
     pub(crate) file: String,
+    /// What stands between the golden vector and ours, digital silence aside.
     pub(crate) class: Class,
     pub(crate) golden: Vec<f64>,
-    /// Has digitally silent frames, on which scale-free features are undefined to the last bit.
-    pub(crate) silent_frames: bool,
+    /// Where frames are digitally silent: how far librosa is from itself, column by column, when
+    /// its input moves in the last digit.
+    pub(crate) sensitivity: Option<Vec<f64>>,
     pub(crate) exception: Option<Exception>,
+    /// Broken on purpose: extracted however much of it is lost.
+    pub(crate) damaged: bool,
+}
+
+impl Recording {
+    /// A sound recording with nothing special about it.
+    pub(crate) fn new(file: String, class: Class, golden: Vec<f64>) -> Self {
+        Self { file, class, golden, sensitivity: None, exception: None, damaged: false }
+    }
+
+    /// The class of the table that it is in.
+    pub(crate) fn table_class(&self) -> Class {
+        if self.sensitivity.is_some() { Class::D } else { self.class }
+    }
+
+    /// Deviation and deviation in units of the bound of every column, by family and statistic.
+    pub(crate) fn deviations(&self, values: &[f64]) -> Vec<Deviation> {
+        let columns = FAMILIES.iter().flat_map(|(family, rows)| {
+            STATISTICS
+                .iter()
+                .flat_map(move |statistic| std::iter::repeat_n((*family, *statistic), *rows))
+        });
+        columns
+            .zip(values.iter().zip(&self.golden))
+            .enumerate()
+            .map(|(at, ((family, statistic), (got, want)))| {
+                let own = self.sensitivity.as_ref().map_or(0.0, |own| SENSITIVITY_FACTOR * own[at]);
+                let bound = bound(family, statistic, self.class).at(*want).max(own);
+                let absolute = (got - want).abs();
+                let factor = absolute / bound.max(f64::MIN_POSITIVE);
+                Deviation { family, statistic, absolute, factor }
+            })
+            .collect()
+    }
+
+    /// The worst value in units of its bound, and its column.
+    pub(crate) fn worst(&self, schema: &FeatureSchema, values: &[f64]) -> (f64, String) {
+        self.deviations(values)
+            .iter()
+            .map(|deviation| deviation.factor)
+            .zip(schema.names())
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map_or((f64::INFINITY, String::new()), |(factor, name)| (factor, name.clone()))
+    }
+}
+
+/// How far one value is from librosa's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deviation {
+    pub(crate) family: &'static str,
+    pub(crate) statistic: &'static str,
+    pub(crate) absolute: f64,
+    /// In units of the bound.
+    pub(crate) factor: f64,
 }
 
 /// Why a recording is not expected to agree.
@@ -41,28 +97,33 @@ impl Corpus {
     ) -> anyhow::Result<Self> {
         let manifest = rows_by_file(&folder.join("MANIFEST.csv"))?;
         let conditioning = rows_by_file(&folder.join("golden/conditioning.csv"))?;
+        let sensitivity = rows_by_file(&folder.join("golden/self_sensitivity.csv"))?;
         let mut exceptions = rows_by_file(exceptions)?;
-        let golden = rows_by_file(&folder.join("golden/golden_librosa_22050.csv"))?;
         let mut recordings = Vec::new();
-        for (file, row) in golden {
+        for row in rows(&folder.join("golden/golden_librosa_22050.csv"))? {
+            let file = row["file"].clone();
             let entry =
                 manifest.get(&file).with_context(|| format!("{file}: not in the manifest"))?;
-            if entry["kind"] == "bad" {
-                continue;
-            }
-            let value = |name: &String| -> anyhow::Result<f64> {
-                let cell = row.get(name).with_context(|| format!("{file}: no column {name}"))?;
-                cell.parse().with_context(|| format!("{file}: {name} is `{cell}`"))
+            let is_silent = |row: Option<&Row>, column: &str| -> anyhow::Result<bool> {
+                row.map_or(Ok(false), |row| Ok(row[column].parse::<f64>()? > 0.0))
             };
-            let values = schema.names().iter().map(value).collect::<anyhow::Result<Vec<f64>>>()?;
-            let silent_frames = match conditioning.get(&file) {
-                Some(row) => row["zero_frames_frac"].parse::<f64>()? > 0.0,
-                None => false,
+            let own = sensitivity.get(&file);
+            let silent = is_silent(conditioning.get(&file), "zero_frames_frac")?
+                || is_silent(own, "zero_share")?;
+            let sensitivity = match own {
+                Some(own) if silent => Some(vector(own, schema)?),
+                _ => None,
             };
+            ensure!(sensitivity.is_some() || !silent, "{file}: silent frames, no sensitivity");
             let exception =
                 exceptions.remove(&file).map(|row| Exception { code: row["code"].clone() });
             let class = class(&entry["codec"], &entry["sample_rate"]);
-            recordings.push(Recording { file, class, golden: values, silent_frames, exception });
+            recordings.push(Recording {
+                sensitivity,
+                exception,
+                damaged: entry["kind"] == "bad",
+                ..Recording::new(file, class, vector(&row, schema)?)
+            });
         }
         if let Some(unknown) = exceptions.keys().next() {
             bail!("{unknown} is listed as an exception and is not in the corpus");
@@ -82,19 +143,31 @@ fn class(codec: &str, sample_rate: &str) -> Class {
     }
 }
 
-type Row = HashMap<String, String>;
+/// A CSV file's record, by column.
+pub(crate) type Row = HashMap<String, String>;
 
-fn rows_by_file(path: &Path) -> anyhow::Result<HashMap<String, Row>> {
-    let (header, records) = read_csv(path)?;
-    let row = |record: &csv::StringRecord| -> Row {
+/// The 74 values of a row, by name, in the schema's order.
+pub(crate) fn vector(row: &Row, schema: &FeatureSchema) -> anyhow::Result<Vec<f64>> {
+    let value = |name: &String| -> anyhow::Result<f64> {
+        let file = &row["file"];
+        let cell = row.get(name).with_context(|| format!("{file}: no column {name}"))?;
+        cell.parse().with_context(|| format!("{file}: {name} is `{cell}`"))
+    };
+    schema.names().iter().map(value).collect()
+}
+
+/// The records of a CSV file that has a column `file`.
+pub(crate) fn rows(path: &Path) -> anyhow::Result<Vec<Row>> {
+    let mut reader =
+        csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let header = reader.headers()?.clone();
+    ensure!(header.iter().any(|name| name == "file"), "{}: no file", path.display());
+    let row = |record: csv::StringRecord| -> Row {
         header.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect()
     };
-    records
-        .iter()
-        .map(row)
-        .map(|row| {
-            let file = row.get("file").with_context(|| format!("{}: no file", path.display()))?;
-            Ok((file.clone(), row))
-        })
-        .collect()
+    reader.into_records().map(|record| Ok(row(record?))).collect()
+}
+
+fn rows_by_file(path: &Path) -> anyhow::Result<HashMap<String, Row>> {
+    Ok(rows(path)?.into_iter().map(|row| (row["file"].clone(), row)).collect())
 }

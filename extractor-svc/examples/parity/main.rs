@@ -1,11 +1,16 @@
 //! `cargo parity CORPUS`: extracts every recording of a corpus and prints how far each family is
-//! from librosa's golden vectors, class by class. Exit code 1 when a bound is broken.
+//! from librosa's golden vectors, class by class; then what became of damaged files and of the field
+//! cases. Exit code 1 when a bound is broken or a case does not pass.
 //!
-//! CORPUS holds `MANIFEST.csv` (`file, kind, sample_rate, codec`), `golden/golden_librosa_22050.csv`
-//! (`file` and the 74 columns) and `golden/conditioning.csv` (`file, zero_frames_frac`).
+//! CORPUS holds `MANIFEST.csv` (`file, kind, sample_rate, codec`) and in `golden/`
+//! `golden_librosa_22050.csv` (`file` and the 74 columns), `conditioning.csv` (`file,
+//! zero_frames_frac`) and `self_sensitivity.csv` (`file, zero_share` and the 74 columns); for the field
+//! cases see `field.rs`.
 
 mod bounds;
 mod corpus;
+mod damaged;
+mod field;
 mod report;
 
 use std::{
@@ -14,7 +19,6 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context as _;
 use clap::Parser;
 use extractor_svc::{
     batch::{Pace, for_each_ordered},
@@ -29,6 +33,7 @@ use proto::features::{DEFAULT_PROFILE, FeatureSchema};
 
 use crate::{
     corpus::Corpus,
+    field::Case,
     report::{Outcome, Report},
 };
 
@@ -40,57 +45,103 @@ struct Args {
     /// Files that are not expected to agree: CSV of file, reason code, why.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/parity_exceptions.csv"))]
     exceptions: PathBuf,
+    /// What is expected of the field cases: CSV of file, class, reason codes, words of the refusal.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/field_cases.csv"))]
+    field_cases: PathBuf,
     /// Also print the worst value of each file, worst first.
     #[arg(long)]
     files: bool,
+    /// Print and judge the field cases only.
+    #[arg(long)]
+    field_only: bool,
     /// Files worked on at a time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
 }
 
-#[expect(clippy::print_stdout, reason = "the table is the program's output")]
+#[expect(clippy::print_stdout, reason = "the tables are the program's output")]
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let schema = FeatureSchema::librosa();
-    let corpus = Corpus::read(&args.corpus, &args.exceptions, &schema)?;
-    let profile = Profile::parse(DEFAULT_PROFILE)?;
-    let mut values = Vec::with_capacity(corpus.recordings.len());
-    for_each_ordered(
-        corpus.recordings.iter(),
-        Pace::wide(args.jobs),
-        |recording| extract(&args.corpus.join(&recording.file), &profile),
-        |outcome| -> anyhow::Result<()> {
-            values.push(outcome);
-            Ok(())
-        },
-    )?;
-    let outcomes: Vec<_> = corpus
-        .recordings
-        .iter()
-        .zip(values)
-        .map(|(recording, values)| Outcome::new(recording, values))
-        .collect();
-    let report = Report::new(&schema, &outcomes);
-    if args.files {
-        println!("{}", report.worst_files());
+    let runner = Runner { profile: Profile::parse(DEFAULT_PROFILE)?, jobs: args.jobs };
+    let mut passes = true;
+    if !args.field_only {
+        let corpus = Corpus::read(&args.corpus, &args.exceptions, &schema)?;
+        let (damaged, sound): (Vec<_>, Vec<_>) =
+            corpus.recordings.iter().partition(|recording| recording.damaged);
+        let paths = sound.iter().map(|recording| args.corpus.join(&recording.file));
+        let values = runner.extract(paths, &Limits::default())?;
+        let outcomes: Vec<_> = sound
+            .iter()
+            .zip(values)
+            .map(|(recording, values)| Outcome::new(recording, values))
+            .collect();
+        let report = Report::new(&schema, &outcomes);
+        if args.files {
+            println!("{}", report.worst_files());
+        }
+        println!("{report}\n");
+        passes &= report.passes();
+
+        println!("{}", damaged::HEAD);
+        let paths = || damaged.iter().map(|recording| args.corpus.join(&recording.file));
+        let lenient = Limits { max_damage: 1.0, ..Limits::default() };
+        let values = runner.extract(paths(), &lenient)?;
+        let by_default = runner.extract(paths(), &Limits::default())?;
+        for ((recording, values), by_default) in damaged.iter().zip(&values).zip(&by_default) {
+            let line = damaged::Line::new(&schema, recording, values, by_default);
+            println!("{line}");
+            passes &= line.passes;
+        }
+        println!();
     }
-    println!("{report}");
-    Ok(if report.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let cases = Case::read(&args.corpus, &args.field_cases, &schema)?;
+    let paths = cases.iter().map(|case| args.corpus.join(&case.path));
+    let values = runner.extract(paths, &Limits::default())?;
+    println!("{}", field::HEAD);
+    let mut failed = 0;
+    for (case, values) in cases.iter().zip(&values) {
+        let verdict = case.judge(&schema, values);
+        println!("{verdict}");
+        failed += usize::from(!verdict.passes);
+    }
+    println!("\n{} of {} field cases pass", cases.len() - failed, cases.len());
+    passes &= failed == 0;
+    println!("{}", if passes { "parity holds" } else { "parity is broken" });
+    Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn extract(path: &Path, profile: &Profile) -> Result<Vec<f64>, ExtractError> {
+/// Extracts many files at a time.
+struct Runner {
+    profile: Profile,
+    jobs: usize,
+}
+
+impl Runner {
+    /// The vectors of `paths`, in their order.
+    fn extract(
+        &self,
+        paths: impl Iterator<Item = PathBuf> + Send,
+        limits: &Limits,
+    ) -> anyhow::Result<Vec<Result<Vec<f64>, ExtractError>>> {
+        let mut values = Vec::new();
+        for_each_ordered(
+            paths,
+            Pace::wide(self.jobs),
+            |path| extract(&path, &self.profile, limits),
+            |outcome| -> anyhow::Result<()> {
+                values.push(outcome);
+                Ok(())
+            },
+        )?;
+        Ok(values)
+    }
+}
+
+fn extract(path: &Path, profile: &Profile, limits: &Limits) -> Result<Vec<f64>, ExtractError> {
     let file = File::open(path)
         .map_err(|source| ExtractError::SourceFailed { detail: source.to_string() })?;
     let audio = EncodedAudio::from_file(file);
-    pipeline::extract(audio, &Window::whole(), profile, &Limits::default(), &|| false)
+    pipeline::extract(audio, &Window::whole(), profile, limits, &|| false)
         .map(|extraction| extraction.values)
-}
-
-/// A CSV file's records as name-to-value look-ups.
-fn read_csv(path: &Path) -> anyhow::Result<(csv::StringRecord, Vec<csv::StringRecord>)> {
-    let mut reader =
-        csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let header = reader.headers()?.clone();
-    let records = reader.into_records().collect::<Result<_, _>>()?;
-    Ok((header, records))
 }
