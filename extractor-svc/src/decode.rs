@@ -12,6 +12,7 @@ mod codecs;
 mod containers;
 mod detect;
 mod foreign;
+mod mismatch;
 mod mpeg;
 mod packets;
 mod pcm;

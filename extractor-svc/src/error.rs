@@ -66,7 +66,8 @@ pub enum ExtractError {
     },
     /// A sample far beyond full scale, as only a broken decoder or a wrong form of sample has it.
     #[error(
-        "a sample of the analysed window is {peak:.1} times full scale, expected at most {max}"
+        "a sample of the analysed window is {peak:.1} times full scale, expected at most {max}: \
+         the samples may be integers that are declared as floats, or not be audio"
     )]
     ImplausibleSamples {
         /// Largest magnitude, in units of full scale.

@@ -9,6 +9,7 @@ use symphonia::core::formats::well_known as format_id;
 use super::containers::riff::{self, Flavour, Payload};
 use super::containers::{flac, mp4};
 use super::foreign;
+use super::mismatch;
 use super::mpeg::{self, MpegReader};
 use super::packets::{self, PacketReader};
 use super::pcm::{Encoding, PcmReader};
@@ -67,7 +68,7 @@ pub(super) fn open(
 }
 
 fn headerless(
-    view: SourceView,
+    mut view: SourceView,
     layout: PcmLayout,
     limits: &Limits,
 ) -> Result<Reader, ExtractError> {
@@ -75,6 +76,7 @@ fn headerless(
         PcmSample::S16Le => Encoding::S16,
         PcmSample::F32Le => Encoding::F32,
     };
+    mismatch::check(&mut view, layout.sample)?;
     let view = view.show(Vec::new(), 0, None);
     pcm(view, encoding, (layout.sample_rate, layout.channels.into()), None, limits)
 }

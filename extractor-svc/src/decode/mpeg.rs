@@ -21,11 +21,11 @@ use symphonia::core::packet::PacketRef;
 use symphonia::core::units::{Duration, Timestamp};
 
 use self::frames::{End, Frames, Step};
-use self::header::{Header, Layer};
+use self::header::{HEADER_BYTES, Header, Layer};
 use self::info_tag::InfoTag;
 use super::codecs::registry;
 use super::planes::{self, Precision};
-use super::source::Fault;
+use super::source::{Fault, SourceView};
 use crate::error::ExtractError;
 use crate::findings::{DeclaredLength, Findings, WarningCode};
 
@@ -36,6 +36,28 @@ const MAX_JUNK_BYTES: u64 = 1 << 20;
 /// the decoder does not know.
 pub(super) fn is_free_format(bytes: [u8; 4]) -> bool {
     Header::parse(bytes).is_some_and(|header| header.frame_bytes().is_none())
+}
+
+/// Whether `count` compatible frames of stated sizes follow each other from byte `at`.
+pub(super) fn is_stream(
+    view: &mut SourceView,
+    mut at: u64,
+    count: usize,
+) -> Result<bool, ExtractError> {
+    let mut first: Option<Header> = None;
+    for _ in 0..count {
+        let mut bytes = [0; HEADER_BYTES];
+        if view.read_at(at, &mut bytes)? < bytes.len() {
+            return Ok(false);
+        }
+        let Some(header) = Header::parse(bytes) else { return Ok(false) };
+        let Some(size) = header.frame_bytes() else { return Ok(false) };
+        if !first.get_or_insert(header).is_compatible(&header) {
+            return Ok(false);
+        }
+        at = at.saturating_add(size as u64);
+    }
+    Ok(true)
 }
 
 /// Reads and decodes MPEG audio frames.

@@ -16,6 +16,10 @@ const BLOCK: usize = 1 << 14;
 /// Bits of full scale, less one step of 16 bits.
 const FULL_SCALE_BITS: i32 = (32_767.0_f32 / 32_768.0).to_bits() as i32;
 
+/// Largest plausible sample, in units of full scale. Mixes in floats go over full scale by a few
+/// times; beyond this are broken decoders, and integers that are declared as floats.
+const PLAUSIBLE_PEAK: f32 = 8.0;
+
 /// Share of samples at full scale, in thousandths, from which a window counts as clipped.
 const CLIPPED_PER_MILLE: u64 = 10;
 
@@ -131,7 +135,7 @@ impl WindowedDecoder {
     /// Nothing is decoded behind the window.
     ///
     /// # Errors
-    /// As [`Decoder::next_mono_block`]; also if a sample is not finite, and at the end if the
+    /// As [`Decoder::next_mono_block`]; also if a sample is not finite or not plausible, and at the end if the
     /// window is empty, begins behind the audio, or is silent.
     pub fn next_block(&mut self, out: &mut Vec<f32>) -> Result<bool, ExtractError> {
         out.clear();
@@ -198,6 +202,10 @@ impl WindowedDecoder {
         if peak >= f32::INFINITY.to_bits() as i32 {
             let at = block.iter().position(|x| !x.is_finite()).unwrap_or(0) as u64;
             return Err(ExtractError::NonFiniteSample { index: self.frames + at });
+        }
+        if peak > PLAUSIBLE_PEAK.to_bits() as i32 {
+            let peak = f32::from_bits(peak as u32);
+            return Err(ExtractError::ImplausibleSamples { peak, max: PLAUSIBLE_PEAK });
         }
         self.frames += block.len() as u64;
         self.clipped += u64::from(clipped);
@@ -321,6 +329,20 @@ mod tests {
         assert_eq!(load(&samples, &window(1, Some(8999))).unwrap().len(), 8999);
         let error = load(&samples, &Window::whole()).unwrap_err();
         assert_eq!(error, ExtractError::NonFiniteSample { index: 0 });
+    }
+
+    #[test]
+    fn samples_far_beyond_full_scale_are_refused() {
+        let mut samples = vec![0.5; 99];
+        samples[50] = -8.0;
+        assert_eq!(load(&samples, &Window::whole()).unwrap(), samples);
+        // 16-bit integers that somebody wrote as floats.
+        samples[51] = -12_345.0;
+        let error = load(&samples, &Window::whole()).unwrap_err();
+        assert_eq!(error, ExtractError::ImplausibleSamples { peak: 12_345.0, max: 8.0 });
+        samples[51] = 8.0_f32.next_up();
+        assert_eq!(load(&samples, &Window::whole()).unwrap_err().reason(), "IMPLAUSIBLE_SAMPLES");
+        assert_eq!(load(&samples, &window(52, None)).unwrap().len(), 47);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use symphonia::core::codecs::registry::CodecRegistry;
 
 use super::aac::AacDecoder;
+use super::ima4::Ima4Decoder;
 
 /// The decoders of this build.
 pub(in crate::decode) fn decoders() -> &'static CodecRegistry {
@@ -13,6 +14,7 @@ pub(in crate::decode) fn decoders() -> &'static CodecRegistry {
         symphonia::default::register_enabled_codecs(&mut registry);
         // In the place of symphonia's own.
         registry.register_audio_decoder::<AacDecoder>();
+        registry.register_audio_decoder::<Ima4Decoder>();
         registry
     });
     &DECODERS
