@@ -90,6 +90,8 @@ pub fn extract(
     source.find_short_window(profile.recommended_seconds());
     source.accept(limits)?;
     let features = stages.turn(Stage::Finish, waited, || analysis.finish(&is_gone))?;
+    source.find_ambiguous_tuning(features.is_tuning_ambiguous);
+    source.accept(limits)?;
     let (values, tuning, times) = (features.values, features.tuning, stages.times());
     Ok(Extraction { values, tuning, source, times })
 }

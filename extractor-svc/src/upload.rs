@@ -158,3 +158,46 @@ impl Upload {
 fn out_of_order(message: u64, got: &'static str, expected: &'static str) -> ExtractError {
     ExtractError::MessageOrder { message, got, expected }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn told(declared: &Declared, chunks: &[&[u8]]) -> Result<(), ExtractError> {
+        let mut tally = Tally::new(declared);
+        for chunk in chunks {
+            tally.add(chunk).await;
+        }
+        assert_eq!(tally.bytes(), chunks.concat().len() as u64);
+        tally.check()
+    }
+
+    #[tokio::test]
+    async fn an_upload_is_as_long_as_declared() {
+        let of = |bytes| Declared { bytes, sha256: None };
+        let audio: [&[u8]; 2] = [b"aud", b"io"];
+        for bytes in [None, Some(5)] {
+            assert_eq!(told(&of(bytes), &audio).await, Ok(()));
+        }
+        for expected in [0, 4, 6, u64::MAX] {
+            let error = ExtractError::UploadIncomplete { got: 5, expected };
+            assert_eq!(told(&of(Some(expected)), &audio).await, Err(error));
+        }
+        assert_eq!(told(&of(Some(0)), &[]).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn an_upload_has_the_digest_that_was_declared() {
+        // FIPS 180-2, B.1, and a million times "a", B.3.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let million = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
+        let audio = vec![b'a'; 1_000_000];
+        let of =
+            |content: &[u8]| Declared { bytes: None, sha256: Some(Sha256::digest(content).into()) };
+        assert_eq!(told(&of(&audio), &[&audio]).await, Ok(()));
+        assert_eq!(told(&of(&audio), &[&audio[..70_000], &audio[70_000..]]).await, Ok(()));
+        let (got, expected) = (million.to_owned(), abc.to_owned());
+        let error = ExtractError::UploadCorrupt { got, expected };
+        assert_eq!(told(&of(b"abc"), &[&audio]).await, Err(error));
+    }
+}

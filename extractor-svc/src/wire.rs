@@ -241,3 +241,118 @@ const BUILD: &str = concat!("symphonia/0.6 extractor/", env!("CARGO_PKG_VERSION"
 fn invalid(field: &'static str, message: impl Into<String>) -> ExtractError {
     ExtractError::InvalidField { field, message: message.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(config: &ExtractionConfig) -> Result<ExtractionRequest, ExtractError> {
+        let profile = Profile::parse(proto::features::DEFAULT_PROFILE).unwrap();
+        ExtractionRequest::parse(config, &[Arc::new(profile)])
+    }
+
+    fn field_of(config: &ExtractionConfig) -> &'static str {
+        match parse(config) {
+            Err(ExtractError::InvalidField { field, .. }) => field,
+            other => panic!("{config:?}: {other:?}"),
+        }
+    }
+
+    /// As `int(float("1.234") * sr)` in Python, and so in librosa and on the command line.
+    #[test]
+    fn every_millisecond_of_a_minute_is_cut_where_librosa_cuts_it() {
+        // The sums are Python's.
+        for (rate, sum) in [
+            (8_000, 14_400_239_628_u64),
+            (22_050, 39_690_632_814),
+            (44_100, 79_381_295_627),
+            (48_000, 86_401_436_271),
+        ] {
+            let mut frames = 0;
+            for millis in 0..=60_000_i32 {
+                let (seconds, rest) = (i64::from(millis / 1000), millis % 1000);
+                let time = prost_types::Duration { seconds, nanos: rest * 1_000_000 };
+                let typed: f64 = format!("{seconds}.{rest:03}").parse().unwrap();
+                let offset = super::seconds("config.offset", &time).unwrap();
+                let duration = (millis > 0).then_some(offset);
+                let window = Window::new(offset, duration).unwrap();
+                let expected = (typed * f64::from(rate)) as u64;
+                assert_eq!(window.first_frame(rate), expected, "{typed} s at {rate} Hz");
+                assert_eq!(window.frame_count(rate).unwrap_or(0), expected, "{typed} s");
+                frames += expected;
+            }
+            assert_eq!(frames, sum, "{rate} Hz");
+        }
+    }
+
+    #[test]
+    fn times_keep_all_their_digits_and_their_sign() {
+        let seconds = |seconds, nanos| {
+            super::seconds("config.offset", &prost_types::Duration { seconds, nanos })
+        };
+        assert_eq!(seconds(999_999_999, 999_999_999), Ok(999_999_999.999_999_999));
+        assert_eq!(seconds(0, 1), Ok(1e-9));
+        assert_eq!(seconds(-1, -500_000_000), Ok(-1.5));
+        assert_eq!(seconds(0, -1), Ok(-1e-9));
+        assert_eq!(seconds(i64::MAX, 0), Ok(i64::MAX as f64));
+        for (whole, nanos) in [(1, -1), (-1, 1), (0, 1_000_000_000), (0, i32::MIN)] {
+            let error = seconds(whole, nanos).unwrap_err();
+            assert_eq!(error.reason(), "INVALID_FIELD", "{whole} s, {nanos} ns");
+        }
+    }
+
+    #[test]
+    fn a_request_adds_to_what_the_server_refuses_and_has_its_own_damage() {
+        let mut server = Limits { refused: vec![WarningCode::Clipped], ..Limits::default() };
+        let clipped = Code::Clipped.into();
+        let config = ExtractionConfig {
+            refused_warnings: vec![Code::SeveralTracks.into(), clipped, clipped],
+            max_damage: Some(1.0),
+            ..ExtractionConfig::default()
+        };
+        let limits = parse(&config).unwrap().limits(&server);
+        assert_eq!(limits.refused, [WarningCode::Clipped, WarningCode::SeveralTracks]);
+        server.refused = limits.refused.clone();
+        server.max_damage = 1.0;
+        assert_eq!(limits, server);
+        let none = parse(&ExtractionConfig::default()).unwrap();
+        assert_eq!(none.limits(&server), server);
+    }
+
+    #[test]
+    fn every_kind_of_finding_has_its_name_on_the_wire() {
+        for code in WarningCode::ALL {
+            assert_eq!(wire_code(code).as_str_name(), format!("CODE_{}", code.name()));
+        }
+        let listed = (1..).take_while(|code| Code::try_from(*code).is_ok()).count();
+        assert_eq!(listed, WarningCode::ALL.len());
+    }
+
+    #[test]
+    fn what_is_declared_is_taken_as_it_is_or_refused() {
+        let default = ExtractionConfig::default;
+        assert_eq!(parse(&default()).unwrap().declared, Declared::default());
+        let text = "00ff10e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78";
+        let config =
+            ExtractionConfig { expected_bytes: Some(0), sha256: text.to_owned(), ..default() };
+        let declared = parse(&config).unwrap().declared;
+        assert_eq!(declared.bytes, Some(0));
+        assert_eq!(proto::features::hex(&declared.sha256.unwrap()), text);
+
+        let config = ExtractionConfig { expected_bytes: Some(-1), ..default() };
+        assert_eq!(field_of(&config), "config.expected_bytes");
+        let (upper, long) = (text.to_uppercase(), format!("{text}0"));
+        for sha256 in [&text[1..], &text[2..], &upper, &long, &text.replace("0f", "é")] {
+            let config = ExtractionConfig { sha256: sha256.to_owned(), ..default() };
+            assert_eq!(field_of(&config), "config.sha256", "{sha256}");
+        }
+        for share in [-0.01, 1.01, f64::NAN, f64::INFINITY] {
+            let config = ExtractionConfig { max_damage: Some(share), ..default() };
+            assert_eq!(field_of(&config), "config.max_damage", "{share}");
+        }
+        for code in [0, -1, 9, i32::MAX] {
+            let config = ExtractionConfig { refused_warnings: vec![code], ..default() };
+            assert_eq!(field_of(&config), "config.refused_warnings", "{code}");
+        }
+    }
+}

@@ -206,4 +206,5 @@ async fn profiles_and_limits_are_listed() {
     let limits = answer.limits.expect("limits are always served");
     assert!(limits.max_stream_bytes > 0 && limits.max_audio_duration.is_some(), "{limits:?}");
     assert_eq!(limits.max_chunk_bytes, 1024 * 1024);
+    assert_eq!((limits.max_damage, limits.refused_warnings), (0.05, vec![]));
 }

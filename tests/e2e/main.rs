@@ -8,6 +8,7 @@ mod command_line;
 mod conformance;
 mod demo;
 mod extract;
+mod extract_findings;
 mod extract_limits;
 mod extract_refusals;
 mod health;

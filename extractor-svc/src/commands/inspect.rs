@@ -67,6 +67,8 @@ fn inspect(config: &InspectConfig) -> Result<Inspected, ExtractError> {
     source.find_short_window(config.profile.recommended_seconds());
     source.accept(&config.limits)?;
     let stages = features::analyze_stages(y.clone(), &config.profile, Level::detect())?;
+    source.find_ambiguous_tuning(stages.is_tuning_ambiguous);
+    source.accept(&config.limits)?;
     let report = Report::new(config, bytes, &source, &y, &stages);
     Ok(Inspected { y, stages, report })
 }

@@ -80,6 +80,16 @@ impl SourceFacts {
             self.warnings.push(Warning { code: WarningCode::ShortWindow, message: text });
         }
     }
+
+    /// Adds a finding if rounding decided the tuning of the chroma.
+    pub(crate) fn find_ambiguous_tuning(&mut self, is_ambiguous: bool) {
+        if is_ambiguous {
+            let text = "several tunings fit the pitches equally well within rounding; with another, \
+                        the chroma is that of notes up to a bin of a third of a semitone away";
+            self.warnings
+                .push(Warning { code: WarningCode::TuningAmbiguous, message: text.to_owned() });
+        }
+    }
 }
 
 /// Blocks of the window of one source. Every sample handed out is finite.

@@ -6,6 +6,7 @@
 use ndarray::Array2;
 
 use super::tables::{N_FFT, N_MELS};
+use super::tuning::Estimate;
 use super::{Matrices, Stages};
 use crate::simd::Lanes;
 use crate::spectrum::cqt::OctaveGroup;
@@ -58,12 +59,13 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn into_stages(self, matrices: Matrices, tuning: f64) -> Stages {
+    pub(crate) fn into_stages(self, matrices: Matrices, estimate: Estimate) -> Stages {
         Stages {
             stft_magnitude: self.stft_magnitude,
             mel_power: self.mel_power,
             log_mel: self.log_mel,
-            tuning,
+            tuning: estimate.tuning.value(),
+            is_tuning_ambiguous: estimate.is_ambiguous,
             cqt_magnitude: self.cqt_magnitude,
             matrices,
         }

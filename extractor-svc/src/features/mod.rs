@@ -31,6 +31,7 @@ use crate::stopwatch::{Laps, Stopwatch};
 use inspection::{Inspection, Recorder, Unobserved};
 use sweep::Sweep;
 pub(crate) use tables::Tables;
+use tuning::Estimate;
 
 /// What a signal's analysis yields.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,8 @@ pub struct FeatureSet {
     pub values: Vec<f64>,
     /// Estimated tuning, in fractions of a constant-Q bin (36 per octave).
     pub tuning: f64,
+    /// Whether rounding decided between this tuning and another.
+    pub is_tuning_ambiguous: bool,
     /// Number of frames of the spectral features.
     pub frames: usize,
 }
@@ -92,6 +95,8 @@ pub struct Stages {
     pub log_mel: Array2<f32>,
     /// `librosa.estimate_tuning(bins_per_octave=36)`.
     pub tuning: f64,
+    /// Whether rounding decided between this tuning and another.
+    pub is_tuning_ambiguous: bool,
     /// `abs(librosa.cqt(n_bins=252, bins_per_octave=36))`, `[252, t]`.
     pub cqt_magnitude: Array2<f32>,
     /// The features.
@@ -183,14 +188,15 @@ impl<'p> Analysis<'p> {
     /// [`AnalysisError`] if the signal is too short, if its values overflow, or on cancellation.
     pub fn finish(self, cancel: &dyn Fn() -> bool) -> Result<FeatureSet, AnalysisError> {
         let frames = frame_count(self.y.len(), self.tables.hop_length);
-        let (matrices, tuning) = self.matrices(cancel, &mut Unobserved)?;
+        let (matrices, estimate) = self.matrices(cancel, &mut Unobserved)?;
+        let Estimate { tuning, is_ambiguous: is_tuning_ambiguous } = estimate;
         let values = matrices.statistics();
         debug_assert_eq!(values.len(), DIMS, "one value per column");
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             let column = FeatureSchema::librosa().names()[index].clone();
             return Err(AnalysisError::NotFinite { column, value: values[index] });
         }
-        Ok(FeatureSet { values, tuning, frames })
+        Ok(FeatureSet { values, tuning: tuning.value(), is_tuning_ambiguous, frames })
     }
 
     /// The order of work: one sweep over the spectra, then what needs the whole of it.
@@ -198,17 +204,17 @@ impl<'p> Analysis<'p> {
         self,
         cancel: &dyn Fn() -> bool,
         inspection: &mut impl Inspection,
-    ) -> Result<(Matrices, f64), AnalysisError> {
+    ) -> Result<(Matrices, Estimate), AnalysisError> {
         let Self { y, sweep, tables, level } = self;
         if y.is_empty() {
             return Err(AnalysisError::Empty);
         }
         let (swept, peaks) = sweep.finish(&y, cancel, inspection)?;
-        let tuning = swept.pitches.tuning();
+        let estimate = swept.pitches.estimate();
         inspection.lap("tuning");
         let mfcc = swept.log_mel.mfcc(&tables.dct, swept.frames, level, inspection);
         inspection.lap("mfcc");
-        let plan = tables.octaves(tuning);
+        let plan = tables.octaves(estimate.tuning);
         inspection.lap("cqt: basis (once per tuning)");
         let min = 1 << plan.early_halvings;
         if y.len() < min {
@@ -227,7 +233,7 @@ impl<'p> Analysis<'p> {
             rmse: row(swept.rmse),
             zcr: row(swept.zcr),
         };
-        Ok((matrices, tuning.value()))
+        Ok((matrices, estimate))
     }
 }
 
@@ -268,8 +274,8 @@ pub fn analyze_stages(
 ) -> Result<Stages, AnalysisError> {
     let mut recorder = Recorder::new(frame_count(y.len(), profile.hop_length()));
     let analysis = Analysis::of(y, profile, level);
-    let (matrices, tuning) = analysis.matrices(&|| false, &mut recorder)?;
-    Ok(recorder.into_stages(matrices, tuning))
+    let (matrices, estimate) = analysis.matrices(&|| false, &mut recorder)?;
+    Ok(recorder.into_stages(matrices, estimate))
 }
 
 /// Analyses `y` as [`analyze`] does, by the same code, and returns the time of every stage.

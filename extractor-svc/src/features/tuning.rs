@@ -4,13 +4,16 @@
 //! Pitches are the peaks of the magnitude spectrum between 150 and 4000 Hz, at least a tenth as
 //! high as the frame's largest bin, with parabolic interpolation (`librosa.piptrack`). The estimate
 //! is the fullest of 100 histogram bins, so it jumps: all arithmetic is therefore in the precision
-//! that librosa uses.
+//! that librosa uses, and an estimate says whether rounding decided it ([`rounding`]).
+
+mod rounding;
 
 use std::mem;
 
 use crate::simd::{Isa, Kernel, LANES, Lanes, Level, each_lane};
 use crate::spectrum::moments::Moments;
 use crate::spectrum::octaves::BINS_PER_OCTAVE;
+use rounding::Evidence;
 
 /// Number of different estimates.
 pub(crate) const TUNINGS: usize = 100;
@@ -41,6 +44,15 @@ impl Tuning {
     }
 }
 
+/// An estimate, and what it is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Estimate {
+    /// The estimate.
+    pub(crate) tuning: Tuning,
+    /// Whether rounding decided between it and another.
+    pub(crate) is_ambiguous: bool,
+}
+
 fn edge(index: u8) -> f64 {
     f64::from(index) * (1.0 / TUNINGS as f64) - 0.5
 }
@@ -55,6 +67,10 @@ pub(crate) struct Pitches {
     magnitudes: Vec<f32>,
     /// Frequency of every peak, in Hz.
     hertz: Vec<f32>,
+    /// Largest magnitude of all frames, up to rounding.
+    largest: f32,
+    /// Frames whose magnitudes are all 0.
+    silent_frames: usize,
     /// Bins at which a frame of the group may have a peak.
     candidates: Vec<usize>,
 }
@@ -74,6 +90,8 @@ impl Pitches {
             bins: [first, end],
             magnitudes: Vec::new(),
             hertz: Vec::new(),
+            largest: 0.0,
+            silent_frames: 0,
             candidates: Vec::new(),
         }
     }
@@ -86,6 +104,10 @@ impl Pitches {
     /// Adds the peaks of `count` frames. True magnitudes are those of `moments` times `scale`.
     pub(crate) fn add(&mut self, moments: &Moments, scale: &Lanes, count: usize, level: Level) {
         let least = each_lane(|lane| THRESHOLD * moments.largest[lane]);
+        for lane in 0..count {
+            self.largest = self.largest.max(moments.largest[lane] * scale[lane]);
+            self.silent_frames += usize::from(moments.largest[lane] <= 0.0);
+        }
         let [first, end] = self.bins;
         let magnitudes = &moments.magnitudes[first - 1..=end];
         let mut candidates = mem::take(&mut self.candidates);
@@ -106,20 +128,34 @@ impl Pitches {
     }
 
     /// The estimate: 0 without any peak.
-    pub(crate) fn tuning(self) -> Tuning {
+    pub(crate) fn estimate(self) -> Estimate {
         let Some(median) = median(&mut self.magnitudes.clone()) else {
-            return Tuning(TUNINGS as u8 / 2);
+            return Estimate { tuning: Tuning(TUNINGS as u8 / 2), is_ambiguous: false };
         };
         let mut histogram = [0_u32; TUNINGS];
-        for (magnitude, hz) in self.magnitudes.into_iter().zip(self.hertz) {
+        for (&magnitude, &hz) in self.magnitudes.iter().zip(&self.hertz) {
             if magnitude >= median {
-                histogram[usize::from(residual_bin(hz))] += 1;
+                histogram[usize::from(residual_bin(residual(hz)))] += 1;
             }
         }
-        let fullest = histogram.iter().copied().max().unwrap_or(0);
-        let index = histogram.iter().position(|&count| count == fullest).unwrap_or(0);
-        Tuning(index as u8)
+        let evidence = Evidence {
+            magnitudes: &self.magnitudes,
+            hertz: &self.hertz,
+            median,
+            histogram: &histogram,
+            largest: self.largest,
+            silent_frames: self.silent_frames,
+            bins: self.bins[1] - self.bins[0],
+        };
+        let is_ambiguous = evidence.is_ambiguous();
+        Estimate { tuning: Tuning(fullest(&histogram) as u8), is_ambiguous }
     }
+}
+
+/// The first of the bins with the most peaks.
+fn fullest(histogram: &[u32; TUNINGS]) -> usize {
+    let most = histogram.iter().copied().max().unwrap_or(0);
+    histogram.iter().position(|&count| count == most).unwrap_or(0)
 }
 
 /// Whether a lane has a peak at the middle one of three bins.
@@ -161,14 +197,18 @@ fn parabolic_shift(left: f32, here: f32, right: f32) -> f32 {
     if b.abs() >= a.abs() { 0.0 } else { -b / a }
 }
 
-/// Histogram bin of a pitch's distance from the grid.
-fn residual_bin(hz: f32) -> u8 {
+/// Distance of a pitch from the grid, in bins, -0.5 up to 0.5.
+fn residual(hz: f32) -> f64 {
     // librosa.hz_to_octs: octaves above 27.5 Hz.
     let octaves = f64::from(hz / 27.5).log2() as f32;
     let bins = BINS_PER_OCTAVE as f32 * octaves;
     // Pitches lie far above the reference, so that this is the remainder.
     let residual = bins - bins.floor();
-    let residual = f64::from(if residual >= 0.5 { residual - 1.0 } else { residual });
+    f64::from(if residual >= 0.5 { residual - 1.0 } else { residual })
+}
+
+/// Histogram bin of such a distance.
+fn residual_bin(residual: f64) -> u8 {
     // The guess is right or one off; the edges decide.
     let last = TUNINGS as u8 - 1;
     let guess = (((residual + 0.5) * TUNINGS as f64) as u8).min(last);
@@ -216,7 +256,7 @@ mod tests {
             [(0.004, 50), (-0.004, 49), (0.494, 99), (-0.494, 0), (0.255, 75)]
         {
             let hz = 440.0 * 2.0_f64.powf((72.0 + bins_above_a) / 36.0);
-            assert_eq!(residual_bin(hz as f32), expected, "{bins_above_a}");
+            assert_eq!(residual_bin(residual(hz as f32)), expected, "{bins_above_a}");
         }
     }
 
@@ -224,7 +264,7 @@ mod tests {
     fn no_pitch_is_tuning_zero() {
         let pitches = Pitches::new(22050.0 / 2048.0, 1025);
         assert_eq!(pitches.bins, [14, 372]);
-        let tuning = pitches.tuning();
-        assert!(tuning.value().abs() < 1e-300 && tuning.index() == 50);
+        let Estimate { tuning, is_ambiguous } = pitches.estimate();
+        assert!(tuning.value().abs() < 1e-300 && tuning.index() == 50 && !is_ambiguous);
     }
 }

@@ -35,7 +35,21 @@ fn a_failed_file_is_told_and_counts_only_when_strict() {
     assert!(lines[1][2].contains("opus"), "{listed}");
 
     extract(&inputs, "--strict", &table, 3);
-    extract(&inputs[..1], "--strict", &table, 0);
+}
+
+/// A clip of 1.5 s has a row and a warning.
+#[test]
+fn strict_counts_warnings_as_well() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let table = folder.path().join("t.csv");
+    let (warned, sound) = (clip("bells_f64_22050.wav"), clip("chords_s16_44100.flac"));
+    extract(&[&sound], "--strict", &table, 0);
+    extract(&[&sound, &warned], "", &table, 0);
+    extract(&[&sound, &warned], "--strict", &table, 3);
+    assert_eq!(rows(&table).len(), 2);
+    extract(&[&sound, &warned], "--refuse SHORT_WINDOW", &table, 0);
+    assert_eq!(names(&rows(&table)), ["chords_s16_44100.flac"]);
+    extract(&[&sound, &warned], "--strict --refuse SHORT_WINDOW", &table, 3);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{Arg, CommandFactory as _};
-use extractor_svc::cli::Cli;
+use extractor_svc::{cli::Cli, findings::WarningCode};
 
 use crate::process::{command, extract, library, log, run};
 
@@ -83,10 +83,40 @@ fn what_is_just_within_a_limit_gives_a_row() {
         (22_050, 2, 500, "--max-channels 2", "row"),
         (22_050, 3, 500, "--max-channels 2", "TOO_MANY_CHANNELS"),
         (22_050, 1, 50_000, "--max-wall 1ns", "WALL_TIME_EXCEEDED"),
+        (22_050, 1, 22_050, "--max-damage 0", "row"),
+        (22_050, 1, 22_050, "--refuse CLIPPED,DURATION_MISMATCH", "row"),
+        (22_050, 1, 22_050, "--refuse CLIPPED,SHORT_WINDOW", "SHORT_WINDOW"),
+        (22_050, 1, 22_050, "--refuse CLIPPED --refuse SHORT_WINDOW", "SHORT_WINDOW"),
     ] {
         let found = outcome(folder.path(), &wav(rate, channels, frames), flags);
         assert_eq!(found, expected, "{rate} Hz, {channels} channels, {frames} frames, {flags}");
     }
+}
+
+/// A header that claims twice the audio that is there.
+#[test]
+fn damage_is_refused_beyond_its_limit() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let whole = wav(22_050, 1, 60_000);
+    let half = &whole[..44 + (whole.len() - 44) / 2];
+    for (flags, expected) in [
+        ("", "TOO_DAMAGED"),
+        ("--max-damage 0.499", "TOO_DAMAGED"),
+        ("--max-damage 0.5", "row"),
+        ("--max-damage 1 --refuse TRUNCATED_STREAM", "TRUNCATED_STREAM"),
+    ] {
+        assert_eq!(outcome(folder.path(), half, flags), expected, "{flags}");
+    }
+    let file = folder.path().join("a.wav");
+    let file = file.to_str().expect("text");
+    run(&["inspect", file], 1);
+    let json = run(&["inspect", file, "--format", "json", "--max-damage", "1"], 0).stdout;
+    let facts: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    assert_eq!(facts["damaged_share"], 0.5);
+    assert_eq!(facts["warnings"][0]["code"], "TRUNCATED_STREAM");
+    let text = run(&["inspect", file, "--max-damage", "1"], 0).stdout;
+    let text = String::from_utf8(text).expect("text");
+    assert!(text.contains("damaged     50.0 %") && text.contains("TRUNCATED_STREAM"), "{text}");
 }
 
 /// A file that failed by a limit is tried again when the limit is another one.
@@ -138,6 +168,11 @@ fn a_limit_that_is_none_is_code_2() {
         "--max-channels 0",
         "--max-channels 65",
         "--max-header-bytes 65535",
+        "--max-damage 1.01",
+        "--max-damage=-0.01",
+        "--max-damage nan",
+        "--refuse clipped",
+        "--refuse CLIPPED,NOISE",
     ] {
         for command in ["extract", "inspect"] {
             let mut args = vec![command, "a.wav"];
@@ -152,10 +187,27 @@ fn a_limit_that_is_none_is_code_2() {
         "--max-wall 25h",
         "--max-uploads 0",
         "--max-channels 65",
+        "--max-damage 2",
+        "--refuse NOISE",
     ] {
         let mut args = vec!["serve", "--listen", "127.0.0.1:0"];
         args.extend(flags.split(' '));
         run(&args, 2);
+    }
+}
+
+/// All that is wrong is said at once, and what would be right.
+#[test]
+fn wrong_names_of_findings_are_told_with_the_right_ones() {
+    let args = ["extract", "a.wav", "--refuse", "NOISE,CLIPPED,HISS", "--max-damage", "2"];
+    let text = String::from_utf8(run(&args, 2).stderr).expect("text");
+    for part in ["NOISE", "HISS", "--max-damage", "TRUNCATED_STREAM", "TUNING_AMBIGUOUS"] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+    // The help names every kind.
+    let help = String::from_utf8(run(&["serve", "--help"], 0).stdout).expect("text");
+    for code in WarningCode::ALL {
+        assert!(help.contains(code.name()), "no {} in {help}", code.name());
     }
 }
 
@@ -203,6 +255,9 @@ fn variables_do_what_flags_do() {
     attempt(&[("SOUNDALIKE_MAX_AUDIO", "500ms"), ("SOUNDALIKE_DURATION", "0.5")], 0);
     assert_ne!(fs::read(&table).expect("a table"), whole);
     attempt(&[("SOUNDALIKE_PROFILE", "nonsense")], 2);
+    attempt(&[("SOUNDALIKE_REFUSE", "CLIPPED,SHORT_WINDOW")], 1);
+    attempt(&[("SOUNDALIKE_REFUSE", "")], 0);
+    attempt(&[("SOUNDALIKE_MAX_DAMAGE", "2")], 2);
     attempt(&[("SOUNDALIKE_RESUME", "true"), ("SOUNDALIKE_OFFSET", "0.25")], 2);
     attempt(&[("SOUNDALIKE_RESUME", "false"), ("SOUNDALIKE_OFFSET", "0.25")], 0);
 }

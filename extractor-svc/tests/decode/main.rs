@@ -9,3 +9,4 @@ mod foreign;
 mod good;
 mod shared;
 mod stream;
+mod tuning;

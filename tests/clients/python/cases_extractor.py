@@ -1,4 +1,5 @@
 """What the extractor refuses."""
+import hashlib
 import math
 import time
 
@@ -7,6 +8,7 @@ from google.protobuf import duration_pb2
 from servers import AUDIO, Server, float_bytes, matroska_without_audio, tone, wav
 from soundalike.v1 import extractor_service_pb2 as extractor
 from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
+from soundalike.v1 import warning_pb2 as warning
 from verdict import SECONDS
 
 BAD = "INVALID_ARGUMENT"
@@ -38,6 +40,39 @@ def stalled(*messages):
 
 def seconds(value):
     return duration_pb2.Duration(seconds=value)
+
+
+def findings():
+    """Audio with something to say about it, by the finding."""
+    flac = (AUDIO / "chords_s16_44100.flac").read_bytes()
+    mp3 = bytearray((AUDIO / "band_cbr128_44100_stereo.mp3").read_bytes())
+    mp3[20_000:21_000] = bytes(1_000)
+    # STREAMINFO says half of the samples that follow.
+    short = bytearray(flac)
+    short[22:26] = (int.from_bytes(flac[22:26]) // 2).to_bytes(4)
+    return {
+        "TRUNCATED_STREAM": flac[:len(flac) // 2],
+        "RESYNCHRONIZED": bytes(mp3),
+        "CLIPPED": wav(22_050, 1, [math.copysign(1.0, sample) for sample in tone(22_050, 2)]),
+        "SHORT_WINDOW": wav(22_050, 1, tone(22_050, 1)),
+        "DURATION_MISMATCH": bytes(short),
+        # Noise in the silence, at whatever level, would have more pitches than the tone.
+        "TUNING_AMBIGUOUS": wav(22_050, 1, tone(22_050, 0.5) + [0.0] * (20 * 22_050)),
+    }
+
+
+def finding_cases(check, stub):
+    """Each finding is told with the vector, and refused by its name where that is asked for."""
+    def extract(content, **settings):
+        return stub.ExtractFeatures(upload(content, max_damage=1, **settings), timeout=SECONDS)
+
+    for reason, content in findings().items():
+        code = warning.Warning.Code.Value(f"CODE_{reason}")
+        answer = extract(content)
+        told = [warning.Warning.Code.Name(one.code) for one in answer.warnings]
+        if not (answer.feature_vector.values and code in (one.code for one in answer.warnings)):
+            check.fail(f"{reason}: not told, but {told}")
+        check.refused(reason, BAD, lambda: extract(content, refused_warnings=[code]), "chunk", ["finding"])
 
 
 def extractor_cases(check, binary):
@@ -73,6 +108,16 @@ def extractor_cases(check, binary):
         audio("NON_FINITE_FEATURE", loud, ["column"],
               encoding=PCM_F32LE, sample_rate_hertz=22_050, channel_count=1)
 
+        finding_cases(check, stub)
+        audio("TOO_DAMAGED", flac[:len(flac) // 2], ["damaged_share", "max_damage"])
+        check.refused("UPLOAD_INCOMPLETE", BAD, send(upload(flac[:-1], expected_bytes=len(flac))),
+                      "config.expected_bytes", ["bytes", "expected_bytes"])
+        digest = hashlib.sha256(flac).hexdigest()
+        check.refused("UPLOAD_CORRUPT", BAD, send(upload(flac[:-1] + b"?", sha256=digest)),
+                      "config.sha256", ["sha256", "expected_sha256"])
+        whole = stub.ExtractFeatures(upload(flac, expected_bytes=len(flac), sha256=digest), timeout=SECONDS)
+        assert whole.feature_vector.values and not whole.warnings and whole.damaged_share == 0, whole
+
         setting("UNKNOWN_PROFILE", "config.profile_id", profile_id="librosa-9")
         setting("INVALID_WINDOW", "config.offset", offset=seconds(-1))
         setting("INVALID_WINDOW", "config.duration", duration=seconds(0))
@@ -81,6 +126,10 @@ def extractor_cases(check, binary):
         setting("INVALID_FIELD", "config.sample_rate_hertz", encoding=PCM_S16LE, channel_count=1)
         setting("INVALID_FIELD", "config.channel_count", encoding=PCM_S16LE, sample_rate_hertz=22_050)
         setting("INVALID_FIELD", "config.view", view=99)
+        setting("INVALID_FIELD", "config.refused_warnings", refused_warnings=[99])
+        setting("INVALID_FIELD", "config.max_damage", max_damage=1.5)
+        setting("INVALID_FIELD", "config.expected_bytes", expected_bytes=-1)
+        setting("INVALID_FIELD", "config.sha256", sha256="00")
         for request, field in ((dict(page_size=-1), "page_size"), (dict(page_token="x"), "page_token")):
             listing = extractor.ListFeatureProfilesRequest(**request)
             check.refused("INVALID_FIELD", BAD, lambda: stub.ListFeatureProfiles(listing, timeout=SECONDS), field)

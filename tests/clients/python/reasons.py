@@ -21,6 +21,8 @@ from verdict import Check
 SOURCES = (
     "extractor-svc/src/status.rs",
     "extractor-svc/src/error.rs",
+    # A finding that is refused has its own name as the reason.
+    "extractor-svc/src/findings.rs",
     "index-svc/src/status.rs",
     "proto/serving/src/status.rs",
 )

@@ -152,6 +152,8 @@ def extractor():
               (f"sum by (pod) (extractor_memory_in_flight_bytes{{{own}}})", "{{pod}}")),
         graph("Encoded bytes", "Bps", "Of recordings that gave features.",
               (f"sum by (source) (rate(extractor_encoded_bytes_total{{{own}}}[$__rate_interval]))", "{{source}}")),
+        graph("Findings", "reqps", "Recordings that gave features although something was found about them, by what.",
+              (f"sum by (code) (rate(extractor_warnings_total{{{own}}}[$__rate_interval]))", "{{code}}")),
     ]
     return finish(board, top, ("Audio", work), ("Calls", calls(EXTRACTOR, service)),
                   ("Workers", load(EXTRACTOR, "extract")), ("Process", process(EXTRACTOR)))
