@@ -1,6 +1,7 @@
-//! What only the extractor can show of itself: the bytes it holds, and the audio it got through.
+//! What only the extractor can show of itself: the bytes it holds, the audio it got through, and what
+//! it found about it.
 //!
-//! Together they say how much work is in flight before its length is known: held bytes times the
+//! The first two say how much work is in flight before its length is known: held bytes times the
 //! seconds that a byte turned out to be worth lately. An autoscaler that waits for busy cores sees a
 //! burst of uploads when it is over.
 

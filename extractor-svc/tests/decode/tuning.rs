@@ -23,9 +23,10 @@ fn is_ambiguous(audio: EncodedAudio) -> bool {
     extraction.source.warnings.iter().any(|one| one.code == WarningCode::TuningAmbiguous)
 }
 
-/// Half a second of a tone at 22,050 Hz, then digital silence.
+/// Half a second of a tone, then digital silence. A440 would not do: what the estimate makes of it lies
+/// at the edge of two bins.
 fn tone_and_silence(seconds: usize) -> EncodedAudio {
-    let tone = (0..11_025).map(|i| 0.5 * (TAU * 440.0 * i as f32 / 22_050.0).sin());
+    let tone = (0..11_025).map(|i| 0.5 * (TAU * 450.0 * i as f32 / 22_050.0).sin());
     let silence = std::iter::repeat_n(0.0_f32, seconds * 22_050);
     let bytes: Vec<u8> = tone.chain(silence).flat_map(f32::to_le_bytes).collect();
     let layout = PcmLayout { sample: PcmSample::F32Le, sample_rate: 22_050, channels: 1 };
