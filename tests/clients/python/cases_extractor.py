@@ -104,9 +104,10 @@ def extractor_cases(check, binary):
         samples[20_000] = math.nan
         audio("NON_FINITE_SAMPLE", float_bytes(samples), ["sample_index"],
               encoding=PCM_F32LE, sample_rate_hertz=22_050, channel_count=1)
-        loud = float_bytes([3e38 * (-1) ** i for i in range(22_050)])
-        audio("NON_FINITE_FEATURE", loud, ["column"],
+        integers = float_bytes([32_767 * sample for sample in tone(22_050, 1)])
+        audio("IMPLAUSIBLE_SAMPLES", integers, ["peak", "max_peak"],
               encoding=PCM_F32LE, sample_rate_hertz=22_050, channel_count=1)
+        setting("ENCODING_MISMATCH", "config.encoding", encoding=PCM_S16LE, sample_rate_hertz=22_050, channel_count=1)
 
         finding_cases(check, stub)
         audio("TOO_DAMAGED", flac[:len(flac) // 2], ["damaged_share", "max_damage"])

@@ -68,11 +68,11 @@ impl Evidence<'_> {
         let mut loss = 0;
         let mut gains = [0; TUNINGS];
         let near = MAGNITUDE_NOISE * self.median;
-        let (mut above, mut below) = (Vec::new(), Vec::new());
+        let (mut above, mut below) = ([0_u32; TUNINGS], [0_u32; TUNINGS]);
         for (&magnitude, &hz) in self.magnitudes.iter().zip(self.hertz) {
             if (magnitude - self.median).abs() <= near {
                 let side = if magnitude >= self.median { &mut above } else { &mut below };
-                side.push(residual_bin(residual(hz)));
+                side[usize::from(residual_bin(residual(hz)))] += 1;
             }
             if magnitude < self.median {
                 continue;
@@ -88,10 +88,11 @@ impl Evidence<'_> {
             }
             loss += u32::from(usize::from(bin) == best && beside != [bin; 2]);
         }
-        // One can only change places with another.
-        if !above.is_empty() && !below.is_empty() {
-            loss += above.iter().filter(|&&bin| usize::from(bin) == best).count() as u32;
-            below.iter().for_each(|&bin| gains[usize::from(bin)] += 1);
+        // One changes places with another, and what has the same bin changes nothing.
+        let [all_above, all_below] = [&above, &below].map(|side| side.iter().sum::<u32>());
+        loss += above[best].min(all_below - below[best]);
+        for (bin, gain) in gains.iter_mut().enumerate() {
+            *gain += below[bin].min(all_above - above[bin]);
         }
         let least = self.histogram[best].saturating_sub(loss);
         (0..TUNINGS).filter(|&bin| bin != best).any(|bin| {
@@ -186,6 +187,8 @@ mod tests {
     #[test]
     fn counts_that_are_apart_are_clear() {
         assert!(!is_ambiguous(&two_bins(20, 20), 0));
+        // A steady tone: all peaks are beside the median, and all are of one bin.
+        assert!(!is_ambiguous(&[(1.0, pitch(0.105)), (1.0_f32.next_up(), pitch(0.105))], 0));
         // Alike, with nothing near an edge: the lower bin on every machine.
         let alike: Vec<_> = (0..20)
             .map(|i| (1.0 + i as f32, pitch(if i % 2 == 0 { 0.105 } else { 0.305 })))
