@@ -104,9 +104,9 @@ impl Pitches {
     /// Adds the peaks of `count` frames. True magnitudes are those of `moments` times `scale`.
     pub(crate) fn add(&mut self, moments: &Moments, scale: &Lanes, count: usize, level: Level) {
         let least = each_lane(|lane| THRESHOLD * moments.largest[lane]);
-        for lane in 0..count {
-            self.largest = self.largest.max(moments.largest[lane] * scale[lane]);
-            self.silent_frames += usize::from(moments.largest[lane] <= 0.0);
+        for (largest, scale) in moments.largest.iter().zip(scale).take(count) {
+            self.largest = self.largest.max(largest * scale);
+            self.silent_frames += usize::from(*largest <= 0.0);
         }
         let [first, end] = self.bins;
         let magnitudes = &moments.magnitudes[first - 1..=end];

@@ -67,7 +67,7 @@ impl Upload {
                 let file = tokio::fs::File::open(path).await?;
                 let metadata = file.metadata().await?;
                 // Pipes and devices have no length.
-                let bytes = metadata.is_file().then(|| metadata.len());
+                let bytes = metadata.is_file().then_some(metadata.len());
                 Ok(Opened { reader: Box::pin(file), bytes })
             }
         })
