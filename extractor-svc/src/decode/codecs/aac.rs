@@ -37,6 +37,11 @@ const LOOKED_AT: u32 = 8;
 /// Samples of a frame.
 const FRAME: usize = 1024;
 
+/// Rate in hertz and channels of the core by a configuration; no channels if the packets say them.
+pub(in crate::decode) fn rate_and_channels(config: &[u8]) -> Option<(u32, Option<usize>)> {
+    Config::read(config).map(|config| (config.sample_rate, config.channels))
+}
+
 /// Decodes AAC. An error of kind [`Error::Unsupported`] names a kind of AAC that is not decoded;
 /// what a single damaged packet seems to ask for is a decoding error.
 pub(super) struct AacDecoder {
@@ -51,6 +56,10 @@ pub(super) struct AacDecoder {
     is_split: bool,
     /// Whether `joined` holds the last frame.
     is_joined: bool,
+    /// Configured, so that a packet which seems to be of another kind is a broken one.
+    is_configured: bool,
+    /// The part that has had bands of noise.
+    noisy: Option<usize>,
 }
 
 struct Part {
@@ -85,6 +94,7 @@ impl AacDecoder {
                 None => return decode_error("aac: neither a configuration nor a sample rate"),
             },
         };
+        let is_configured = params.extra_data.is_some();
         if let Some(obstacle) = config.obstacle() {
             return unsupported_error(obstacle);
         }
@@ -102,6 +112,8 @@ impl AacDecoder {
             joined: AudioBuffer::default(),
             is_split,
             is_joined: false,
+            is_configured,
+            noisy: None,
         };
         if let Some(channels @ 1..=2) = decoder.config.channels {
             decoder.parts.push(Part::new(decoder.config.sample_rate, channels)?);
@@ -122,7 +134,8 @@ impl AacDecoder {
             {
                 unsupported_error(config::HE_AAC)
             }
-            Err(Stop::Foreign(what)) => unsupported_error(what),
+            Err(Stop::Foreign(what)) if !self.is_configured => unsupported_error(what),
+            Err(Stop::Foreign(what)) => decode_error(what),
             // Of a broken packet the decoder says more.
             Ok(_) | Err(Stop::Broken) => Ok(()),
         }
@@ -186,6 +199,12 @@ impl AacDecoder {
             && found.iter().zip(&self.parts).all(|(element, part)| element.is_pair == part.is_pair);
         if !is_same {
             return decode_error("aac: the channels' elements change");
+        }
+        // All elements draw on one sequence of random numbers, which their decoders do not share.
+        for (at, _) in found.iter().enumerate().filter(|(_, element)| element.has_noise) {
+            if *self.noisy.get_or_insert(at) != at {
+                return unsupported_error("noise substitution in more than two channels");
+            }
         }
         self.joined.render_silence(Some(FRAME));
         let mut plane = 0;

@@ -1,6 +1,6 @@
 //! What is known of single codecs: their names, and checks before their decoders.
 
-mod aac;
+pub(super) mod aac;
 pub(super) mod ima;
 mod ima4;
 pub(super) mod name;

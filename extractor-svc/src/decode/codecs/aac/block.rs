@@ -33,6 +33,8 @@ pub(super) struct Block {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Element {
     pub(super) is_pair: bool,
+    /// Has bands of noise, which the decoder makes (perceptual noise substitution).
+    pub(super) has_noise: bool,
     pub(super) from: usize,
     pub(super) to: usize,
 }
@@ -42,16 +44,18 @@ pub(super) struct Element {
 pub(super) enum Stop {
     /// It ends early, or breaks a rule.
     Broken,
-    /// It uses what low complexity does not have.
+    /// It uses what is not decoded.
     Foreign(&'static str),
 }
 
 /// Walks over a packet of low complexity at `sample_rate`, with frames of 1024 samples.
 pub(super) fn walk(packet: &[u8], sample_rate: u32) -> Result<Block, Stop> {
-    let mut walk = Walk { bits: Bits::new(packet), bands: bands::of(sample_rate) };
+    let mut walk =
+        Walk { bits: Bits::new(packet), bands: bands::of(sample_rate), has_noise: false };
     let mut block = Block::default();
     for _ in 0..MAX_ELEMENTS {
         let from = walk.bits.position();
+        walk.has_noise = false;
         let is_pair = match walk.read(3)? {
             // A single channel, low frequencies alone, and a pair.
             0 | 3 => {
@@ -79,7 +83,8 @@ pub(super) fn walk(packet: &[u8], sample_rate: u32) -> Result<Block, Stop> {
             }
             _ => return Ok(block),
         };
-        block.channels.push(Element { is_pair, from, to: walk.bits.position() });
+        let (has_noise, to) = (walk.has_noise, walk.bits.position());
+        block.channels.push(Element { is_pair, has_noise, from, to });
     }
     Err(Stop::Broken)
 }
@@ -87,6 +92,8 @@ pub(super) fn walk(packet: &[u8], sample_rate: u32) -> Result<Block, Stop> {
 struct Walk<'a> {
     bits: Bits<'a>,
     bands: Bands,
+    /// The element so far has bands of noise.
+    has_noise: bool,
 }
 
 /// Form of the windows of a channel (`ics_info`).
@@ -193,6 +200,7 @@ impl Walk<'_> {
                 if number == RESERVED {
                     return Err(Stop::Broken);
                 }
+                self.has_noise |= number == NOISE;
                 let mut len = 0;
                 loop {
                     let more = self.read(len_bits)?;
@@ -336,7 +344,7 @@ mod tests {
     #[test]
     fn elements_are_known_by_their_bits() {
         let packet = written(&[&SILENCE[..], &SILENCE, &[(7, 3)]].concat());
-        let element = |from| Element { is_pair: false, from, to: from + 29 };
+        let element = |from| Element { is_pair: false, has_noise: false, from, to: from + 29 };
         let channels = vec![element(0), element(29)];
         assert_eq!(walk(&packet, 44_100), Ok(Block { channels, has_replication: false }));
     }
