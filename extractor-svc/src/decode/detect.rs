@@ -16,6 +16,7 @@ use super::pcm::{Encoding, PcmReader};
 use super::source::{EncodedAudio, PcmLayout, PcmSample, SourceView};
 use super::{Reader, check_spec};
 use crate::error::ExtractError;
+use crate::findings::WarningCode;
 use crate::limits::Limits;
 
 /// Most chunks before the audio of an AIFF file.
@@ -44,13 +45,10 @@ pub(super) fn open(
     }
     if head.starts_with(b"fLaC") {
         let (header, frames) = flac::read(&mut view, start)?;
-        return probed(view.show(header, frames, None), None, limits);
+        return probed(view.show(header, frames, None), limits);
     }
-    if head[4..8] == *b"ftyp" {
-        let layout = mp4::read(&mut view, start)?;
-        let view = view.show(Vec::new(), start, None);
-        let view = if layout.is_sequential { view } else { view.seekable() };
-        return probed(view, Some(&layout), limits);
+    if mp4::is_one(head) {
+        return Ok(("mp4", boxes(view, start, limits)?));
     }
     let [a, b, c, d, ..] = head;
     if mpeg::is_free_format([a, b, c, d]) {
@@ -64,7 +62,7 @@ pub(super) fn open(
         _ => false,
     };
     let view = view.show(Vec::new(), start, None);
-    probed(if is_backward { view.seekable() } else { view }, None, limits)
+    probed(if is_backward { view.seekable() } else { view }, limits)
 }
 
 fn headerless(
@@ -117,16 +115,23 @@ fn wave(
         }
         Payload::Other(header) => {
             check_spec(wave.sample_rate, wave.channels.into(), limits)?;
-            Ok(probed(view.show(header, wave.start, wave.len), None, limits)?.1)
+            Ok(probed(view.show(header, wave.start, wave.len), limits)?.1)
         }
     }
 }
 
-fn probed(
-    view: SourceView,
-    layout: Option<&mp4::Layout>,
-    limits: &Limits,
-) -> Result<(&'static str, Reader), ExtractError> {
+fn boxes(view: SourceView, start: u64, limits: &Limits) -> Result<Reader, ExtractError> {
+    let fault = view.fault();
+    let mp4::Opened { reader, equal_tracks } = mp4::open(view, start, limits)?;
+    let reader = PacketReader::open(reader, fault, limits)?;
+    if equal_tracks == 0 {
+        return Ok(Reader::Packets(reader));
+    }
+    let text = format!("{equal_tracks} more audio tracks are enabled and have as many channels");
+    Ok(Reader::Packets(reader.remarking(WarningCode::SeveralTracks, text)))
+}
+
+fn probed(view: SourceView, limits: &Limits) -> Result<(&'static str, Reader), ExtractError> {
     let fault = view.fault();
     let format = packets::probe(view)?;
     let (id, name) = (format.format_info().format, format.format_info().short_name);
@@ -144,7 +149,7 @@ fn probed(
         format_id::FORMAT_ID_MKV => "mkv",
         _ => name,
     };
-    Ok((container, Reader::Packets(PacketReader::open(format, fault, layout, limits)?)))
+    Ok((container, Reader::Packets(PacketReader::open(format, fault, limits)?)))
 }
 
 fn rewound(

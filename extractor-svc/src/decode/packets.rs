@@ -9,16 +9,15 @@ use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::well_known::{FORMAT_ID_MKV, FORMAT_ID_OGG};
+use symphonia::core::formats::well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG};
 use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
-use symphonia::core::packet::Packet;
+use symphonia::core::packet::{Packet, PacketRef};
 use symphonia::core::units::{Duration, TimeBase, Timestamp};
 
 use super::check_channels;
 use super::codecs::{name, registry, vorbis};
-use super::containers::mp4;
 use super::planes::{self, Precision};
 use super::source::{Fault, SourceView};
 use crate::error::ExtractError;
@@ -68,6 +67,10 @@ pub(super) struct PacketReader {
     is_open_ended: bool,
     /// Timestamps are exact, so that a gap between them is a gap in the audio.
     is_ogg: bool,
+    /// Packets say what is to be left out at their start.
+    has_trims: bool,
+    /// What was noticed while opening.
+    remark: Option<(WarningCode, String)>,
     precision: Precision,
     time_base: Option<TimeBase>,
     /// Where the next packet begins if nothing is missing.
@@ -87,7 +90,6 @@ impl PacketReader {
     pub(super) fn open(
         format: Box<dyn FormatReader>,
         fault: Fault,
-        layout: Option<&mp4::Layout>,
         limits: &Limits,
     ) -> Result<Self, ExtractError> {
         let track = format
@@ -119,19 +121,20 @@ impl PacketReader {
                 error => ExtractError::UndecodableAudio { detail: error.to_string() },
             })?;
         let rate = decoder.codec_params().sample_rate.or(params.sample_rate).unwrap_or(0);
-        let skip = match layout {
-            Some(layout) => layout.priming(track.id, rate),
-            None if codec == "aac" => track.delay.unwrap_or(0).into(),
-            None => 0,
+        let container = format.format_info().format;
+        // Of MP4, each packet says what is to be left out of it.
+        let skip = if codec == "aac" && container != FORMAT_ID_ISOMP4 {
+            track.delay.unwrap_or(0).into()
+        } else {
+            0
         };
         // What is not skipped here, the container's reader has cut by its own count.
         let delay = if skip > 0 { skip } else { track.delay.unwrap_or(0).into() };
         let trimmed = (delay, track.padding.unwrap_or(0).into());
         let (track_id, time_base) = (track.id, track.time_base);
         let declared = track.num_frames.or_else(|| stated_frames(format.media_info(), rate));
-        let is_open_ended = format.format_info().format == FORMAT_ID_MKV;
-        let is_ogg = format.format_info().format == FORMAT_ID_OGG;
-        let container = format.format_info().format;
+        let is_open_ended = container == FORMAT_ID_MKV;
+        let is_ogg = container == FORMAT_ID_OGG;
         fault.header_ends();
         Ok(Self {
             format,
@@ -146,6 +149,8 @@ impl PacketReader {
             declared: declared.map(|frames| frames.saturating_sub(skip)),
             is_open_ended,
             is_ogg,
+            has_trims: container == FORMAT_ID_ISOMP4,
+            remark: None,
             precision: Precision::of(container, codec),
             time_base,
             next_ts: None,
@@ -154,6 +159,11 @@ impl PacketReader {
             trouble: None,
             done: false,
         })
+    }
+
+    /// Adds a finding that was made before.
+    pub(super) fn remarking(self, code: WarningCode, text: String) -> Self {
+        Self { remark: Some((code, text)), ..self }
     }
 
     /// Rate and channel count, known once a packet has been decoded.
@@ -187,6 +197,9 @@ impl PacketReader {
         out: &mut Vec<f32>,
         findings: &mut Findings,
     ) -> Result<bool, ExtractError> {
+        if let Some((code, text)) = self.remark.take() {
+            findings.warn(code, text);
+        }
         let mut barren = 0;
         while !self.done {
             let before = out.len();
@@ -246,14 +259,18 @@ impl PacketReader {
             let gap = Duration::from(packet.pts.get().abs_diff(expected.get()));
             findings.miss(self.frames_of(gap));
         }
-        match self.decoder.decode(packet) {
+        // Some decoders of symphonia would leave out as well what is left out here.
+        let bare = PacketRef::new(packet.track_id, packet.pts, packet.dur, &packet.data);
+        let packet_ref = if self.has_trims { bare } else { packet.as_packet_ref() };
+        match self.decoder.decode_ref(&packet_ref) {
             Ok(audio) => {
                 let spec = (audio.spec().rate(), audio.num_planes());
                 if audio.frames() > 0 && *self.spec.get_or_insert(spec) != spec {
                     return Ok(Some(Some("rate or channel count change".to_owned())));
                 }
-                let skipped = self.skip.min(audio.frames() as u64);
-                self.skip -= skipped;
+                let trim = if self.has_trims { packet.trim_start.get() } else { self.skip };
+                let skipped = trim.min(audio.frames() as u64);
+                self.skip = self.skip.saturating_sub(skipped);
                 planes::downmix(&audio, skipped as usize..audio.frames(), self.precision, out);
                 Ok(None)
             }
@@ -264,7 +281,9 @@ impl PacketReader {
             }
             Err(error) => {
                 self.dropped += 1;
-                findings.miss(self.frames_of(packet.block_dur()));
+                // Of what is left out anyway nothing is missing.
+                let trim = if self.has_trims { packet.trim_start.get() } else { 0 };
+                findings.miss(self.frames_of(packet.block_dur()).saturating_sub(trim));
                 self.trouble.get_or_insert_with(|| error.to_string());
                 Ok(None)
             }

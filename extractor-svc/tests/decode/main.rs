@@ -5,8 +5,10 @@
 
 mod aac;
 mod bad;
+mod boxes;
 mod foreign;
 mod good;
+mod mp4;
 mod shared;
 mod stream;
 mod tuning;
