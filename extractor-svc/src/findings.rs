@@ -1,5 +1,7 @@
 //! Findings about the audio that do not stop the extraction by themselves, and the measure of damage.
 
+use serde::{Deserialize, Serialize};
+
 /// A finding about the audio.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -10,7 +12,8 @@ pub struct Warning {
 }
 
 /// Kind of a finding; the names are those of the wire contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum WarningCode {
     /// The stream ended before the container said it would, or before its format changed.
     TruncatedStream,
@@ -63,6 +66,15 @@ impl WarningCode {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.name() == name)
     }
+}
+
+/// The kinds of these findings, each once, in the order of the wire contract.
+#[must_use]
+pub fn kinds(warnings: &[Warning]) -> Vec<WarningCode> {
+    let mut kinds: Vec<WarningCode> = warnings.iter().map(|warning| warning.code).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
 }
 
 /// What a reader notices while it decodes.
@@ -151,6 +163,8 @@ mod tests {
     fn names_lead_back_to_codes() {
         for code in WarningCode::ALL {
             assert_eq!(WarningCode::from_name(code.name()), Some(code));
+            let json = serde_json::to_value(code).expect("a name");
+            assert_eq!(json, code.name());
         }
         assert_eq!(WarningCode::from_name("clipped"), None);
     }

@@ -7,6 +7,7 @@
 //! - [`resample`], [`features`], [`stats`]: samples to the vector, as a [`profile`] says
 //! - [`batch`], [`table`]: files and folders to feature tables
 //! - [`shards`]: a batch that many workers share
+//! - [`version`]: which program made a vector
 //! - [`service`], [`upload`], [`admission`], [`wire`], [`status`],
 //!   [`metrics`]: the gRPC edge
 //! - [`cli`], [`config`], [`commands`]: what is typed, what is valid, what is wired together
@@ -42,5 +43,6 @@ pub mod status;
 mod stopwatch;
 pub mod table;
 pub mod upload;
+pub mod version;
 pub mod window;
 pub mod wire;

@@ -15,6 +15,7 @@ use crate::{
     pipeline::Extraction,
     profile::Profile,
     upload::Declared,
+    version::BUILD,
     window::Window,
 };
 
@@ -234,9 +235,6 @@ pub fn wire_code(code: WarningCode) -> Code {
         WarningCode::TuningAmbiguous => Code::TuningAmbiguous,
     }
 }
-
-/// Decoder and extractor build.
-const BUILD: &str = concat!("symphonia/0.6 extractor/", env!("CARGO_PKG_VERSION"));
 
 fn invalid(field: &'static str, message: impl Into<String>) -> ExtractError {
     ExtractError::InvalidField { field, message: message.into() }

@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// Longest `track_id`, in bytes, as the contract says.
-pub const MAX_TRACK_ID_BYTES: usize = 512;
+pub use proto::MAX_TRACK_ID_BYTES;
 
 /// Number of the artist's field in a record.
 pub(crate) const ARTIST_FIELD: usize = 2;

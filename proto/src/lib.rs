@@ -34,5 +34,8 @@ pub const EXTRACTOR_SERVICE: &str = "soundalike.v1.ExtractorService";
 /// Full name of the index service, as in `grpc.health.v1` requests.
 pub const INDEX_SERVICE: &str = "soundalike.v1.IndexService";
 
+/// Longest `track_id` in bytes of UTF-8; what names a row of a feature table is one.
+pub const MAX_TRACK_ID_BYTES: usize = 512;
+
 /// The `domain` of every `google.rpc.ErrorInfo` these services send.
 pub const ERROR_DOMAIN: &str = "soundalike";

@@ -1,6 +1,6 @@
 //! The journal of a run: what became of each file, in path order, so that a later run can go on.
 //!
-//! JSON lines. The first is the [`Recipe`]; each further one an [`Entry`], written after its row
+//! JSON lines. The first is the [`JournalHead`]; each further one an [`Entry`], written after its row
 //! is in the table. A last line that was cut by a kill is no line.
 
 use std::{
@@ -12,6 +12,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::source_path;
+use crate::table::Measured;
+
+/// Form of journals that this program writes and reads. The one before knew no findings.
+const FORMAT: u32 = 2;
 
 /// What decides the numbers besides the file: rows of another recipe must not be mixed in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,10 +40,37 @@ impl fmt::Display for Recipe {
     }
 }
 
+/// The first line of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalHead {
+    #[serde(default)]
+    format: u32,
+    /// What decides the numbers.
+    #[serde(flatten)]
+    pub recipe: Recipe,
+    /// Builds of this program that made the rows, those of earlier runs first.
+    #[serde(default)]
+    pub extractor_versions: Vec<String>,
+}
+
+impl JournalHead {
+    /// The head of a journal in today's form.
+    #[must_use]
+    pub fn new(recipe: Recipe, extractor_versions: Vec<String>) -> Self {
+        Self { format: FORMAT, recipe, extractor_versions }
+    }
+
+    /// Whether the entries below it can be read.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.format == FORMAT
+    }
+}
+
 /// A file as it was: the same path, size and time of change mean the same content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The file, as it was found.
+    /// The file, as [`source_path`] names it.
     pub path: String,
     /// Bytes.
     pub size: u64,
@@ -46,7 +79,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What the file is now; `None` if that cannot be known, or the path is not text.
+    /// What the file is now; `None` if that cannot be known.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
@@ -55,7 +88,7 @@ impl Identity {
             Ok(after) => i64::try_from(after.as_nanos()).ok()?,
             Err(before) => -i64::try_from(before.duration().as_nanos()).ok()?,
         };
-        Some(Self { path: path.to_str()?.to_owned(), size: metadata.len(), mtime_ns })
+        Some(Self { path: source_path(path), size: metadata.len(), mtime_ns })
     }
 }
 
@@ -65,8 +98,8 @@ impl Identity {
 pub enum Outcome {
     /// It has a row in the table.
     Row,
-    /// The same, with the row itself in schema order: only where there is no table beside.
-    Values(Vec<f64>),
+    /// The same, with what the row says: only where there is no table beside.
+    Values(Measured),
     /// It gave no row.
     Failed {
         /// Stable reason.
@@ -105,12 +138,12 @@ impl JournalWriter {
     ///
     /// # Errors
     /// When its folder or file cannot be made or written.
-    pub fn create(path: &Path, recipe: &Recipe) -> io::Result<Self> {
+    pub fn create(path: &Path, head: &JournalHead) -> io::Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder)?;
         }
         let mut journal = Self { sink: BufWriter::new(File::create(path)?) };
-        journal.line(recipe)?;
+        journal.line(head)?;
         Ok(journal)
     }
 
@@ -138,18 +171,22 @@ pub struct JournalReader {
 }
 
 impl JournalReader {
-    /// Opens a journal; `None` if there is none, or it has no whole first line.
+    /// Opens a journal; `None` if there is none, or it has no whole first line. Whether the entries are
+    /// [of this form](JournalHead::is_readable) is the head's to say.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
-    pub fn open(path: &Path) -> io::Result<Option<(Recipe, Self)>> {
+    /// When the file is there and cannot be read, or its first line is no journal's.
+    pub fn open(path: &Path) -> io::Result<Option<(JournalHead, Self)>> {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let mut reader = Self { source: BufReader::new(file), line: String::new() };
-        Ok(reader.parse().map(|recipe| (recipe, reader)))
+        reader.source.read_line(&mut reader.line)?;
+        let Some(line) = reader.line.strip_suffix('\n') else { return Ok(None) };
+        let head = serde_json::from_str(line)?;
+        Ok(Some((head, reader)))
     }
 
     fn parse<T: DeserializeOwned>(&mut self) -> Option<T> {
@@ -170,6 +207,7 @@ impl Iterator for JournalReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::WarningCode;
 
     #[test]
     fn entries_read_back_up_to_a_cut_line() {
@@ -180,27 +218,31 @@ mod tests {
             offset_seconds: 0.1 + 0.2,
             duration_seconds: None,
         };
+        let head = JournalHead::new(recipe, vec!["some/1".to_owned()]);
+        let measured = Measured {
+            values: vec![0.1 + 0.2, -1e-300],
+            damaged_share: 0.1 + 0.2,
+            warnings: vec![WarningCode::Clipped],
+        };
         let failed =
             Outcome::Failed { reason: "EMPTY_AUDIO".to_owned(), message: "none".to_owned() };
-        let entries =
-            [Outcome::Row, failed, Outcome::Values(vec![0.1 + 0.2, -1e-300])].map(|outcome| {
-                Entry {
-                    identity: Identity { path: "é \"x\"\n.wav".to_owned(), size: 3, mtime_ns: -5 },
-                    outcome,
-                }
-            });
-        let mut journal = JournalWriter::create(&path, &recipe).expect("writable");
+        let entries = [Outcome::Row, failed, Outcome::Values(measured)].map(|outcome| Entry {
+            identity: Identity { path: "é \"x\"\n.wav".to_owned(), size: 3, mtime_ns: -5 },
+            outcome,
+        });
+        let mut journal = JournalWriter::create(&path, &head).expect("writable");
         for entry in &entries {
             journal.record(entry).expect("writable");
         }
         let read = |path| {
-            let (recipe, entries) = JournalReader::open(path).expect("readable").expect("whole");
-            (recipe, entries.collect::<Vec<_>>())
+            let (head, entries) = JournalReader::open(path).expect("readable").expect("whole");
+            assert!(head.is_readable());
+            (head, entries.collect::<Vec<_>>())
         };
-        assert_eq!(read(&path), (recipe.clone(), entries.to_vec()));
+        assert_eq!(read(&path), (head.clone(), entries.to_vec()));
         let whole = fs::read(&path).expect("readable");
         fs::write(&path, &whole[..whole.len() - 1]).expect("writable");
-        assert_eq!(read(&path), (recipe, entries[..2].to_vec()));
+        assert_eq!(read(&path), (head, entries[..2].to_vec()));
         assert!(JournalReader::open(folder.path().join("none").as_path()).expect("none").is_none());
     }
 }

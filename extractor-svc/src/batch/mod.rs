@@ -3,18 +3,24 @@
 
 mod extractor;
 mod failures;
+mod file_error;
 mod journal;
 mod ordered;
 mod progress;
 mod resume;
+mod source_path;
 mod walk;
 
 pub use self::{
     extractor::Extractor,
     failures::{Failure, FailureLog, failures_text},
-    journal::{Entry, Identity, JournalReader, JournalWriter, Outcome, Recipe, journal_path},
+    file_error::FileError,
+    journal::{
+        Entry, Identity, JournalHead, JournalReader, JournalWriter, Outcome, Recipe, journal_path,
+    },
     ordered::{Pace, for_each_ordered},
     progress::Progress,
     resume::{Known, ResumeError, forget},
+    source_path::{path_of, source_path, source_path_of_text},
     walk::{AUDIO_EXTENSIONS, Found, WalkError, Walker},
 };

@@ -1,8 +1,10 @@
 //! Many workers, one order: results reach the sink in the order of their items, whatever the
-//! number of workers.
+//! number of workers. A panic anywhere (the items, the work, the sink) ends the run with that panic:
+//! the result that it took would be waited for without an end.
 
 use std::{
     collections::BTreeMap,
+    panic,
     sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
 };
@@ -75,11 +77,24 @@ impl<S: Iterator> Turnstile<S> {
     }
 }
 
+/// Stops the turnstile when it goes, however that comes about: others wait for what this thread will
+/// not do.
+struct StopAtEnd<'a, S: Iterator>(&'a Turnstile<S>);
+
+impl<S: Iterator> Drop for StopAtEnd<'_, S> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 /// Runs `work` on every item at this pace and gives the results to `sink` in item order.
 /// Items are drawn one after the other, as late as possible, on the threads of the workers.
 ///
 /// # Errors
 /// The first error of `sink`, after which no further item is begun.
+///
+/// # Panics
+/// With the panic of `items`, `work` or `sink`, once the items in work are done.
 pub fn for_each_ordered<I, T, E>(
     items: impl Iterator<Item = I> + Send,
     pace: Pace,
@@ -95,15 +110,19 @@ where
     let turnstile = Turnstile { ahead, state: Mutex::new(state), moved: Condvar::new() };
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
+        let stop_at_end = StopAtEnd(&turnstile);
+        let mut workers = Vec::new();
         for _ in 0..pace.jobs.max(1) {
             let (sender, turnstile, work) = (sender.clone(), &turnstile, &work);
-            scope.spawn(move || {
+            workers.push(scope.spawn(move || {
+                // There is no more to do when a worker ends, or one of its items is lost.
+                let _stop_at_end = StopAtEnd(turnstile);
                 while let Some((index, item)) = turnstile.next() {
                     if sender.send((index, work(item))).is_err() {
                         return;
                     }
                 }
-            });
+            }));
         }
         drop(sender);
         let mut waiting = BTreeMap::new();
@@ -111,13 +130,14 @@ where
         for (index, result) in receiver {
             waiting.insert(index, result);
             while let Some(result) = waiting.remove(&due) {
-                if let Err(error) = sink(result) {
-                    turnstile.stop();
-                    return Err(error);
-                }
+                sink(result)?;
                 due += 1;
             }
             turnstile.done(due);
+        }
+        drop(stop_at_end);
+        for worker in workers {
+            worker.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
         }
         Ok(())
     })
@@ -125,7 +145,10 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
 
     use super::*;
 
@@ -162,6 +185,42 @@ mod tests {
             assert_eq!(for_each_ordered(items, pace, |item| item, sink), Err("disk full"));
             let drawn = drawn.into_inner();
             assert!(drawn <= 6 + ahead, "{drawn} items were drawn");
+        }
+    }
+
+    /// Runs `run` on a thread of its own; the message of its panic. It may take long, but not for ever.
+    fn panic_of(run: impl FnOnce() + Send + 'static) -> String {
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let caught = panic::catch_unwind(panic::AssertUnwindSafe(run));
+            let message = caught.expect_err("it panics").downcast_ref::<&str>().copied();
+            sender.send(message.unwrap_or("another panic").to_owned()).expect("somebody waits");
+        });
+        receiver.recv_timeout(Duration::from_secs(60)).expect("a run that ends")
+    }
+
+    #[test]
+    fn a_panic_ends_the_run_with_itself() {
+        for jobs in [1, 2, 7] {
+            for ahead in [1, 4, WIDE] {
+                let pace = Pace { jobs, ahead };
+                let keep = |_: u32| Ok::<(), ()>(());
+                let work = move || {
+                    let work = |item| if item == 5 { panic!("in the work") } else { item };
+                    drop(for_each_ordered(0..10_000, pace, work, keep));
+                };
+                assert_eq!(panic_of(work), "in the work");
+                let items = move || {
+                    let items = (0..10_000).inspect(|item| assert!(*item != 5, "in the items"));
+                    drop(for_each_ordered(items, pace, |item| item, keep));
+                };
+                assert_eq!(panic_of(items), "in the items");
+                let sink = move || {
+                    let sink = |item| if item == 5 { panic!("in the sink") } else { keep(item) };
+                    drop(for_each_ordered(0..10_000, pace, |item| item, sink));
+                };
+                assert_eq!(panic_of(sink), "in the sink");
+            }
         }
     }
 

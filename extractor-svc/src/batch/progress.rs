@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::findings::Warning;
+use crate::{findings::Warning, table::Measured};
 
 /// Time between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -21,6 +21,8 @@ struct Work {
     worked: usize,
     /// Files without a row.
     failed: usize,
+    /// Rows with warnings.
+    warned: usize,
     /// Analysed audio, in seconds.
     audio_seconds: f64,
 }
@@ -51,13 +53,14 @@ impl Work {
     }
 
     fn message(&self, total: usize, elapsed: Duration) -> String {
-        let failed = match self.failed {
+        let count = |count: usize, what: &str| match count {
             0 => String::new(),
-            count => format!(", {count} failed"),
+            count => format!(", {count} {what}"),
         };
-        self.speed(total, elapsed).map_or(failed.clone(), |speed| {
+        let counts = count(self.failed, "failed") + &count(self.warned, "with warnings");
+        self.speed(total, elapsed).map_or(counts.clone(), |speed| {
             format!(
-                "{:.1} files/s, {:.0} h audio/h, ETA {}{failed}",
+                "{:.1} files/s, {:.0} h audio/h, ETA {}{counts}",
                 speed.files_per_second,
                 speed.audio_hours_per_hour,
                 humantime::format_duration(speed.eta),
@@ -92,21 +95,18 @@ impl Progress {
         Self { bar, total, work: Work::default(), started: now, last_line: now }
     }
 
-    /// One more file was worked on, and gave so much audio, or failed.
-    pub fn worked(&mut self, audio_seconds: Option<f64>) {
+    /// One more file was worked on, and gave this row of so much audio, or failed.
+    pub fn worked(&mut self, row: Option<(&Measured, f64)>) {
         self.work.worked += 1;
-        self.work.audio_seconds += audio_seconds.unwrap_or(0.0);
-        self.finished(audio_seconds.is_some());
+        self.work.audio_seconds += row.map_or(0.0, |(_, audio_seconds)| audio_seconds);
+        self.known(row.map(|(measured, _)| measured));
     }
 
-    /// One more file was known from an earlier run.
-    pub fn known(&mut self, has_row: bool) {
-        self.finished(has_row);
-    }
-
-    fn finished(&mut self, has_row: bool) {
+    /// One more file was known from an earlier run, with this row, or as failed.
+    pub fn known(&mut self, row: Option<&Measured>) {
         self.work.done += 1;
-        self.work.failed += usize::from(!has_row);
+        self.work.failed += usize::from(row.is_none());
+        self.work.warned += usize::from(row.is_some_and(|row| !row.warnings.is_empty()));
         let elapsed = self.started.elapsed();
         if let Some(bar) = &self.bar {
             bar.set_position(self.work.done as u64);
@@ -144,6 +144,12 @@ impl Progress {
         self.work.done
     }
 
+    /// Rows with warnings.
+    #[must_use]
+    pub fn warned(&self) -> usize {
+        self.work.warned
+    }
+
     /// Files that this run worked on.
     #[must_use]
     pub fn worked_on(&self) -> usize {
@@ -159,13 +165,14 @@ impl Progress {
     }
 
     fn line(&self, message: &str) {
-        let Work { done, failed, audio_seconds, .. } = self.work;
+        let Work { done, failed, warned, audio_seconds, .. } = self.work;
         let elapsed = self.started.elapsed();
         let speed = self.work.speed(self.total, elapsed);
         tracing::info!(
             done,
             total = self.total,
             failed,
+            warned,
             audio_hours = audio_seconds / 3600.0,
             files_per_second = speed.map(|speed| speed.files_per_second),
             audio_hours_per_hour = speed.map(|speed| speed.audio_hours_per_hour),
@@ -181,7 +188,7 @@ mod tests {
 
     #[test]
     fn speed_is_of_this_run_and_time_left_of_all_files() {
-        let work = Work { done: 70, worked: 20, failed: 1, audio_seconds: 7200.0 };
+        let work = Work { done: 70, worked: 20, failed: 1, warned: 2, audio_seconds: 7200.0 };
         let speed = work.speed(100, Duration::from_secs(10)).expect("files were worked on");
         let expected = Speed {
             files_per_second: 2.0,
@@ -191,7 +198,7 @@ mod tests {
         assert_eq!(speed, expected);
         assert_eq!(
             work.message(100, Duration::from_secs(10)),
-            "2.0 files/s, 720 h audio/h, ETA 15s, 1 failed"
+            "2.0 files/s, 720 h audio/h, ETA 15s, 1 failed, 2 with warnings"
         );
         assert_eq!(Work { worked: 0, ..work }.speed(100, Duration::from_secs(10)), None);
     }

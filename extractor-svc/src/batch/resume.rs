@@ -14,14 +14,21 @@ use std::{
 
 use thiserror::Error;
 
-use super::journal::{
-    Entry, Identity, JournalReader, JournalWriter, Outcome, Recipe, journal_path,
+use super::{
+    journal::{
+        Entry, Identity, JournalHead, JournalReader, JournalWriter, Outcome, Recipe, journal_path,
+    },
+    source_path::path_of,
 };
-use crate::table::{Row, TableError};
+use crate::{
+    findings::WarningCode,
+    limits::Limits,
+    table::{Measured, Row, TableError},
+};
 
 /// Reasons that say nothing about a file's content, or hang on limits that this run may set
-/// otherwise: such a file is tried again.
-const TRY_AGAIN: [&str; 7] = [
+/// otherwise: such a file is tried again. A finding that was refused is one of them, too.
+const TRY_AGAIN: [&str; 8] = [
     "SOURCE_FAILED",
     "STREAM_TOO_LARGE",
     "HEADER_TOO_LARGE",
@@ -29,6 +36,7 @@ const TRY_AGAIN: [&str; 7] = [
     "WALL_TIME_EXCEEDED",
     "SAMPLE_RATE_UNSUPPORTED",
     "TOO_MANY_CHANNELS",
+    "TOO_DAMAGED",
 ];
 
 /// Why a run cannot be resumed.
@@ -46,6 +54,12 @@ pub enum ResumeError {
     /// The table is not what the journal says.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The journal is of another form.
+    #[error("{} is not a journal as this program writes it", path.display())]
+    OtherForm {
+        /// The journal.
+        path: PathBuf,
+    },
     /// The rows that are there were made in another way.
     #[error("{} was written with {found}, expected {expected}", path.display())]
     OtherRecipe {
@@ -79,6 +93,7 @@ pub fn forget(table: &Path) -> io::Result<()> {
 /// What earlier runs know, in path order.
 pub struct Known {
     entries: Option<Peekable<JournalReader>>,
+    extractor_versions: Vec<String>,
 }
 
 impl std::fmt::Debug for Known {
@@ -91,7 +106,7 @@ impl Known {
     /// Nothing.
     #[must_use]
     pub fn nothing() -> Self {
-        Self { entries: None }
+        Self { entries: None, extractor_versions: Vec::new() }
     }
 
     /// All that earlier runs left for the table at `table`, whose `rows` are as they stand now.
@@ -103,53 +118,84 @@ impl Known {
         rows: impl Iterator<Item = Row>,
         recipe: &Recipe,
     ) -> Result<Self, ResumeError> {
-        let open = |path: PathBuf| -> Result<Option<JournalReader>, ResumeError> {
+        let mut extractor_versions = Vec::new();
+        let mut open = |path: PathBuf| -> Result<Option<JournalReader>, ResumeError> {
             let fail = |source| ResumeError::Io { path: path.clone(), source };
-            let Some((found, entries)) = JournalReader::open(&path).map_err(fail)? else {
+            let Some((head, entries)) = JournalReader::open(&path).map_err(fail)? else {
                 return Ok(None);
             };
-            if found != *recipe {
-                let (found, expected) = (found.to_string(), recipe.to_string());
+            if !head.is_readable() {
+                return Err(ResumeError::OtherForm { path });
+            }
+            if head.recipe != *recipe {
+                let (found, expected) = (head.recipe.to_string(), recipe.to_string());
                 return Err(ResumeError::OtherRecipe { path, found, expected });
+            }
+            for version in head.extractor_versions {
+                if !extractor_versions.contains(&version) {
+                    extractor_versions.push(version);
+                }
             }
             Ok(Some(entries))
         };
         let previous = previous_path(table);
-        let journal = open(journal_path(table))?;
         let older = open(previous.clone())?;
+        let journal = open(journal_path(table))?;
         if journal.is_none() && older.is_none() {
             return Ok(Self::nothing());
         }
         let fail = |source| ResumeError::Io { path: previous.clone(), source };
         let mut gathered = previous.clone().into_os_string();
         gathered.push(".new");
-        let mut writer = JournalWriter::create(gathered.as_ref(), recipe).map_err(fail)?;
+        let head = JournalHead::new(recipe.clone(), extractor_versions.clone());
+        let mut writer = JournalWriter::create(gathered.as_ref(), &head).map_err(fail)?;
         let newer = WithRows { journal: journal.into_iter().flatten(), rows };
         for entry in merge(newer, older.into_iter().flatten()) {
             writer.record(&entry).map_err(fail)?;
         }
         drop(writer);
         fs::rename(&gathered, &previous).map_err(fail)?;
-        let entries = open(previous)?.map(Iterator::peekable);
-        Ok(Self { entries })
+        let fail = |source| ResumeError::Io { path: previous.clone(), source };
+        let entries = JournalReader::open(&previous).map_err(fail)?;
+        let entries = entries.map(|(_, entries)| entries.peekable());
+        Ok(Self { entries, extractor_versions })
     }
 
-    /// What is known of this file, if it has not changed. Files must be asked for in path order.
-    pub fn take(&mut self, file: &Identity) -> Option<Outcome> {
+    /// Builds of this program that made what is known.
+    #[must_use]
+    pub fn extractor_versions(&self) -> &[String] {
+        &self.extractor_versions
+    }
+
+    /// What is known of this file, if it has not changed and these limits would not change it. Files
+    /// must be asked for in path order.
+    pub fn take(&mut self, file: &Identity, limits: &Limits) -> Option<Outcome> {
         let entries = self.entries.as_mut()?;
         let is_before = |entry: &Entry| order(&entry.identity.path, &file.path) == Ordering::Less;
         while entries.next_if(is_before).is_some() {}
         let entry = entries.next_if(|entry| entry.identity == *file)?;
         match &entry.outcome {
-            Outcome::Failed { reason, .. } if TRY_AGAIN.contains(&reason.as_str()) => None,
+            Outcome::Failed { reason, .. } if is_tried_again(reason) => None,
+            Outcome::Values(measured) if !is_accepted(measured, limits) => None,
             _ => Some(entry.outcome),
         }
     }
 }
 
+fn is_tried_again(reason: &str) -> bool {
+    TRY_AGAIN.contains(&reason) || WarningCode::from_name(reason).is_some()
+}
+
+/// Whether a row may stand under these limits; one that may not is made again, and then refused with
+/// what is wrong.
+fn is_accepted(measured: &Measured, limits: &Limits) -> bool {
+    measured.damaged_share <= limits.max_damage
+        && !measured.warnings.iter().any(|code| limits.refused.contains(code))
+}
+
 /// The order in which files are walked: by the parts of their paths.
 fn order(one: &str, other: &str) -> Ordering {
-    Path::new(one).cmp(Path::new(other))
+    path_of(one).cmp(&path_of(other))
 }
 
 /// Entries of a journal with the rows of its table put in.
@@ -166,7 +212,7 @@ impl<J: Iterator<Item = Entry>, R: Iterator<Item = Row>> Iterator for WithRows<J
         if entry.outcome == Outcome::Row {
             // A row that the journal does not know was being written when the run was killed.
             let row = self.rows.find(|row| row.source_path == entry.identity.path)?;
-            entry.outcome = Outcome::Values(row.values);
+            entry.outcome = Outcome::Values(row.measured);
         }
         Some(entry)
     }
@@ -207,16 +253,25 @@ mod tests {
         Identity { path: path.to_owned(), size: 1, mtime_ns: 2 }
     }
 
-    fn write(path: &Path, entries: &[(&str, Outcome)]) {
-        let mut journal = JournalWriter::create(path, &recipe()).expect("writable");
+    fn write(path: &Path, version: &str, entries: &[(&str, Outcome)]) {
+        let head = JournalHead::new(recipe(), vec![version.to_owned()]);
+        let mut journal = JournalWriter::create(path, &head).expect("writable");
         for (path, outcome) in entries {
             let entry = Entry { identity: identity(path), outcome: outcome.clone() };
             journal.record(&entry).expect("writable");
         }
     }
 
+    fn measured(value: f64) -> Measured {
+        Measured { values: vec![value], damaged_share: 0.0, warnings: Vec::new() }
+    }
+
+    fn values(value: f64) -> Outcome {
+        Outcome::Values(measured(value))
+    }
+
     fn row(path: &str, value: f64) -> Row {
-        Row { source_path: path.to_owned(), values: vec![value] }
+        Row { source_path: path.to_owned(), measured: measured(value) }
     }
 
     fn failed(reason: &str) -> Outcome {
@@ -234,35 +289,98 @@ mod tests {
             ("a-b", Outcome::Row),
             ("lost", Outcome::Row),
         ];
-        write(&journal_path(&table), &journal);
+        write(&journal_path(&table), "some/2", &journal);
         let older = [
-            ("a/b", Outcome::Values(vec![-1.0])),
-            ("a/c", Outcome::Values(vec![3.0])),
+            ("a/b", values(-1.0)),
+            ("a/c", values(3.0)),
             ("b", failed("SOURCE_FAILED")),
-            ("c", Outcome::Values(vec![4.0])),
+            ("c", values(4.0)),
         ];
-        write(&previous_path(&table), &older);
+        write(&previous_path(&table), "some/1", &older);
         let rows = [row("a/b", 1.0), row("not in the journal", 9.0), row("a-b", 2.0)];
         let mut known = Known::gather(&table, rows.into_iter(), &recipe()).expect("readable");
+        assert_eq!(known.extractor_versions(), ["some/1", "some/2"]);
+        let mut take = |file: &Identity| known.take(file, &Limits::default());
 
-        assert_eq!(known.take(&identity("a/b")), Some(Outcome::Values(vec![1.0])));
-        assert_eq!(known.take(&identity("a/bad")), Some(failed("EMPTY_AUDIO")));
-        assert_eq!(known.take(&identity("a/c")), Some(Outcome::Values(vec![3.0])));
+        assert_eq!(take(&identity("a/b")), Some(values(1.0)));
+        assert_eq!(take(&identity("a/bad")), Some(failed("EMPTY_AUDIO")));
+        assert_eq!(take(&identity("a/c")), Some(values(3.0)));
         let changed = Identity { size: 7, ..identity("a-b") };
-        assert_eq!(known.take(&changed), None);
-        assert_eq!(known.take(&identity("b")), None, "a failure of the disk is tried again");
-        assert_eq!(known.take(&identity("c")), Some(Outcome::Values(vec![4.0])));
-        assert_eq!(known.take(&identity("lost")), None);
+        assert_eq!(take(&changed), None);
+        assert_eq!(take(&identity("b")), None, "a failure of the disk is tried again");
+        assert_eq!(take(&identity("c")), Some(values(4.0)));
+        assert_eq!(take(&identity("lost")), None);
         forget(&table).expect("removable");
         assert!(!previous_path(&table).exists());
         forget(&table).expect("nothing to remove");
+    }
+
+    /// A row that this run would refuse is made again, and so is a file that it would not.
+    #[test]
+    fn limits_decide_what_is_known() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let table = folder.path().join("t.csv");
+        let clipped = vec![WarningCode::Clipped];
+        let damaged = Outcome::Values(Measured { damaged_share: 0.04, ..measured(1.0) });
+        let clipped = Outcome::Values(Measured { warnings: clipped, ..measured(2.0) });
+        let entries = [
+            ("a", damaged.clone()),
+            ("b", clipped.clone()),
+            ("c", failed("TOO_DAMAGED")),
+            ("d", failed("CLIPPED")),
+            ("e", failed("PATH_TOO_LONG")),
+        ];
+        write(&journal_path(&table), "some/1", &entries);
+        let take_all = |limits: &Limits| {
+            let rows = std::iter::empty();
+            let mut known = Known::gather(&table, rows, &recipe()).expect("readable");
+            ["a", "b", "c", "d", "e"].map(|path| known.take(&identity(path), limits))
+        };
+        let kept = Some(failed("PATH_TOO_LONG"));
+        let found = take_all(&Limits::default());
+        assert_eq!(found, [Some(damaged), Some(clipped), None, None, kept.clone()]);
+        let refused = vec![WarningCode::Clipped];
+        let strict = Limits { max_damage: 0.03, refused, ..Limits::default() };
+        assert_eq!(take_all(&strict), [None, None, None, None, kept]);
+    }
+
+    /// `bytes:` comes behind `a` as text, and the name it stands for before it.
+    #[test]
+    fn names_that_are_not_text_keep_their_place() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let table = folder.path().join("t.csv");
+        let entries =
+            [("bytes:A%E8", values(1.0)), ("bytes:A%E9", values(2.0)), ("a", values(3.0))];
+        write(&journal_path(&table), "some/1", &entries);
+        let rows = std::iter::empty();
+        let mut known = Known::gather(&table, rows, &recipe()).expect("readable");
+        for (path, outcome) in entries {
+            assert_eq!(known.take(&identity(path), &Limits::default()), Some(outcome), "{path}");
+        }
+    }
+
+    #[test]
+    fn journals_of_another_form_are_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let table = folder.path().join("t.csv");
+        let gather = || Known::gather(&table, std::iter::empty(), &recipe()).map(|_| ());
+        let before = serde_json::to_string(&recipe()).expect("JSON") + "\n";
+        for path in [journal_path(&table), previous_path(&table)] {
+            fs::write(&path, &before).expect("writable");
+            assert!(matches!(gather(), Err(ResumeError::OtherForm { .. })));
+            fs::write(&path, "a text\n").expect("writable");
+            assert!(matches!(gather(), Err(ResumeError::Io { .. })));
+            fs::write(&path, "{\"profile_id").expect("writable");
+            assert!(gather().is_ok(), "a first line that is cut is none");
+            fs::remove_file(path).expect("removable");
+        }
     }
 
     #[test]
     fn another_recipe_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let table = folder.path().join("t.csv");
-        write(&journal_path(&table), &[]);
+        write(&journal_path(&table), "some/1", &[]);
         let other = Recipe { offset_seconds: 1.0, ..recipe() };
         let error = Known::gather(&table, std::iter::empty(), &other).expect_err("other window");
         assert!(matches!(error, ResumeError::OtherRecipe { .. }), "{error}");

@@ -15,15 +15,15 @@ use self::run::{Counts, Run};
 use super::signals;
 use crate::{
     batch::{
-        Extractor, Failure, Identity, Known, Outcome, Pace, Recipe, ResumeError, Walker,
-        for_each_ordered, forget, journal_path,
+        Extractor, Failure, FileError, Identity, Known, Outcome, Pace, Recipe, ResumeError, Walker,
+        for_each_ordered, forget, journal_path, source_path,
     },
     cli::ExtractArgs,
     config::{ConfigError, ExtractConfig},
     decode::EncodedAudio,
-    error::ExtractError,
     pipeline::Extraction,
-    table::{Destination, TableFormat, read_rows, spool_path},
+    table::{Destination, TableError, TableFormat, TableOrigin, read_rows, spool_path},
+    version::BUILD,
 };
 
 /// Exit code when nothing was extracted.
@@ -36,6 +36,7 @@ pub(super) const STOPPED: u8 = 130;
 /// One file to do, and what is known of it.
 struct Task {
     path: PathBuf,
+    source_path: String,
     identity: Option<Identity>,
     known: Option<Outcome>,
 }
@@ -45,7 +46,7 @@ enum Done {
     /// It was known.
     Known(Outcome),
     /// It was worked on.
-    Now(Result<Extraction, ExtractError>),
+    Now(Result<Extraction, FileError>),
 }
 
 /// Runs the command.
@@ -65,11 +66,13 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     let mut known = earlier(&config, &schema, &recipe)?;
     let stop = signals::install().context("cannot listen for signals")?;
     let found = walker.find(&config.inputs);
-    let mut run = Run::start(&config, &schema, &recipe, found.files.len())?;
+    let origin = origin(&config, &known, schema);
+    let mut run = Run::start(&config, &origin, recipe, found.files.len())?;
     for (path, message) in &found.unreadable {
-        tracing::warn!(path = %path.display(), message, "input cannot be read");
+        let path = source_path(path);
+        tracing::warn!(path, message, "input cannot be read");
         run.failures.record(&Failure {
-            path: path.display().to_string(),
+            path,
             reason: "UNREADABLE".to_owned(),
             message: message.clone(),
         })?;
@@ -84,30 +87,31 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     let left = AtomicUsize::new(0);
     let tasks = found.files.into_iter().filter_map(|path| {
         let identity = Identity::of(&path);
-        let known = identity.as_ref().and_then(|identity| known.take(identity));
+        let known = identity.as_ref().and_then(|identity| known.take(identity, &config.limits));
         // Once stopped, only what is known still goes through: the table keeps its rows.
         if known.is_none() && stop.load(Ordering::Relaxed) {
             left.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(Task { path, identity, known })
+        Some(Task { source_path: source_path(&path), path, identity, known })
     });
     for_each_ordered(
         tasks,
         Pace::wide(config.jobs),
-        |Task { path, identity, known }| {
-            let open = || EncodedAudio::open(&path).map(|(audio, _)| audio);
-            let done = match known {
-                Some(outcome) => Done::Known(outcome),
-                None => Done::Now(extractor.extract(open, &|| false)),
+        |Task { path, source_path, identity, known }| {
+            let extract = || {
+                FileError::check_source_path(&source_path)?;
+                let open = || EncodedAudio::open(&path).map(|(audio, _)| audio);
+                Ok(extractor.extract(open, &|| false)?)
             };
-            (path, identity, done)
+            let done = known.map_or_else(|| Done::Now(extract()), Done::Known);
+            (source_path, identity, done)
         },
-        |(path, identity, done)| run.take(&path, identity, done),
+        |(source_path, identity, done)| run.take(source_path, identity, done),
     )?;
 
     let left = left.into_inner();
-    let Counts { rows, warned, failed } = run.finish(left)?;
+    let Counts { rows, failed, warned } = run.finish(left)?;
     if let Destination::File(table) = &config.destination
         && rows > 0
     {
@@ -119,6 +123,19 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
         _ if config.strict && failed + warned > 0 => ExitCode::from(NOT_ALL_GOOD),
         _ => ExitCode::SUCCESS,
     })
+}
+
+/// What the table says of itself, with the builds that made the rows that are taken over.
+fn origin(config: &ExtractConfig, known: &Known, schema: FeatureSchema) -> TableOrigin {
+    let mut extractor_versions = known.extractor_versions().to_vec();
+    if !extractor_versions.iter().any(|version| version == BUILD) {
+        if !extractor_versions.is_empty() {
+            let (earlier, now) = (extractor_versions.join(", "), BUILD);
+            tracing::warn!(earlier, now, "the earlier run was of another version");
+        }
+        extractor_versions.push(BUILD.to_owned());
+    }
+    TableOrigin { profile_id: config.profile.id().to_owned(), extractor_versions, schema }
 }
 
 /// What is to be taken over from an earlier run.
@@ -141,9 +158,16 @@ fn earlier(
         TableFormat::Parquet if spool.exists() => (spool, TableFormat::Jsonl),
         format => (table.clone(), format),
     };
-    let rows = read_rows(&path, format, schema)?;
+    // What is there cannot be gone on with, on no try.
+    let other = |error: &dyn std::error::Error| {
+        ConfigError(vec![format!("--resume: {error}; without --resume the table is begun anew")])
+    };
+    let rows = read_rows(&path, format, schema).map_err(|error| match error {
+        TableError::OtherTable { .. } => other(&error).into(),
+        error => anyhow::Error::from(error),
+    })?;
     Known::gather(table, rows, recipe).map_err(|error| match error {
-        ResumeError::OtherRecipe { .. } => ConfigError(vec![format!("--resume: {error}")]).into(),
+        ResumeError::OtherRecipe { .. } | ResumeError::OtherForm { .. } => other(&error).into(),
         error => error.into(),
     })
 }

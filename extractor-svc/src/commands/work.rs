@@ -25,7 +25,7 @@ use self::{
 };
 use super::{extract::STOPPED, signals, spool};
 use crate::{
-    batch::{Extractor, Pace, for_each_ordered},
+    batch::{Extractor, FileError, Pace, for_each_ordered},
     cli::WorkArgs,
     config::{ConfigError, WorkConfig},
     error::ExtractError,
@@ -114,8 +114,8 @@ fn files(batch: &Store, plan: &Plan, shard: u32) -> anyhow::Result<Vec<SourceFil
 
 /// What became of one file.
 struct Done {
-    key: String,
-    result: Result<Extraction, fetch::FileError>,
+    source_path: String,
+    result: Result<Extraction, FileError>,
 }
 
 /// Fetches on some threads, works on others, and gives the outcomes in the order of the list.
@@ -148,18 +148,18 @@ fn extract_all(
         let worked = for_each_ordered(
             fetched.into_iter(),
             Pace::wide(config.jobs),
-            |Fetched { key, audio }| {
+            |Fetched { source_path, audio }| {
                 let audio = match audio {
                     Ok(audio) => audio,
-                    Err(error) => return Done { key, result: Err(error) },
+                    Err(error) => return Done { source_path, result: Err(error) },
                 };
                 let result = extractor.extract(|| Ok(audio), &is_stopped);
-                Done { key, result: result.map_err(Into::into) }
+                Done { source_path, result: result.map_err(Into::into) }
             },
             |done| match done.result {
                 // Said by nobody but the signal.
-                Err(fetch::FileError::Extract(ExtractError::Cancelled)) if is_stopped() => Ok(()),
-                result => outcome.take(done.key, result),
+                Err(FileError::Extract(ExtractError::Cancelled)) if is_stopped() => Ok(()),
+                result => outcome.take(done.source_path, result),
             },
         );
         let fetching = fetching.join().map_err(|_| anyhow!("a thread that fetches has broken"))?;

@@ -1,7 +1,8 @@
-//! Feature tables: one row per recording, `source_path` first, then the schema's columns.
+//! Feature tables: one row per recording: `source_path`, the schema's columns, `damaged_share`, and
+//! last the kinds of `warnings`, joined by `;` in CSV and a list of texts otherwise.
 //!
-//! Every table says which profile filled it: Parquet in its own metadata, CSV and JSONL in a
-//! sidecar beside the file. Rows are written in the order they are given.
+//! Every table says which profile and which builds of this program filled it: Parquet in its own
+//! metadata, CSV and JSONL in a sidecar beside the file. Rows are written in the order they are given.
 
 mod delimited;
 mod parquet;
@@ -17,6 +18,7 @@ use std::{
 };
 
 use proto::features::FeatureSchema;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::{
@@ -26,8 +28,17 @@ pub use self::{
     spool::spool_path,
 };
 
+use crate::{
+    findings::{WarningCode, kinds},
+    pipeline::Extraction,
+};
+
 /// Name of the first column.
 pub const SOURCE_PATH: &str = "source_path";
+/// Name of the column behind the features.
+pub const DAMAGED_SHARE: &str = "damaged_share";
+/// Name of the last column.
+pub const WARNINGS: &str = "warnings";
 
 /// Form of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -78,7 +89,10 @@ pub enum TableError {
     #[error("cannot encode a row of the table: {0}")]
     Encode(String),
     /// The file holds something else than such a table.
-    #[error("{} is not a table of these columns", path.display())]
+    #[error(
+        "{} is not a table as this program writes it: {SOURCE_PATH}, the profile's columns, \
+         {DAMAGED_SHARE}, {WARNINGS}", path.display()
+    )]
     OtherTable {
         /// Which file.
         path: PathBuf,
@@ -93,13 +107,43 @@ pub enum TableError {
     },
 }
 
+/// Where the rows of a table come from, as the table says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableOrigin {
+    /// Profile that filled the table.
+    pub profile_id: String,
+    /// Builds of this program that filled it; several where a run went on with another one's rows.
+    pub extractor_versions: Vec<String>,
+    /// Columns between `source_path` and `damaged_share`.
+    pub schema: FeatureSchema,
+}
+
+/// What was measured of a recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Values in schema order.
+    pub values: Vec<f64>,
+    /// Share of the analysed window that is missing or was replaced, 0 to 1.
+    pub damaged_share: f64,
+    /// Kinds of findings, each once, in the order of the wire contract.
+    pub warnings: Vec<WarningCode>,
+}
+
+impl From<Extraction> for Measured {
+    fn from(extraction: Extraction) -> Self {
+        let Extraction { values, source, .. } = extraction;
+        let damaged_share = source.damaged_share;
+        Self { values, damaged_share, warnings: kinds(&source.warnings) }
+    }
+}
+
 /// One row of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// The file, as it was found.
+    /// The file, as [`source_path`](crate::batch::source_path) names it.
     pub source_path: String,
-    /// Values in schema order.
-    pub values: Vec<f64>,
+    /// What was measured of it.
+    pub measured: Measured,
 }
 
 /// What each format does.
@@ -112,13 +156,12 @@ fn rows(
     sink: impl Write + Send + 'static,
     path: PathBuf,
     format: TableFormat,
-    profile_id: &str,
-    schema: &FeatureSchema,
+    origin: &TableOrigin,
 ) -> Result<Box<dyn RowWriter>, TableError> {
     Ok(match format {
-        TableFormat::Csv => Box::new(delimited::CsvRows::new(sink, path, schema)?),
-        TableFormat::Jsonl => Box::new(delimited::JsonRows::new(sink, path, schema)),
-        TableFormat::Parquet => Box::new(parquet::ParquetRows::new(sink, profile_id, schema)?),
+        TableFormat::Csv => Box::new(delimited::CsvRows::new(sink, path, &origin.schema)?),
+        TableFormat::Jsonl => Box::new(delimited::JsonRows::new(sink, path, &origin.schema)),
+        TableFormat::Parquet => Box::new(parquet::ParquetRows::new(sink, origin)?),
     })
 }
 
@@ -142,13 +185,12 @@ impl TableWriter {
     pub fn create(
         destination: &Destination,
         format: TableFormat,
-        profile_id: &str,
-        schema: &FeatureSchema,
+        origin: &TableOrigin,
     ) -> Result<Self, TableError> {
         let inner: Box<dyn RowWriter> = match destination {
             Destination::Stdout => {
                 let (sink, path) = (BufWriter::new(io::stdout()), PathBuf::from("standard output"));
-                rows(sink, path, format, profile_id, schema)?
+                rows(sink, path, format, origin)?
             }
             Destination::File(path) => {
                 let fail = |source| TableError::Io { path: path.clone(), source };
@@ -157,15 +199,15 @@ impl TableWriter {
                     fs::create_dir_all(folder).map_err(fail)?;
                 }
                 if format == TableFormat::Parquet {
-                    Box::new(spool::SpooledRows::create(path, profile_id, schema)?)
+                    Box::new(spool::SpooledRows::create(path, origin)?)
                 } else {
                     let sink = BufWriter::new(File::create(path).map_err(fail)?);
-                    Sidecar::new(profile_id, schema).write(path)?;
-                    rows(sink, path.clone(), format, profile_id, schema)?
+                    Sidecar::new(origin).write(path)?;
+                    rows(sink, path.clone(), format, origin)?
                 }
             }
         };
-        Ok(Self { inner, dims: schema.dims() })
+        Ok(Self { inner, dims: origin.schema.dims() })
     }
 
     /// Appends a row; in a file it is handed to the operating system at once, so that a killed run
@@ -174,8 +216,9 @@ impl TableWriter {
     /// # Errors
     /// When the row has another width or cannot be written.
     pub fn write(&mut self, row: &Row) -> Result<(), TableError> {
-        if row.values.len() != self.dims {
-            return Err(TableError::Width { got: row.values.len(), expected: self.dims });
+        let got = row.measured.values.len();
+        if got != self.dims {
+            return Err(TableError::Width { got, expected: self.dims });
         }
         self.inner.write(row)
     }
@@ -186,5 +229,23 @@ impl TableWriter {
     /// When what is buffered cannot be written.
     pub fn finish(self) -> Result<(), TableError> {
         self.inner.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn origin_of_two_columns() -> TableOrigin {
+        TableOrigin {
+            profile_id: "some".to_owned(),
+            extractor_versions: vec!["one/1".to_owned(), "two/2".to_owned()],
+            schema: FeatureSchema::from_names(vec!["a_1".to_owned(), "b_1".to_owned()]),
+        }
+    }
+
+    /// A recording without findings.
+    pub(super) fn measured(values: &[f64]) -> Measured {
+        Measured { values: values.to_vec(), damaged_share: 0.0, warnings: Vec::new() }
     }
 }

@@ -1,10 +1,10 @@
-//! Parquet: a required string column and required doubles, with profile and schema digest in the
-//! file's own metadata.
+//! Parquet: a required string column, required doubles and a required list of strings, with profile,
+//! builds and schema digest in the file's own metadata.
 
 use std::{io::Write, sync::Arc};
 
 use parquet::{
-    basic::{Compression, ConvertedType, Repetition, Type as PhysicalType, ZstdLevel},
+    basic::{Compression, ConvertedType, LogicalType, Repetition, Type as PhysicalType, ZstdLevel},
     data_type::{ByteArray, ByteArrayType, DoubleType},
     errors::ParquetError,
     file::{metadata::KeyValue, properties::WriterProperties, writer::SerializedFileWriter},
@@ -12,12 +12,16 @@ use parquet::{
 };
 use proto::features::FeatureSchema;
 
-use super::{Row, RowWriter, SOURCE_PATH, TableError};
+use super::{
+    DAMAGED_SHARE, Measured, Row, RowWriter, SOURCE_PATH, TableError, TableOrigin, WARNINGS,
+};
 
 /// Metadata key of the profile id.
 pub(super) const PROFILE_KEY: &str = "soundalike.profile_id";
 /// Metadata key of the schema digest.
 pub(super) const SCHEMA_KEY: &str = "soundalike.schema_sha256";
+/// Metadata key of the builds that filled the table, a JSON list of texts.
+pub(super) const VERSIONS_KEY: &str = "soundalike.extractor_versions";
 /// Rows of one row group: 74 doubles each, so about 2.5 MB.
 const GROUP_ROWS: usize = 4096;
 
@@ -29,31 +33,16 @@ pub(super) struct ParquetRows<W: Write + Send> {
 }
 
 impl<W: Write + Send> ParquetRows<W> {
-    pub(super) fn new(
-        sink: W,
-        profile_id: &str,
-        schema: &FeatureSchema,
-    ) -> Result<Self, TableError> {
-        let mut fields = vec![Arc::new(
-            Type::primitive_type_builder(SOURCE_PATH, PhysicalType::BYTE_ARRAY)
-                .with_repetition(Repetition::REQUIRED)
-                .with_converted_type(ConvertedType::UTF8)
-                .build()
-                .map_err(encode)?,
-        )];
-        for name in schema.names() {
-            let column = Type::primitive_type_builder(name, PhysicalType::DOUBLE)
-                .with_repetition(Repetition::REQUIRED)
-                .build()
-                .map_err(encode)?;
-            fields.push(Arc::new(column));
-        }
-        let message =
-            Type::group_type_builder("features").with_fields(fields).build().map_err(encode)?;
+    pub(super) fn new(sink: W, origin: &TableOrigin) -> Result<Self, TableError> {
+        let TableOrigin { profile_id, extractor_versions, schema } = origin;
+        let message = message_type(schema).map_err(encode)?;
+        let versions = serde_json::to_string(extractor_versions)
+            .map_err(|error| TableError::Encode(error.to_string()))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_key_value_metadata(Some(vec![
-                KeyValue::new(PROFILE_KEY.to_owned(), profile_id.to_owned()),
+                KeyValue::new(PROFILE_KEY.to_owned(), profile_id.clone()),
+                KeyValue::new(VERSIONS_KEY.to_owned(), versions),
                 KeyValue::new(SCHEMA_KEY.to_owned(), schema.sha256()),
             ]))
             .build();
@@ -82,12 +71,31 @@ impl<W: Write + Send> ParquetRows<W> {
             column.typed::<ByteArrayType>().write_batch(&paths, None, None)?;
             column.close()?;
         }
-        for feature in 0..self.dims {
+        let measured = || self.rows.iter().map(|row| &row.measured);
+        for number in 0..=self.dims {
             if let Some(mut column) = group.next_column()? {
-                let values: Vec<f64> = self.rows.iter().map(|row| row.values[feature]).collect();
+                // Behind the last feature is the damage.
+                let value = |row: &Measured| row.values.get(number).copied();
+                let values: Vec<f64> =
+                    measured().map(|row| value(row).unwrap_or(row.damaged_share)).collect();
                 column.typed::<DoubleType>().write_batch(&values, None, None)?;
                 column.close()?;
             }
+        }
+        if let Some(mut column) = group.next_column()? {
+            let (mut codes, mut filled, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
+            for row in measured() {
+                codes.extend(row.warnings.iter().map(|code| ByteArray::from(code.name())));
+                // An empty list stands as one place that is not filled.
+                filled.push(i16::from(!row.warnings.is_empty()));
+                repeated.push(0);
+                let more = row.warnings.len().saturating_sub(1);
+                filled.extend(std::iter::repeat_n(1, more));
+                repeated.extend(std::iter::repeat_n(1, more));
+            }
+            let column_writer = column.typed::<ByteArrayType>();
+            column_writer.write_batch(&codes, Some(&filled), Some(&repeated))?;
+            column.close()?;
         }
         group.close()?;
         self.rows.clear();
@@ -106,6 +114,39 @@ impl<W: Write + Send> RowWriter for ParquetRows<W> {
     }
 }
 
+/// Paths, doubles, and `warnings` in the three levels that Parquet's specification has for a list.
+fn message_type(schema: &FeatureSchema) -> Result<Type, ParquetError> {
+    let text = |name: &str| {
+        Type::primitive_type_builder(name, PhysicalType::BYTE_ARRAY)
+            .with_repetition(Repetition::REQUIRED)
+            .with_converted_type(ConvertedType::UTF8)
+            .build()
+            .map(Arc::new)
+    };
+    let number = |name: &str| {
+        Type::primitive_type_builder(name, PhysicalType::DOUBLE)
+            .with_repetition(Repetition::REQUIRED)
+            .build()
+            .map(Arc::new)
+    };
+    let mut fields = vec![text(SOURCE_PATH)?];
+    for name in schema.names() {
+        fields.push(number(name)?);
+    }
+    fields.push(number(DAMAGED_SHARE)?);
+    let elements = Type::group_type_builder("list")
+        .with_repetition(Repetition::REPEATED)
+        .with_fields(vec![text("element")?])
+        .build()?;
+    let warnings = Type::group_type_builder(WARNINGS)
+        .with_repetition(Repetition::REQUIRED)
+        .with_logical_type(Some(LogicalType::List))
+        .with_fields(vec![Arc::new(elements)])
+        .build()?;
+    fields.push(Arc::new(warnings));
+    Type::group_type_builder("features").with_fields(fields).build()
+}
+
 fn encode(error: ParquetError) -> TableError {
     TableError::Encode(error.to_string())
 }
@@ -114,21 +155,26 @@ fn encode(error: ParquetError) -> TableError {
 mod tests {
     use parquet::{
         file::reader::{FileReader, SerializedFileReader},
-        record::RowAccessor,
+        record::{ListAccessor as _, RowAccessor},
     };
 
-    use super::*;
+    use super::{super::tests::origin_of_two_columns, *};
+    use crate::findings::WarningCode;
 
     #[test]
     fn rows_and_recipe_read_back() {
-        let schema = FeatureSchema::from_names(vec!["a_1".into(), "b_1".into()]);
+        let origin = origin_of_two_columns();
         let mut file = tempfile::tempfile().expect("a temporary file");
         let sink = file.try_clone().expect("same file");
-        let mut rows = Box::new(ParquetRows::new(sink, "some-profile", &schema).expect("valid"));
+        let mut rows = Box::new(ParquetRows::new(sink, &origin).expect("valid"));
         let count = GROUP_ROWS + 3;
         for row in 0..count {
-            let values = vec![row as f64, 0.1 * row as f64];
-            rows.write(&Row { source_path: format!("é{row}.wav"), values }).expect("valid");
+            let measured = Measured {
+                values: vec![row as f64, 0.1 * row as f64],
+                damaged_share: 0.01 * row as f64,
+                warnings: WarningCode::ALL[..row % 3].to_vec(),
+            };
+            rows.write(&Row { source_path: format!("é{row}.wav"), measured }).expect("valid");
         }
         rows.finish().expect("valid");
         std::io::Seek::rewind(&mut file).expect("a file");
@@ -136,18 +182,26 @@ mod tests {
         let reader = SerializedFileReader::new(file).expect("valid Parquet");
         let metadata = reader.metadata().file_metadata();
         let keys = metadata.key_value_metadata().expect("keys");
-        assert!(
-            keys.iter()
-                .any(|key| key.key == PROFILE_KEY && key.value.as_deref() == Some("some-profile"))
-        );
-        assert!(
-            keys.iter().any(|key| key.key == SCHEMA_KEY
-                && key.value.as_deref() == Some(schema.sha256().as_str()))
-        );
+        let value = |name: &str| {
+            let pair = keys.iter().find(|key| key.key == name);
+            pair.and_then(|pair| pair.value.clone()).expect("a value")
+        };
+        assert_eq!(value(PROFILE_KEY), "some");
+        assert_eq!(value(VERSIONS_KEY), "[\"one/1\",\"two/2\"]");
+        assert_eq!(value(SCHEMA_KEY), origin.schema.sha256());
         let read: Vec<_> =
             reader.get_row_iter(None).expect("rows").map(|row| row.expect("valid")).collect();
         assert_eq!(read.len(), count);
         assert_eq!(read[count - 1].get_string(0).expect("text"), &format!("é{}.wav", count - 1));
         assert_eq!(read[7].get_double(2).expect("double").to_bits(), (0.1 * 7.0_f64).to_bits());
+        assert_eq!(read[7].get_double(3).expect("double").to_bits(), (0.01 * 7.0_f64).to_bits());
+        for row in [GROUP_ROWS - 1, GROUP_ROWS, 6, 7, 8] {
+            let list = read[row].get_list(4).expect("a list");
+            let codes: Vec<&str> =
+                (0..list.len()).map(|at| list.get_string(at).expect("text").as_str()).collect();
+            let expected: Vec<&str> =
+                WarningCode::ALL[..row % 3].iter().map(|code| code.name()).collect();
+            assert_eq!(codes, expected, "row {row}");
+        }
     }
 }

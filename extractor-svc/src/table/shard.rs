@@ -9,10 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use proto::features::FeatureSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Row, RowWriter as _, TableError, parquet::ParquetRows};
+use super::{Row, RowWriter as _, TableError, TableOrigin, parquet::ParquetRows};
 
 /// Metadata key of the [`Shard`].
 const SHARD_KEY: &str = "soundalike.shard";
@@ -60,14 +59,10 @@ impl ShardWriter {
     ///
     /// # Errors
     /// When the file cannot be made or written.
-    pub fn create(
-        path: &Path,
-        profile_id: &str,
-        schema: &FeatureSchema,
-    ) -> Result<Self, TableError> {
+    pub fn create(path: &Path, origin: &TableOrigin) -> Result<Self, TableError> {
         let file =
             File::create(path).map_err(|source| TableError::Io { path: path.into(), source })?;
-        let rows = ParquetRows::new(BufWriter::new(file), profile_id, schema)?;
+        let rows = ParquetRows::new(BufWriter::new(file), origin)?;
         Ok(Self { rows, path: path.to_path_buf() })
     }
 
@@ -112,22 +107,25 @@ impl ShardFooter {
 mod tests {
     use std::fs;
 
-    use super::*;
+    use super::{
+        super::tests::{measured, origin_of_two_columns},
+        *,
+    };
 
     #[test]
     fn a_footer_reads_back_and_the_same_rows_are_the_same_bytes() {
         let folder = tempfile::tempdir().expect("a folder");
-        let schema = FeatureSchema::from_names(vec!["a_1".into(), "b_1".into()]);
+        let origin = origin_of_two_columns();
         let footer = ShardFooter {
             shard: Shard { batch_id: "b".into(), shard: 1, shards: 3, files: 2, failures: 1 },
             failures: "path,reason,message\né,\"X\nY\",z\n".into(),
         };
         let write = |name: &str, rows: usize| {
             let path = folder.path().join(name);
-            let mut table = ShardWriter::create(&path, "some", &schema).expect("writable");
+            let mut table = ShardWriter::create(&path, &origin).expect("writable");
             for row in 0..rows {
-                let values = vec![row as f64, 0.5];
-                table.write(&Row { source_path: format!("{row}"), values }).expect("writable");
+                let measured = measured(&[row as f64, 0.5]);
+                table.write(&Row { source_path: format!("{row}"), measured }).expect("writable");
             }
             table.finish(&footer).expect("writable");
             Bytes::from(fs::read(path).expect("readable"))

@@ -5,16 +5,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proto::features::FeatureSchema;
 use serde::{Deserialize, Serialize};
 
-use super::TableError;
+use super::{TableError, TableOrigin};
 
 /// Content of a sidecar.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sidecar {
     /// Profile that filled the table.
     pub profile_id: String,
+    /// Builds of this program that filled it.
+    pub extractor_versions: Vec<String>,
     /// SHA-256 of the ordered feature names.
     pub schema_sha256: String,
     /// The feature names in order.
@@ -22,13 +23,14 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// The sidecar of a table with this profile and schema.
+    /// The sidecar of a table of this origin.
     #[must_use]
-    pub fn new(profile_id: &str, schema: &FeatureSchema) -> Self {
+    pub fn new(origin: &TableOrigin) -> Self {
         Self {
-            profile_id: profile_id.to_owned(),
-            schema_sha256: schema.sha256(),
-            columns: schema.names().to_vec(),
+            profile_id: origin.profile_id.clone(),
+            extractor_versions: origin.extractor_versions.clone(),
+            schema_sha256: origin.schema.sha256(),
+            columns: origin.schema.names().to_vec(),
         }
     }
 

@@ -8,11 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proto::features::FeatureSchema;
-
 use super::{
-    Row, RowWriter, TableError, TableFormat, delimited::JsonRows, parquet::ParquetRows,
-    read::read_rows,
+    Row, RowWriter, TableError, TableFormat, TableOrigin, delimited::JsonRows,
+    parquet::ParquetRows, read::read_rows,
 };
 
 /// `features.parquet` has its spool at `features.parquet.spool.jsonl`.
@@ -31,24 +29,18 @@ fn with_suffix(table: &Path, suffix: &str) -> PathBuf {
 pub(super) struct SpooledRows {
     rows: JsonRows<BufWriter<File>>,
     table: PathBuf,
-    profile_id: String,
-    schema: FeatureSchema,
+    origin: TableOrigin,
 }
 
 impl SpooledRows {
-    pub(super) fn create(
-        table: &Path,
-        profile_id: &str,
-        schema: &FeatureSchema,
-    ) -> Result<Self, TableError> {
+    pub(super) fn create(table: &Path, origin: &TableOrigin) -> Result<Self, TableError> {
         let path = spool_path(table);
         let file =
             File::create(&path).map_err(|source| TableError::Io { path: path.clone(), source })?;
         Ok(Self {
-            rows: JsonRows::new(BufWriter::new(file), path, schema),
+            rows: JsonRows::new(BufWriter::new(file), path, &origin.schema),
             table: table.to_path_buf(),
-            profile_id: profile_id.to_owned(),
-            schema: schema.clone(),
+            origin: origin.clone(),
         })
     }
 }
@@ -59,7 +51,7 @@ impl RowWriter for SpooledRows {
     }
 
     fn finish(self: Box<Self>) -> Result<(), TableError> {
-        let Self { rows, table, profile_id, schema } = *self;
+        let Self { rows, table, origin } = *self;
         Box::new(rows).finish()?;
         let spool = spool_path(&table);
         let unfinished = with_suffix(&table, ".new");
@@ -68,8 +60,8 @@ impl RowWriter for SpooledRows {
             move |source| TableError::Io { path, source }
         };
         let file = File::create(&unfinished).map_err(at(&unfinished))?;
-        let mut parquet = ParquetRows::new(BufWriter::new(file), &profile_id, &schema)?;
-        for row in read_rows(&spool, TableFormat::Jsonl, &schema)? {
+        let mut parquet = ParquetRows::new(BufWriter::new(file), &origin)?;
+        for row in read_rows(&spool, TableFormat::Jsonl, &origin.schema)? {
             parquet.write(&row)?;
         }
         Box::new(parquet).finish()?;

@@ -1,88 +1,88 @@
 //! What a run writes: table, journal, failures, progress.
 
-use std::path::Path;
-
 use anyhow::Context as _;
-use proto::features::FeatureSchema;
 
 use super::Done;
 use crate::{
     batch::{
-        Entry, Failure, FailureLog, Identity, JournalWriter, Outcome, Progress, Recipe,
-        journal_path,
+        Entry, Failure, FailureLog, Identity, JournalHead, JournalWriter, Outcome, Progress,
+        Recipe, journal_path,
     },
     config::ExtractConfig,
-    table::{Destination, Row, TableWriter},
+    table::{Destination, Measured, Row, TableOrigin, TableWriter},
 };
 
 /// How a run went.
 pub(super) struct Counts {
     pub(super) rows: usize,
+    pub(super) failed: usize,
     /// Rows with warnings.
     pub(super) warned: usize,
-    pub(super) failed: usize,
 }
 
 /// The open files of a run. Called in path order.
 pub(super) struct Run<'a> {
     config: &'a ExtractConfig,
-    schema: &'a FeatureSchema,
+    origin: &'a TableOrigin,
     pub(super) failures: FailureLog,
     journal: Option<JournalWriter>,
     /// Opened with its first row, so that a run without any leaves none behind.
     table: Option<TableWriter>,
     progress: Progress,
     rows: usize,
-    /// Files worked on whose rows have warnings.
-    warned: usize,
 }
 
 impl<'a> Run<'a> {
     pub(super) fn start(
         config: &'a ExtractConfig,
-        schema: &'a FeatureSchema,
-        recipe: &Recipe,
+        origin: &'a TableOrigin,
+        recipe: Recipe,
         files: usize,
     ) -> anyhow::Result<Self> {
         let failures = FailureLog::create(config.failures.as_deref())
             .context("cannot write the failures file")?;
+        let head = JournalHead::new(recipe, origin.extractor_versions.clone());
         let journal = match &config.destination {
             Destination::Stdout => None,
             Destination::File(_) if files == 0 => None,
             Destination::File(table) => Some(
-                JournalWriter::create(&journal_path(table), recipe)
+                JournalWriter::create(&journal_path(table), &head)
                     .with_context(|| format!("cannot write {}", journal_path(table).display()))?,
             ),
         };
         let progress = Progress::start(files);
-        Ok(Self { config, schema, failures, journal, table: None, progress, rows: 0, warned: 0 })
+        Ok(Self { config, origin, failures, journal, table: None, progress, rows: 0 })
     }
 
     /// Writes down what became of the next file.
     pub(super) fn take(
         &mut self,
-        path: &Path,
+        source_path: String,
         identity: Option<Identity>,
         done: Done,
     ) -> anyhow::Result<()> {
-        let source_path = path.display().to_string();
-        let (outcome, audio_seconds) = match done {
-            Done::Known(outcome) => (outcome, None),
+        let outcome = match done {
+            Done::Known(outcome) => {
+                self.progress.known(row_of(&outcome));
+                outcome
+            }
             Done::Now(Ok(extraction)) => {
                 self.progress.findings(&source_path, &extraction.source.warnings);
-                self.warned += usize::from(!extraction.source.warnings.is_empty());
-                (Outcome::Values(extraction.values), Some(Some(extraction.source.seconds())))
+                let seconds = extraction.source.seconds();
+                let measured = Measured::from(extraction);
+                self.progress.worked(Some((&measured, seconds)));
+                Outcome::Values(measured)
             }
             Done::Now(Err(error)) => {
                 let (reason, message) = (error.reason(), error.to_string());
                 self.progress.skipped(&source_path, reason, &message);
-                (Outcome::Failed { reason: reason.to_owned(), message }, Some(None))
+                self.progress.worked(None);
+                Outcome::Failed { reason: reason.to_owned(), message }
             }
         };
-        let has_row = matches!(outcome, Outcome::Values(_));
         let outcome = match outcome {
-            Outcome::Values(values) => {
-                self.write(&Row { source_path, values })?;
+            Outcome::Values(measured) => {
+                self.write(&Row { source_path, measured })?;
                 Outcome::Row
             }
             Outcome::Failed { reason, message } => {
@@ -95,10 +95,6 @@ impl<'a> Run<'a> {
         if let (Some(journal), Some(identity)) = (&mut self.journal, identity) {
             journal.record(&Entry { identity, outcome }).context("cannot write the journal")?;
         }
-        match audio_seconds {
-            Some(seconds) => self.progress.worked(seconds),
-            None => self.progress.known(has_row),
-        }
         Ok(())
     }
 
@@ -108,8 +104,7 @@ impl<'a> Run<'a> {
             none => none.insert(TableWriter::create(
                 &self.config.destination,
                 self.config.format,
-                self.config.profile.id(),
-                self.schema,
+                self.origin,
             )?),
         };
         table.write(row)?;
@@ -117,10 +112,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Completes the table and says how it went: rows, rows with warnings, failures.
+    /// Completes the table and says how it went.
     pub(super) fn finish(self, left: usize) -> anyhow::Result<Counts> {
-        let Self { rows, warned, .. } = self;
-        let failed = self.failures.count();
+        let (rows, failed, warned) = (self.rows, self.failures.count(), self.progress.warned());
         if let Some(table) = self.table {
             table.finish()?;
         }
@@ -128,12 +122,26 @@ impl<'a> Run<'a> {
         self.progress.end("files done");
         let profile = self.config.profile.id();
         if left > 0 {
-            tracing::warn!(rows, failed, left, "stopped; --resume goes on with the files left");
+            tracing::warn!(
+                rows,
+                failed,
+                warned,
+                left,
+                "stopped; --resume goes on with the files left"
+            );
         } else if rows == 0 {
             tracing::error!(failed, "no audio files produced features");
         } else {
-            tracing::info!(rows, warned, failed, known, profile, "table written");
+            tracing::info!(rows, failed, warned, known, profile, "table written");
         }
-        Ok(Counts { rows, warned, failed })
+        Ok(Counts { rows, failed, warned })
+    }
+}
+
+/// The row that is known, if there is one.
+fn row_of(outcome: &Outcome) -> Option<&Measured> {
+    match outcome {
+        Outcome::Values(measured) => Some(measured),
+        _ => None,
     }
 }

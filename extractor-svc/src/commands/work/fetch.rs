@@ -10,47 +10,21 @@ use std::{
 use anyhow::Context as _;
 use storage::{StorageError, Store};
 use tempfile::{SpooledData, SpooledTempFile, spooled_tempfile_in};
-use thiserror::Error;
 
-use crate::{decode::EncodedAudio, error::ExtractError, shards::SourceFile};
+use crate::{
+    batch::{FileError, source_path_of_text},
+    decode::EncodedAudio,
+    error::ExtractError,
+    shards::SourceFile,
+};
 
 /// Bytes of a file that are kept in memory; a larger one goes to the spool.
 const IN_MEMORY_BYTES: usize = 4 << 20;
 
-/// Why a file of the source gave no row. What is wrong with the store is no such reason.
-#[derive(Debug, Error)]
-pub(super) enum FileError {
-    /// It was there when the batch was planned.
-    #[error("{url} is not there any more")]
-    Missing {
-        /// The file.
-        url: String,
-    },
-    /// It was replaced since.
-    #[error("{url} is not the file that was planned")]
-    Changed {
-        /// The file.
-        url: String,
-    },
-    /// It cannot be extracted.
-    #[error(transparent)]
-    Extract(#[from] ExtractError),
-}
-
-impl FileError {
-    /// Stable, machine-readable name of the failure.
-    pub(super) fn reason(&self) -> &'static str {
-        match self {
-            Self::Missing { .. } => "SOURCE_MISSING",
-            Self::Changed { .. } => "SOURCE_CHANGED",
-            Self::Extract(error) => error.reason(),
-        }
-    }
-}
-
 /// A file that is here, or is to be listed as a failure.
 pub(super) struct Fetched {
-    pub(super) key: String,
+    /// Its key as the name of a row.
+    pub(super) source_path: String,
     pub(super) audio: Result<EncodedAudio, FileError>,
 }
 
@@ -69,11 +43,15 @@ impl Source<'_> {
     /// # Errors
     /// When the store or the local disk fails, or the run is to stop.
     pub(super) fn fetch(&self, file: SourceFile) -> anyhow::Result<Fetched> {
+        let source_path = source_path_of_text(&file.key);
+        if let Err(error) = FileError::check_source_path(&source_path) {
+            return Ok(Fetched { source_path, audio: Err(error) });
+        }
         let audio = match self.download(&file)? {
             Ok(data) => Ok(self.open(data)?),
             Err(error) => Err(error),
         };
-        Ok(Fetched { key: file.key, audio })
+        Ok(Fetched { source_path, audio })
     }
 
     fn download(&self, file: &SourceFile) -> anyhow::Result<Result<SpooledTempFile, FileError>> {

@@ -5,12 +5,12 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use proto::features::FeatureSchema;
 
-use super::fetch::FileError;
 use crate::{
-    batch::{Failure, Progress, failures_text},
+    batch::{Failure, FileError, Progress, failures_text},
     pipeline::Extraction,
     shards::Plan,
-    table::{Row, Shard, ShardFooter, ShardWriter},
+    table::{Measured, Row, Shard, ShardFooter, ShardWriter, TableOrigin},
+    version::BUILD,
 };
 
 /// A shard in the making. Called in the order of the list.
@@ -32,11 +32,15 @@ impl<'a> ShardOutcome<'a> {
         shard: u32,
         files: usize,
     ) -> anyhow::Result<Self> {
-        let schema = FeatureSchema::librosa();
+        let origin = TableOrigin {
+            profile_id: plan.recipe.profile_id.clone(),
+            extractor_versions: vec![BUILD.to_owned()],
+            schema: FeatureSchema::librosa(),
+        };
         Ok(Self {
             plan,
             shard,
-            table: ShardWriter::create(table, &plan.recipe.profile_id, &schema)?,
+            table: ShardWriter::create(table, &origin)?,
             failures: Vec::new(),
             gone: 0,
             rows: 0,
@@ -47,22 +51,30 @@ impl<'a> ShardOutcome<'a> {
     /// Takes what became of the next file.
     pub(super) fn take(
         &mut self,
-        key: String,
+        source_path: String,
         result: Result<Extraction, FileError>,
     ) -> anyhow::Result<()> {
         match result {
             Ok(extraction) => {
-                self.progress.findings(&key, &extraction.source.warnings);
-                self.progress.worked(Some(extraction.source.seconds()));
+                self.progress.findings(&source_path, &extraction.source.warnings);
+                let seconds = extraction.source.seconds();
+                let measured = Measured::from(extraction);
+                self.progress.worked(Some((&measured, seconds)));
                 self.rows += 1;
-                self.table.write(&Row { source_path: key, values: extraction.values })?;
+                self.table.write(&Row { source_path, measured })?;
             }
             Err(error) => {
                 let (reason, message) = (error.reason(), error.to_string());
-                self.progress.skipped(&key, reason, &message);
+                self.progress.skipped(&source_path, reason, &message);
                 self.progress.worked(None);
-                self.gone += usize::from(!matches!(error, FileError::Extract(_)));
-                self.failures.push(Failure { path: key, reason: reason.to_owned(), message });
+                let is_gone =
+                    matches!(error, FileError::Missing { .. } | FileError::Changed { .. });
+                self.gone += usize::from(is_gone);
+                self.failures.push(Failure {
+                    path: source_path,
+                    reason: reason.to_owned(),
+                    message,
+                });
             }
         }
         Ok(())
