@@ -3,7 +3,7 @@
 use proto::v1::{
     GetIndexInfoResponse, IndexCard, IndexLimits, MissingValueCensus,
     get_index_info_response::RecallPoint,
-    index_card::{DistanceSpread, Duplicates, Hubness, Purity},
+    index_card::{DistanceSpread, Duplicates, Hubness, Purity, Warnings},
 };
 
 use crate::{
@@ -44,6 +44,7 @@ pub(crate) fn info(index: &Index) -> GetIndexInfoResponse {
         limits: Some(limits(index)),
         feature_groups: index.groups().names().to_vec(),
         filter_fields: filter_fields(&manifest.attribute_names),
+        extractor_versions: manifest.extractor_versions.clone(),
     }
 }
 
@@ -84,6 +85,7 @@ fn card(card: &Card) -> IndexCard {
         genre_purity: card.genre_purity.as_ref().map(purity),
         neighbor_distance: card.neighbor_distance.map(spread),
         random_pair_distance: card.random_pair_distance.map(spread),
+        warnings: card.warnings.as_ref().map(warnings),
     }
 }
 
@@ -93,6 +95,14 @@ fn purity(purity: &card::Purity) -> Purity {
         at_10: purity.at_10,
         by_chance: purity.by_chance,
         row_count: i64::from(purity.rows),
+    }
+}
+
+fn warnings(warnings: &card::Warnings) -> Warnings {
+    let counts = warnings.rows_by_code.iter();
+    Warnings {
+        row_count: large(warnings.rows),
+        row_counts: counts.map(|(code, rows)| (code.clone(), large(*rows))).collect(),
     }
 }
 

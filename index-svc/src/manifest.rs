@@ -47,6 +47,9 @@ pub struct Manifest {
     pub format_version: u32,
     /// Profile of the vectors.
     pub profile_id: String,
+    /// Builds of the extractor that the rows are of, as far as their tables say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extractor_versions: Vec<String>,
     /// SHA-256 of the ordered feature names.
     pub schema_sha256: String,
     /// Ordered feature names.

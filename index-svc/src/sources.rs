@@ -11,8 +11,10 @@ use crate::{
     table::{ColumnRule, IdRule, Row, Shards, Table, TableError},
 };
 
-/// Longest profile id, in bytes.
-const MAX_PROFILE_BYTES: usize = 512;
+/// Longest profile id, or name of an extractor's build, in bytes.
+const MAX_NAME_BYTES: usize = 512;
+/// Most builds of the extractor that a table may name.
+const MAX_VERSIONS: usize = 256;
 
 /// Tables that may be indexed together.
 #[derive(Clone, Debug)]
@@ -20,6 +22,7 @@ pub struct Sources {
     paths: Vec<PathBuf>,
     rule: ColumnRule,
     profile_id: Option<String>,
+    extractor_versions: Vec<String>,
     schema: FeatureSchema,
     attribute_names: Vec<String>,
     features_left_out: Vec<String>,
@@ -39,6 +42,7 @@ impl Sources {
             paths: paths.to_vec(),
             rule: rule.clone(),
             profile_id: profile.map(str::to_owned),
+            extractor_versions: Vec::new(),
             schema: FeatureSchema::from_names(Vec::new()),
             attribute_names: Vec::new(),
             features_left_out: Vec::new(),
@@ -50,6 +54,8 @@ impl Sources {
                 shards.add(path, shard.clone())?;
             }
             sources.agree_on_profile(&table)?;
+            let versions = versions_of(&table)?.iter().cloned();
+            append_new(&mut sources.extractor_versions, versions);
             let schema = table.columns().schema();
             if position == 0 {
                 sources.schema = schema.clone();
@@ -95,6 +101,13 @@ impl Sources {
         };
         check_profile(profile, &path)?;
         Ok(profile)
+    }
+
+    /// Builds of the extractor that filled the tables, as far as they say so, in the order they are first
+    /// seen.
+    #[must_use]
+    pub fn extractor_versions(&self) -> &[String] {
+        &self.extractor_versions
     }
 
     /// Names of the features in order.
@@ -158,11 +171,31 @@ impl Sources {
     }
 }
 
+/// What a table says of the builds that filled it, if that is names.
+fn versions_of(table: &Table) -> Result<&[String], TableError> {
+    let versions = table.recipe().map_or(&[][..], |recipe| &recipe.extractor_versions);
+    let is_name = |name: &String| {
+        !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)
+    };
+    if versions.len() > MAX_VERSIONS || !versions.iter().all(is_name) {
+        let (path, line) = (table.path().to_owned(), 0);
+        let why = "its extractor_versions are not names of builds".to_owned();
+        return Err(TableError::Malformed { path, line, why });
+    }
+    Ok(versions)
+}
+
+/// Says so where rows are of several builds of the extractor: nothing in the numbers shows it.
+pub(crate) fn warn_of_versions(extractor_versions: &[String]) {
+    if extractor_versions.len() > 1 {
+        let versions = extractor_versions.join(", ");
+        tracing::warn!(versions, "rows are of several versions of the extractor");
+    }
+}
+
 /// Refuses what is no name of a profile.
 pub(crate) fn check_profile(profile: &str, path: &Path) -> Result<(), TableError> {
-    if profile.is_empty()
-        || profile.len() > MAX_PROFILE_BYTES
-        || profile.chars().any(char::is_control)
+    if profile.is_empty() || profile.len() > MAX_NAME_BYTES || profile.chars().any(char::is_control)
     {
         let why = format!("profile id `{}` is not a name", profile.escape_debug());
         return Err(TableError::Malformed { path: path.to_owned(), line: 0, why });
@@ -170,7 +203,7 @@ pub(crate) fn check_profile(profile: &str, path: &Path) -> Result<(), TableError
     Ok(())
 }
 
-fn append_new(names: &mut Vec<String>, more: impl Iterator<Item = String>) {
+pub(crate) fn append_new(names: &mut Vec<String>, more: impl Iterator<Item = String>) {
     for name in more {
         if !names.contains(&name) {
             names.push(name);

@@ -207,17 +207,17 @@ mod tests {
                 let keep = |_: u32| Ok::<(), ()>(());
                 let work = move || {
                     let work = |item| if item == 5 { panic!("in the work") } else { item };
-                    drop(for_each_ordered(0..10_000, pace, work, keep));
+                    let _ = for_each_ordered(0..10_000, pace, work, keep);
                 };
                 assert_eq!(panic_of(work), "in the work");
                 let items = move || {
                     let items = (0..10_000).inspect(|item| assert!(*item != 5, "in the items"));
-                    drop(for_each_ordered(items, pace, |item| item, keep));
+                    let _ = for_each_ordered(items, pace, |item| item, keep);
                 };
                 assert_eq!(panic_of(items), "in the items");
                 let sink = move || {
                     let sink = |item| if item == 5 { panic!("in the sink") } else { keep(item) };
-                    drop(for_each_ordered(0..10_000, pace, |item| item, sink));
+                    let _ = for_each_ordered(0..10_000, pace, |item| item, sink);
                 };
                 assert_eq!(panic_of(sink), "in the sink");
             }

@@ -10,7 +10,7 @@ use storage::{Created, Store};
 
 use super::{extract::NOTHING, spool};
 use crate::{
-    batch::{Recipe, Walker},
+    batch::{FileError, Recipe, Walker, source_path_of_text},
     cli::PlanArgs,
     config::{ConfigError, PlanConfig},
     shards::{Manifest, ManifestWriter, PLAN_NAME, Plan, SourceFile},
@@ -60,7 +60,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
 fn list(source: &Store, walker: &Walker, config: &PlanConfig) -> anyhow::Result<Manifest> {
     let spool = spool(config.spool.as_deref())?;
     let mut manifest = ManifestWriter::new(spool.path());
-    let mut seen = 0_u64;
+    let (mut seen, mut too_long) = (0_u64, 0_u64);
     for object in source.list("")? {
         let object = object?;
         seen += 1;
@@ -68,9 +68,14 @@ fn list(source: &Store, walker: &Walker, config: &PlanConfig) -> anyhow::Result<
             tracing::info!(seen, "listing");
         }
         if walker.takes_name(&object.name) {
+            let source_path = source_path_of_text(&object.name);
+            too_long += u64::from(FileError::check_source_path(&source_path).is_err());
             let file = SourceFile { key: object.name, bytes: object.bytes, etag: object.tag };
             manifest.push(file).context("cannot keep the manifest on local disk")?;
         }
+    }
+    if too_long > 0 {
+        tracing::warn!(too_long, "keys are too long for a row; workers list them as failures");
     }
     let manifest = manifest.finish().context("cannot sort the manifest on local disk")?;
     tracing::info!(seen, taken = manifest.files, source = %config.source, "source is listed");

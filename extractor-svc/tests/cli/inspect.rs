@@ -21,7 +21,7 @@ fn inspect_tells_what_extract_finds() {
     assert!((tuning - 0.03).abs() < 1e-9, "tuning {tuning}, as clips.csv has it");
     let features = facts["features"].as_object().expect("an object");
     let values: Vec<f64> = features.values().map(|x| x.as_f64().expect("a number")).collect();
-    let mut expected = rows(&table)[0].values.clone();
+    let mut expected = rows(&table)[0].measured.values.clone();
     let mut values = values;
     values.sort_by(f64::total_cmp);
     expected.sort_by(f64::total_cmp);

@@ -160,7 +160,10 @@ fn check_kill(name: &str, written: &str) {
     assert!((done.len() - 1..=done.len()).contains(&known), "{known} of {}", done.len());
     let resumed = rows(&table);
     assert_eq!(resumed.len(), done.len() + 10);
-    assert!(resumed.iter().all(|row| row.values == resumed[0].values), "rows differ");
+    assert!(
+        resumed.iter().all(|row| row.measured.values == resumed[0].measured.values),
+        "rows differ"
+    );
 }
 
 #[test]

@@ -2,11 +2,16 @@
 
 #![allow(clippy::print_stdout, reason = "tests say how much of a bound is used")]
 
+#[path = "../../examples/parity/bounds.rs"]
+#[allow(dead_code, reason = "the report uses the rest of it")]
+mod bounds;
 mod exits;
+mod findings;
 mod hostile;
 mod inspect;
 mod interrupt;
 mod limits;
+mod paths;
 mod process;
 mod resume;
 mod tables;

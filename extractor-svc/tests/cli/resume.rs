@@ -80,7 +80,7 @@ fn check(name: &str) {
     assert_eq!(names(&updated), ["b.wav", "a-b.wav", "b.wav", "e.wav"]);
     assert_eq!(updated[0], expected[0]);
     for row in &updated[1..3] {
-        assert_eq!(row.values, expected[3].values, "{}", row.source_path);
+        assert_eq!(row.measured.values, expected[3].measured.values, "{}", row.source_path);
     }
 
     let mut left: Vec<_> = fs::read_dir(folder.path())

@@ -2,34 +2,17 @@
 
 use std::{fs, fs::File, path::Path};
 
-use extractor_svc::table::{Row, Sidecar, sidecar_path};
+use extractor_svc::{
+    table::{Row, Sidecar, TableOrigin, sidecar_path},
+    version::BUILD,
+};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use proto::features::{DEFAULT_PROFILE, FAMILIES, FeatureSchema};
 
-use crate::process::{clip, clips, extract, log, names, rows, run};
-
-/// Absolute and relative bound of a family for clips of a class, as in the parity report: A is the
-/// arithmetic alone, B adds the resampler, C a second decoder of a lossy stream.
-fn bound(family: &str, class: &str) -> (f64, f64) {
-    match (family, class) {
-        ("mfcc", "C") => (1e-2, 0.0),
-        ("mfcc", _) => (2e-3, 1e-5),
-        ("chroma_cqt", "A") => (1e-5, 0.0),
-        ("chroma_cqt", "B") => (1e-4, 0.0),
-        ("chroma_cqt", _) => (1e-3, 0.0),
-        ("spectral_rolloff", "A") => (0.1, 0.0),
-        ("spectral_rolloff", "B") => (0.5, 0.0),
-        ("spectral_rolloff", _) => (5.0, 0.0),
-        ("spectral_centroid" | "spectral_bandwidth", "A") => (1e-2, 0.0),
-        ("spectral_centroid" | "spectral_bandwidth", "B") => (0.5, 0.0),
-        ("spectral_centroid" | "spectral_bandwidth", _) => (2.0, 0.0),
-        ("rmse", _) => (0.0, 1e-5),
-        ("zcr", "A") => (1e-9, 0.0),
-        ("zcr", "B") => (5e-4, 0.0),
-        ("zcr", _) => (1e-3, 0.0),
-        _ => panic!("no bound for {family}"),
-    }
-}
+use crate::{
+    bounds::{Class, bound},
+    process::{clip, clips, extract, log, names, rows, run},
+};
 
 /// Clips whose rows are librosa's only roughly: the decoders of IMA ADPCM round the predictor
 /// differently, and librosa reads Matroska through 16-bit samples, which flips the tuning of drums.
@@ -40,16 +23,20 @@ fn family(column: &str) -> &'static str {
     names.into_iter().find(|name| column.starts_with(name)).expect("a family")
 }
 
-/// The largest share of a bound that is used. Beyond class A single values may be off by ten times
-/// the bound, as in the report.
+/// The largest share of the class's bound that is used.
 fn check_values(row: &Row, class: &str, want: &csv::StringRecord) -> f64 {
     let schema = FeatureSchema::librosa();
     let mut worst = 0.0_f64;
-    let factor = if class == "A" { 1.0 } else { 10.0 };
-    for ((column, got), want) in schema.names().iter().zip(&row.values).zip(want.iter().skip(2)) {
+    let class = match class {
+        "A" => Class::A,
+        "B" => Class::B,
+        _ => Class::C,
+    };
+    for ((column, got), want) in
+        schema.names().iter().zip(&row.measured.values).zip(want.iter().skip(2))
+    {
         let want: f64 = want.parse().expect("a number");
-        let (atol, rtol) = bound(family(column), class);
-        let share = (got - want).abs() / (factor * (atol + rtol * want.abs()));
+        let share = (got - want).abs() / bound(family(column), class).at(want);
         assert!(share <= 1.0, "{} {column}: {got} instead of {want}", row.source_path);
         worst = worst.max(share);
     }
@@ -99,7 +86,7 @@ fn every_clip_has_librosas_row_whatever_the_number_of_jobs() {
     let expected: Vec<&str> = golden.iter().map(|record| &record[0]).collect();
     assert_eq!(names(&rows), expected, "one row for each clip but Opus, in path order");
     for (row, want) in rows.iter().zip(&golden) {
-        assert_eq!(row.values.len(), 74);
+        assert_eq!(row.measured.values.len(), 74);
         if READ_OTHERWISE.contains(&&want[0]) {
             continue;
         }
@@ -109,10 +96,18 @@ fn every_clip_has_librosas_row_whatever_the_number_of_jobs() {
 
     let text = String::from_utf8(tables.remove(0)).expect("text");
     let header = text.lines().next().expect("a header");
-    assert_eq!(header, format!("source_path,{}", FeatureSchema::librosa().names().join(",")));
+    let features = FeatureSchema::librosa().names().join(",");
+    assert_eq!(header, format!("source_path,{features},damaged_share,warnings"));
     let sidecar = fs::read_to_string(sidecar_path(&table)).expect("a sidecar");
     let sidecar: Sidecar = serde_json::from_str(&sidecar).expect("a sidecar");
-    assert_eq!(sidecar, Sidecar::new(DEFAULT_PROFILE, &FeatureSchema::librosa()));
+    assert_eq!(
+        sidecar,
+        Sidecar::new(&TableOrigin {
+            profile_id: DEFAULT_PROFILE.to_owned(),
+            extractor_versions: vec![BUILD.to_owned()],
+            schema: FeatureSchema::librosa(),
+        })
+    );
 }
 
 #[test]
@@ -138,11 +133,12 @@ fn all_forms_of_a_table_hold_the_same_rows() {
         keys.iter().find(|key| key.key == name).and_then(|key| key.value.clone())
     };
     assert_eq!(value("soundalike.profile_id").as_deref(), Some(DEFAULT_PROFILE));
+    assert_eq!(value("soundalike.extractor_versions"), Some(format!("[\"{BUILD}\"]")));
     assert_eq!(value("soundalike.schema_sha256"), Some(FeatureSchema::librosa().sha256()));
     let types = metadata.schema_descr().columns().iter().map(|column| column.physical_type());
     let types: Vec<String> = types.map(|name| name.to_string()).collect();
-    assert_eq!(types[0], "BYTE_ARRAY");
-    assert!(types[1..].iter().all(|name| name == "DOUBLE") && types.len() == 75, "{types:?}");
+    assert_eq!((types.len(), &*types[0], &*types[76]), (77, "BYTE_ARRAY", "BYTE_ARRAY"));
+    assert!(types[1..76].iter().all(|name| name == "DOUBLE"), "{types:?}");
 }
 
 #[test]
@@ -157,7 +153,7 @@ fn a_table_without_a_place_goes_to_standard_output() {
     assert!(!output.stderr.contains(&b'\r') && !output.stderr.contains(&0x1b), "a bar is drawn");
     let output = run(&["extract", input, "--format", "jsonl", "--output", "-"], 0);
     let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object");
-    assert_eq!(object.as_object().expect("an object").len(), 75);
+    assert_eq!(object.as_object().expect("an object").len(), 77);
     let output = run(&["extract", input, "--format", "parquet"], 0);
     assert!(output.stdout.starts_with(b"PAR1") && output.stdout.ends_with(b"PAR1"));
 }
@@ -176,7 +172,7 @@ fn patterns_and_profiles_are_obeyed() {
     let output = extract(&[&clips()], &flags, &table, 0);
     let custom = rows(&table);
     assert_eq!(names(&custom), ["bells_f64_22050.wav"]);
-    assert_ne!(custom[0].values, default[1].values);
+    assert_ne!(custom[0].measured.values, default[1].measured.values);
     let sidecar = fs::read_to_string(sidecar_path(&table)).expect("a sidecar");
     let sidecar: Sidecar = serde_json::from_str(&sidecar).expect("a sidecar");
     let logged = log(&output);

@@ -149,13 +149,16 @@ fn the_shards_of_all_clips_are_the_table_of_all_clips() {
         assert_eq!(shard.files, 13 + u64::from(index > 0), "shards are even");
         assert_eq!(shard.files - shard.failures, rows.len() as u64);
         for row in rows {
-            assert!(found.insert(row.source_path, row.values).is_none(), "a row is there twice");
+            assert!(
+                found.insert(row.source_path, row.measured.values).is_none(),
+                "a row is there twice"
+            );
         }
         failed.extend(reasons(&shop.failures(index, 3)));
     }
     let name = |path: &str| path.rsplit('/').next().expect("a name").to_owned();
     let expected: BTreeMap<_, _> =
-        rows(&whole).into_iter().map(|row| (name(&row.source_path), row.values)).collect();
+        rows(&whole).into_iter().map(|row| (name(&row.source_path), row.measured.values)).collect();
     assert_eq!(found, expected, "the same numbers, whichever way the bytes came");
     let expected = reasons(&fs::read_to_string(failures).expect("there"));
     let expected: Vec<_> = expected.iter().map(|(path, reason)| (name(path), reason)).collect();

@@ -49,7 +49,7 @@ use crate::{
     planner::Wanted,
     recall::{self, Trial},
     scaler::{MeanPass, Scaler},
-    sources::Sources,
+    sources::{Sources, warn_of_versions},
     store::{
         BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, SCALER, Store, TRACKS_FILE, TrackWriter,
         VECTORS_FILE, VectorWriter, f64_bytes,
@@ -172,6 +172,7 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
         if plan.all_columns { ColumnRule::All(librosa) } else { ColumnRule::Schema(librosa) };
     let sources = Sources::open(&plan.inputs, &rule, plan.profile.as_deref())?;
     let profile_id = sources.profile_id()?.to_owned();
+    warn_of_versions(sources.extractor_versions());
     for name in sources.features_left_out() {
         tracing::info!(column = %name, "feature column is not in the profile and is left out");
     }
@@ -256,6 +257,7 @@ pub(crate) fn assemble(
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
         profile_id: recipe.profile_id,
+        extractor_versions: sources.extractor_versions().to_vec(),
         schema_sha256: sources.schema().sha256(),
         feature_names: sources.schema().names().to_vec(),
         rows: taken.rows,

@@ -11,6 +11,9 @@ pub(crate) trait RowSource: std::fmt::Debug {
     /// Names of the features in order.
     fn schema(&self) -> &FeatureSchema;
 
+    /// Builds of the extractor that the rows are of, as far as that is known.
+    fn extractor_versions(&self) -> &[String];
+
     /// Names of the text attributes in order.
     fn attribute_names(&self) -> &[String];
 
@@ -28,6 +31,10 @@ pub(crate) trait RowSource: std::fmt::Debug {
 impl RowSource for Sources {
     fn schema(&self) -> &FeatureSchema {
         self.schema()
+    }
+
+    fn extractor_versions(&self) -> &[String] {
+        self.extractor_versions()
     }
 
     fn attribute_names(&self) -> &[String] {

@@ -7,12 +7,13 @@
 //!
 //! The cost is bounded: neighbourhood figures come from the true neighbours of the rows that recall
 //! is calibrated with, hubness from a catalogue of at most [`HUB_ROWS`] rows; only the search for
-//! duplicates looks at every row. Everything is seeded and exact, so the figures are the same on
+//! duplicates and the count of warnings look at every row. Everything is seeded and exact, so the figures are the same on
 //! every machine and with every number of threads.
 
 mod duplicates;
 mod hubness;
 mod purity;
+mod warnings;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ pub use self::{
     duplicates::Duplicates,
     hubness::{HUB_ROWS, Hubness},
     purity::Purity,
+    warnings::Warnings,
 };
 use crate::{error::Error, index::Index, recall::Trial};
 
@@ -45,6 +47,9 @@ pub struct Card {
     pub neighbor_distance: Option<Spread>,
     /// Distances between random pairs of rows.
     pub random_pair_distance: Option<Spread>,
+    /// Rows whose recordings the extractor had warnings about; none where no table said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warnings: Option<Warnings>,
 }
 
 /// Three quantiles of a distance in scaled space.
@@ -87,6 +92,7 @@ impl Card {
             },
             neighbor_distance: Spread::of(&distances),
             random_pair_distance: Spread::of(index.pairs.quantiles()),
+            warnings: Warnings::count(index)?,
         })
     }
 
@@ -123,6 +129,7 @@ impl Card {
             && purity(&self.genre_purity, &other.genre_purity)
             && spread(self.neighbor_distance, other.neighbor_distance)
             && spread(self.random_pair_distance, other.random_pair_distance)
+            && self.warnings == other.warnings
     }
 }
 

@@ -50,6 +50,8 @@ fn object(grown: &Grown, took: Duration) -> anyhow::Result<Value> {
         "tracks": manifest.rows,
         "scaler": manifest.scaler,
         "growth": manifest.growth,
+        "extractor_versions": manifest.extractor_versions,
+        "warnings": manifest.card.as_ref().and_then(|card| card.warnings.as_ref()),
         "drift_of_added": grown.drift_of_added,
         "recall_at_10": manifest.recall_at_10,
         "recall_curve": manifest.recall_curve,
@@ -69,6 +71,8 @@ fn print(grown: &Grown, took: Duration) -> anyhow::Result<()> {
         "tracks          {} (were {}, {} added, {} removed)",
         manifest.rows, growth.rows_before, growth.added, growth.removed
     )?;
+    inputs::print_versions(&mut out, &manifest.extractor_versions)?;
+    inputs::print_warnings(&mut out, manifest)?;
     let curve = match growth.recall_curve {
         CurveOrigin::Checked => "margins kept, recall measured again at each",
         CurveOrigin::Calibrated => "margins searched anew",

@@ -22,6 +22,7 @@ pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     writeln!(out, "built {} in {:.1} s", plan.output.display(), start.elapsed().as_secs_f64())?;
     writeln!(out, "index version   {}", built.version)?;
     writeln!(out, "profile         {}", manifest.profile_id)?;
+    inputs::print_versions(&mut out, &manifest.extractor_versions)?;
     writeln!(out, "tracks          {}", manifest.rows)?;
     writeln!(out, "features        {}", manifest.dims)?;
     writeln!(out, "trees           {}", manifest.forest.trees)?;
@@ -55,6 +56,7 @@ pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     if missing.duplicate_rows > 0 {
         writeln!(out, "repeated ids    {} rows left out", missing.duplicate_rows)?;
     }
+    inputs::print_warnings(&mut out, manifest)?;
     if !manifest.constant_features.is_empty() {
         writeln!(out, "constant        {}", manifest.constant_features.join(", "))?;
     }

@@ -11,6 +11,7 @@ use anyhow::{Context as _, ensure};
 use globset::GlobBuilder;
 use index_svc::{
     distribution::{Cache, Remote},
+    manifest::Manifest,
     table::sidecar_path,
     versions::VersionSource as _,
 };
@@ -122,6 +123,26 @@ fn fetch_all(url: &str, options: &StorageOptions, folder: &Path) -> anyhow::Resu
         paths.push(path);
     }
     Ok(paths)
+}
+
+/// Lines of a report about who made the rows.
+pub(crate) fn print_versions(out: &mut impl io::Write, versions: &[String]) -> io::Result<()> {
+    match versions {
+        [] => Ok(()),
+        [one] => writeln!(out, "extractor       {one}"),
+        several => writeln!(out, "extractor       of several versions: {}", several.join(", ")),
+    }
+}
+
+/// Lines of a report about what the extractor noticed in the recordings.
+pub(crate) fn print_warnings(out: &mut impl io::Write, manifest: &Manifest) -> io::Result<()> {
+    let warnings = manifest.card.as_ref().and_then(|card| card.warnings.as_ref());
+    let Some(warnings) = warnings else { return Ok(()) };
+    writeln!(out, "warnings        {} of the rows have some", warnings.rows)?;
+    for (code, rows) in &warnings.rows_by_code {
+        writeln!(out, "  {code}: {rows}")?;
+    }
+    Ok(())
 }
 
 fn matching(store: &Store, pattern: &str) -> anyhow::Result<Vec<String>> {

@@ -170,6 +170,10 @@ impl RowSource for Model<'_> {
         self.columns.schema()
     }
 
+    fn extractor_versions(&self) -> &[String] {
+        &[]
+    }
+
     fn attribute_names(&self) -> &[String] {
         &self.attribute_names
     }

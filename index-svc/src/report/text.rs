@@ -77,6 +77,12 @@ fn write_findings(out: &mut String, found: &Findings) -> fmt::Result {
     };
     writeln!(out, "      to 10 nearest     {}", spread(card.neighbor_distance))?;
     writeln!(out, "      random pairs      {}", spread(card.random_pair_distance))?;
+    if let Some(warnings) = &card.warnings {
+        writeln!(out, "      warnings          {} of the rows have some", warnings.rows)?;
+        for (code, rows) in &warnings.rows_by_code {
+            writeln!(out, "        {code}: {rows}")?;
+        }
+    }
     let constant = &found.constant_features;
     let constant = if constant.is_empty() { "none".to_owned() } else { constant.join(", ") };
     writeln!(out, "      constant          {constant}")?;

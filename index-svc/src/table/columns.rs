@@ -14,6 +14,12 @@ use super::{ColumnRule, IdRule, MAX_COLUMNS, TableError};
 const PREFIXES: [&str; 5] = ["mfcc_", "chroma_cqt_", "spectral_", "rmse_", "zcr_"];
 /// First column of the extractor's own tables, which names the tracks when `track_id` is absent.
 const SOURCE_PATH: &str = "source_path";
+/// Kinds of warnings about a recording, an attribute.
+pub const WARNINGS: &str = "warnings";
+/// What stands between two kinds in the text of that attribute.
+pub const WARNINGS_SEPARATOR: char = ';';
+/// Share of a recording that is missing or was replaced, an attribute.
+const DAMAGED_SHARE: &str = "damaged_share";
 /// A column that names rows of a table of queries.
 const QUERY_ID: &str = "query_id";
 
@@ -178,9 +184,18 @@ impl Columns {
                 .iter()
                 .map(|(name, at)| (name, cell(*at)))
                 .filter(|(_, value)| !value.is_empty())
-                .map(|(name, value)| (name.clone(), value.to_owned()))
+                .map(|(name, value)| (name.clone(), attribute(name, value)))
                 .collect(),
         }
+    }
+}
+
+/// The text of an attribute. That of the damage is its number's shortest, which is the same in every form
+/// of a table.
+fn attribute(name: &str, value: &str) -> String {
+    match value.parse::<f64>() {
+        Ok(share) if name == DAMAGED_SHARE => share.to_string(),
+        _ => value.to_owned(),
     }
 }
 
@@ -250,6 +265,23 @@ mod tests {
         let metadata = columns.metadata(|at| row[at]);
         assert_eq!(metadata.track_id, "id 7");
         assert_eq!(metadata.attributes["genre"], "jazz");
+    }
+
+    #[test]
+    fn what_the_extractor_says_of_a_recording_is_no_feature() {
+        let header = ["source_path", "mfcc_mean_1", "zcr_std_1", "damaged_share", "warnings"];
+        let ColumnRule::Schema(schema) = small() else { panic!("a schema") };
+        for rule in [small(), ColumnRule::All(schema)] {
+            let columns = map(&header, &rule, IdRule::Required).expect("complete");
+            assert_eq!(columns.features(), [1, 2]);
+            let attributes: Vec<_> = columns.attribute_names().collect();
+            assert_eq!(attributes, ["damaged_share", "warnings"]);
+            assert_eq!(columns.report(), &ColumnReport::default());
+            let row = ["a.wav", "1", "2", "0.030", "CLIPPED;SHORT_WINDOW"];
+            let metadata = columns.metadata(|at| row[at]);
+            assert_eq!(metadata.attributes["damaged_share"], "0.03");
+            assert_eq!(metadata.attributes["warnings"], "CLIPPED;SHORT_WINDOW");
+        }
     }
 
     #[test]

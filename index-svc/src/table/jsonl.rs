@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    Columns, Row, TableError,
+    Columns, Row, TableError, WARNINGS, WARNINGS_SEPARATOR,
     delimited::{Budget, open_text},
     number,
 };
@@ -70,7 +70,8 @@ impl JsonRows {
                 text: object[&header[at]].to_string().chars().take(40).collect(),
             })?);
         }
-        let texts: Vec<String> = header.iter().map(|name| text_of(object.get(name))).collect();
+        let texts: Vec<String> =
+            header.iter().map(|name| attribute(name, object.get(name))).collect();
         Ok(Some(Row { line, metadata: columns.metadata(|at| &texts[at]), values }))
     }
 
@@ -95,6 +96,17 @@ impl JsonRows {
                 TableError::Malformed { path, line, why: format!("not a JSON object: {error}") }
             });
         }
+    }
+}
+
+/// A value as text; a list of warnings as their names.
+fn attribute(name: &str, value: Option<&Value>) -> String {
+    match value {
+        Some(Value::Array(codes)) if name == WARNINGS => {
+            let codes: Vec<String> = codes.iter().map(|code| text_of(Some(code))).collect();
+            codes.join(&WARNINGS_SEPARATOR.to_string())
+        }
+        value => text_of(value),
     }
 }
 

@@ -22,7 +22,9 @@ use thiserror::Error;
 
 pub(crate) use self::shard::Shards;
 pub use self::{
-    columns::{ColumnReport, Columns, canonical_name, is_feature_column},
+    columns::{
+        ColumnReport, Columns, WARNINGS, WARNINGS_SEPARATOR, canonical_name, is_feature_column,
+    },
     recipe::{Recipe, sidecar_path},
     shard::Shard,
 };
@@ -266,7 +268,7 @@ impl Table {
             Format::Parquet => {
                 let (rows, header) = ParquetRows::open(path)?;
                 // What is inside cannot be that of another file.
-                recipe = rows.recipe().or(recipe);
+                recipe = rows.recipe()?.or(recipe);
                 shard = rows.shard()?;
                 (Rows::Parquet(Box::new(rows)), header)
             }

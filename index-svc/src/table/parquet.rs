@@ -1,8 +1,9 @@
 //! Parquet, as the extractor and other programs write it: columns read side by side, some rows at a
 //! time, so that memory holds a page of each column and never a row group.
 //!
-//! Columns are numbers, booleans and texts, required or optional; what is nested, or only looks like
-//! a number (decimals, dates), is refused by name rather than misread.
+//! Columns are numbers, booleans and texts, required or optional, and `warnings` may be a list of texts;
+//! what is nested otherwise, or only looks like a number (decimals, dates), is refused by name rather than
+//! misread.
 
 use std::{
     fmt,
@@ -14,13 +15,15 @@ use std::{
 use ::parquet::{
     basic::{ConvertedType, LogicalType, Type as PhysicalType},
     column::reader::{ColumnReader, ColumnReaderImpl},
-    data_type::{ByteArray, DataType},
+    data_type::{ByteArray, ByteArrayType, DataType},
     errors::ParquetError,
     file::reader::{FileReader as _, SerializedFileReader},
     schema::types::ColumnDescriptor,
 };
 
-use super::{Columns, MAX_RECORD_BYTES, Recipe, Row, Shard, TableError, number};
+use super::{
+    Columns, MAX_RECORD_BYTES, Recipe, Row, Shard, TableError, WARNINGS, WARNINGS_SEPARATOR, number,
+};
 
 /// Rows that are read of each column before they are put together.
 const BATCH_ROWS: usize = 1024;
@@ -31,6 +34,7 @@ const TAIL_BYTES: u64 = 8;
 /// Metadata keys, as the extractor writes them.
 const PROFILE_KEY: &str = "soundalike.profile_id";
 const SCHEMA_KEY: &str = "soundalike.schema_sha256";
+const VERSIONS_KEY: &str = "soundalike.extractor_versions";
 const SHARD_KEY: &str = "soundalike.shard";
 
 /// Rows of a Parquet file.
@@ -94,9 +98,19 @@ impl ParquetRows {
     }
 
     /// What the file says about the recipe of its numbers.
-    pub(super) fn recipe(&self) -> Option<Recipe> {
+    pub(super) fn recipe(&self) -> Result<Option<Recipe>, TableError> {
         let value = |key| self.metadata(key).map(str::to_owned);
-        Some(Recipe { profile_id: value(PROFILE_KEY)?, schema_sha256: value(SCHEMA_KEY)? })
+        let (Some(profile_id), Some(schema_sha256)) = (value(PROFILE_KEY), value(SCHEMA_KEY))
+        else {
+            return Ok(None);
+        };
+        let versions = self.metadata(VERSIONS_KEY).map(serde_json::from_str).transpose();
+        let extractor_versions = versions.map_err(|error| TableError::Parquet {
+            path: self.path.clone(),
+            why: format!("its `{VERSIONS_KEY}` is no list of texts: {error}"),
+        })?;
+        let extractor_versions = extractor_versions.unwrap_or_default();
+        Ok(Some(Recipe { profile_id, schema_sha256, extractor_versions }))
     }
 
     /// Which part of a batch the file says it is.
@@ -180,10 +194,17 @@ impl ParquetRows {
         let rows = self.left_in_group.min(BATCH_ROWS);
         let schema = self.file.metadata().file_metadata().schema_descr_ptr();
         for (column, reader) in &mut self.columns {
-            let is_optional = schema.column(*column).max_def_level() > 0;
+            let column_type = schema.column(*column);
+            let is_optional = column_type.max_def_level() > 0;
             let cells = self.batch[*column].get_or_insert_default();
             cells.clear();
-            read_cells(reader, rows, is_optional, cells).map_err(|e| refused(&self.path, &e))?;
+            let read = match reader {
+                ColumnReader::ByteArrayColumnReader(lists) if column_type.max_rep_level() > 0 => {
+                    read_lists(lists, rows, column_type.max_def_level(), cells)
+                }
+                reader => read_cells(reader, rows, is_optional, cells),
+            };
+            read.map_err(|error| refused(&self.path, &error))?;
         }
         (self.left_in_group, self.filled, self.given) = (self.left_in_group - rows, rows, 0);
         Ok(())
@@ -208,6 +229,13 @@ fn readable(path: &Path, column: &ColumnDescriptor) -> Result<String, TableError
         Err(TableError::Parquet { path: path.to_owned(), why })
     };
     let names = column.path().parts();
+    // The specification's three levels; the names of the lower two are the writer's.
+    let is_list = names.len() == 3 && column.max_rep_level() == 1;
+    let is_text = matches!(column.converted_type(), ConvertedType::UTF8)
+        || matches!(column.logical_type_ref(), Some(LogicalType::String));
+    if is_list && is_text && names[0] == WARNINGS {
+        return Ok(names[0].clone());
+    }
     if names.len() != 1 || column.max_rep_level() > 0 {
         return refuse("is nested, expected one value a row".to_owned());
     }
@@ -277,6 +305,47 @@ fn read_cells(
             Err(ParquetError::General("a column of a type that is not read".to_owned()))
         }
     }
+}
+
+/// The next `rows` lists of texts, each as one text; those that are not there, or empty, are missing.
+fn read_lists(
+    reader: &mut ColumnReaderImpl<ByteArrayType>,
+    rows: usize,
+    filled_level: i16,
+    cells: &mut Vec<Cell>,
+) -> Result<(), ParquetError> {
+    let (mut values, mut filled, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
+    let mut read = 0;
+    while read < rows {
+        let levels = (Some(&mut filled), Some(&mut repeated));
+        let more = reader.read_records(rows - read, levels.0, levels.1, &mut values)?;
+        if more.0 == 0 {
+            return Err(ParquetError::General("a column ends before its row group".to_owned()));
+        }
+        read += more.0;
+    }
+    let mut texts: Vec<Vec<u8>> = Vec::with_capacity(rows);
+    let mut values = values.into_iter();
+    for (filled, repeated) in filled.into_iter().zip(repeated) {
+        if repeated == 0 {
+            texts.push(Vec::new());
+        }
+        let value = if filled == filled_level { values.next() } else { None };
+        if let (Some(text), Some(value)) = (texts.last_mut(), value) {
+            if !text.is_empty() {
+                text.push(WARNINGS_SEPARATOR as u8);
+            }
+            text.extend_from_slice(value.data());
+        }
+    }
+    if texts.len() != rows {
+        return Err(ParquetError::General("a list does not begin with its row".to_owned()));
+    }
+    cells.extend(texts.into_iter().map(|text| match text.is_empty() {
+        true => Cell::Missing,
+        false => Cell::Text(ByteArray::from(text)),
+    }));
+    Ok(())
 }
 
 fn read_typed<T: DataType>(

@@ -15,13 +15,16 @@ use super::{ColumnRule, TableError};
 /// Largest sidecar that is read, in bytes.
 const MAX_SIDECAR_BYTES: u64 = 4 << 20;
 
-/// Profile and schema of a table.
+/// Profile and schema of a table, and what filled it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Recipe {
     /// Profile that filled the table.
     pub profile_id: String,
     /// SHA-256 of the ordered feature names.
     pub schema_sha256: String,
+    /// Builds of the extractor that filled it; none where it does not say.
+    #[serde(default)]
+    pub extractor_versions: Vec<String>,
 }
 
 /// `features.csv` has its sidecar at `features.csv.meta.json`.

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     index::Index,
     manifest::{MissingValues, SourceFacts},
-    sources::Sources,
+    sources::{Sources, append_new},
     table::Row,
 };
 
@@ -19,6 +19,7 @@ pub(super) struct Again<'i> {
     gone: &'i BTreeSet<u32>,
     sources: Option<&'i Sources>,
     attribute_names: Vec<String>,
+    extractor_versions: Vec<String>,
 }
 
 impl<'i> Again<'i> {
@@ -28,12 +29,12 @@ impl<'i> Again<'i> {
         sources: Option<&'i Sources>,
     ) -> Self {
         let mut attribute_names = old.manifest().attribute_names.clone();
-        for name in sources.map_or(&[][..], Sources::attribute_names) {
-            if !attribute_names.contains(name) {
-                attribute_names.push(name.clone());
-            }
-        }
-        Self { old, gone, sources, attribute_names }
+        let more = sources.map_or(&[][..], Sources::attribute_names);
+        append_new(&mut attribute_names, more.iter().cloned());
+        let mut extractor_versions = old.manifest().extractor_versions.clone();
+        let more = sources.map_or(&[][..], Sources::extractor_versions);
+        append_new(&mut extractor_versions, more.iter().cloned());
+        Self { old, gone, sources, attribute_names, extractor_versions }
     }
 
     /// The new rows alone, with the attributes of all.
@@ -57,6 +58,10 @@ impl<'i> Again<'i> {
 impl RowSource for Again<'_> {
     fn schema(&self) -> &FeatureSchema {
         self.old.schema()
+    }
+
+    fn extractor_versions(&self) -> &[String] {
+        &self.extractor_versions
     }
 
     fn attribute_names(&self) -> &[String] {
@@ -88,6 +93,10 @@ pub(super) struct Added<'a>(&'a Again<'a>);
 impl RowSource for Added<'_> {
     fn schema(&self) -> &FeatureSchema {
         self.0.schema()
+    }
+
+    fn extractor_versions(&self) -> &[String] {
+        self.0.extractor_versions()
     }
 
     fn attribute_names(&self) -> &[String] {

@@ -110,6 +110,7 @@ impl<'i> Growing<'i> {
         vectors.finish()?;
         self.manifest.sources = rows.facts(&taken.rows_per_table)?;
         self.manifest.attribute_names = rows.attribute_names().to_vec();
+        self.manifest.extractor_versions = rows.extractor_versions().to_vec();
         let mut missing = missing_values(settings, &taken, schema, &filling);
         missing.filled_with.clone_from(&self.manifest.missing_values.filled_with);
         if missing.imputed_values > 0 && settings.nan == NanRule::Mean {

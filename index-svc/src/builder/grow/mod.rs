@@ -14,14 +14,14 @@ mod goal;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use self::{again::Again, change::Growing, goal::Goal};
-use super::{BuildEngines, BuildPlan, DuplicateRule, NanRule, Recipe, assemble};
+use super::{BuildEngines, BuildPlan, DuplicateRule, NanRule, Recipe, RowSource as _, assemble};
 use crate::{
     error::Error,
     index::Index,
     lineage::{ColumnDrift, CurveOrigin, Growth, Operation, drift},
     manifest::Manifest,
     metadata::id_key,
-    sources::Sources,
+    sources::{Sources, warn_of_versions},
     table::{ColumnRule, TableError},
 };
 
@@ -96,6 +96,7 @@ pub fn append(plan: &AppendPlan) -> Result<Grown, Error> {
     };
     let none = BTreeSet::new();
     let again = Again::new(&old, &none, Some(&sources));
+    warn_of_versions(again.extractor_versions());
     let (place, mut manifest) = if plan.refit {
         rebuilt(&settings, &again)?
     } else {

@@ -158,6 +158,12 @@ fn values(found: &Findings) -> Markup {
                     (count(missing.dropped_rows)) " for missing values, "
                     (count(missing.duplicate_rows)) " for repeated ids"
                 } }
+                @if let Some(warnings) = &found.card.warnings {
+                    tr { th scope="row" { "rows with warnings" } td { (count(warnings.rows)) } }
+                    @for (code, rows) in &warnings.rows_by_code {
+                        tr { th scope="row" { code { (code) } } td { (count(*rows)) " rows" } }
+                    }
+                }
                 @for (feature, n) in &missing.per_feature {
                     tr { th scope="row" { code { (feature) } } td { (count(*n)) " missing" } }
                 }

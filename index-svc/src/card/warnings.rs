@@ -1,0 +1,101 @@
+//! What the extractor noticed in the recordings: how many rows have each kind of warning.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::Error,
+    filter::NAMED_FIELDS,
+    index::Index,
+    metadata,
+    table::{WARNINGS, WARNINGS_SEPARATOR},
+};
+
+/// Kinds that are counted by their names; the extractor has far fewer.
+const MOST_KINDS: usize = 64;
+/// Longest name of a kind, in bytes.
+const MAX_KIND_BYTES: usize = 64;
+/// What everything else is counted as.
+const OTHER: &str = "OTHER";
+
+/// Rows with warnings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warnings {
+    /// Rows with any.
+    pub rows: u64,
+    /// Rows of each kind. What is no name of a kind counts as `OTHER`.
+    pub rows_by_code: BTreeMap<String, u64>,
+}
+
+impl Warnings {
+    /// Counts the rows of `index`; none where no table of it had the column `warnings`.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub(super) fn count(index: &Index) -> Result<Option<Self>, Error> {
+        let names = &index.manifest.attribute_names;
+        let Some(column) = names.iter().position(|name| name == WARNINGS) else { return Ok(None) };
+        let txn = index.store.read()?;
+        let mut stored = index.store.in_order(&txn);
+        let mut counted = Self::default();
+        for row in 0..index.rows() {
+            let record = stored.track(row)?;
+            counted.add(metadata::field(&record, NAMED_FIELDS.len() + column)?);
+        }
+        Ok(Some(counted))
+    }
+
+    /// Counts the row with this text, each kind in it once.
+    fn add(&mut self, text: &str) {
+        let mut kinds: Vec<&str> = text
+            .split(WARNINGS_SEPARATOR)
+            .map(str::trim)
+            .filter(|kind| !kind.is_empty())
+            .map(|kind| self.counted_as(kind))
+            .collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        self.rows += u64::from(!kinds.is_empty());
+        for kind in kinds {
+            *self.rows_by_code.entry(kind.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn counted_as<'k>(&self, kind: &'k str) -> &'k str {
+        let is_name = kind.len() <= MAX_KIND_BYTES
+            && kind.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        let is_room = self.rows_by_code.len() < MOST_KINDS || self.rows_by_code.contains_key(kind);
+        if is_name && is_room { kind } else { OTHER }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_counts_once_for_each_kind() {
+        let mut counted = Warnings::default();
+        for text in ["", "CLIPPED", "CLIPPED;SHORT_WINDOW", " CLIPPED ; CLIPPED;", ";", "see notes"]
+        {
+            counted.add(text);
+        }
+        let by_code = [("CLIPPED", 3), ("OTHER", 1), ("SHORT_WINDOW", 1)];
+        let rows_by_code = by_code.map(|(code, rows)| (code.to_owned(), rows)).into();
+        assert_eq!(counted, Warnings { rows: 4, rows_by_code });
+    }
+
+    #[test]
+    fn foreign_texts_do_not_grow_the_card() {
+        let mut counted = Warnings::default();
+        for number in 0..1000 {
+            counted.add(&format!("KIND_{number}"));
+            counted.add(&"X".repeat(100 + number));
+        }
+        counted.add("KIND_7");
+        assert_eq!(counted.rows_by_code.len(), MOST_KINDS + 1);
+        assert_eq!(counted.rows_by_code["KIND_7"], 2);
+        assert_eq!(counted.rows_by_code.values().sum::<u64>(), counted.rows);
+    }
+}
