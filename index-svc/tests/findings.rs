@@ -212,7 +212,7 @@ fn every_form_of_a_table_gives_the_same_attributes_and_counts() {
         assert_eq!(attributes["damaged_share"], "0.021");
         assert_eq!(index.metadata(1).expect("readable").attributes.get("warnings"), None);
         let rows = |filter: &str| {
-            let options = Options::new(ROWS as i32, true, 0, false).expect("in range");
+            let options = Options::new(ROWS as i64, true, 0, false).expect("in range");
             let options = options.with_filter(&index, filter).expect("a filter");
             let query = Query::by_row(&index, 1, options).expect("in range");
             let answer = index.search(&query).expect("answers");

@@ -1,13 +1,16 @@
 //! The batch commands: the same numbers as the wire, the same table in every format, exit codes.
 
-use std::{ffi::OsStr, path::Path, process::Command};
+use std::{collections::BTreeSet, ffi::OsStr, path::Path, process::Command};
 
 use e2e::{
-    calls::{CHUNK_BYTES, extract, full_view},
+    calls::{CHUNK_BYTES, extraction, full_view},
     clips,
     library::{Library, run},
 };
-use proto::features::{DEFAULT_PROFILE, FeatureSchema};
+use proto::{
+    features::{DEFAULT_PROFILE, DIMS, FeatureSchema},
+    v1::{Warning, warning::Code},
+};
 use serde_json::Value;
 
 /// Runs a command that may fail.
@@ -25,7 +28,9 @@ async fn the_table_has_the_vectors_of_the_wire() {
     let headers: Vec<_> =
         table.headers().expect("a header").iter().map(ToOwned::to_owned).collect();
     assert_eq!(headers[0], "source_path");
-    assert_eq!(&headers[1..], FeatureSchema::librosa().names());
+    let features = 1..1 + DIMS;
+    assert_eq!(&headers[features.clone()], FeatureSchema::librosa().names());
+    assert_eq!(headers[1 + DIMS..], ["damaged_share", "warnings"]);
 
     let rows: Vec<_> = table.records().collect::<Result<_, _>>().expect("well-formed rows");
     assert_eq!(rows.len(), 40, "all clips but the Opus one");
@@ -34,10 +39,17 @@ async fn the_table_has_the_vectors_of_the_wire() {
     for row in rows.iter().step_by(7) {
         let file = row[0].rsplit('/').next().expect("a path has a last part");
         let audio = clips::read(file).expect("the row names a clip");
-        let vector = extract(&channel, full_view(), &audio, CHUNK_BYTES).await.expect("decodable");
-        let values: Vec<f64> =
-            row.iter().skip(1).map(|text| text.parse().expect("a number")).collect();
-        assert_eq!(values, vector.values, "{file}");
+        let answer = extraction(&channel, full_view(), &audio, CHUNK_BYTES).await;
+        let answer = answer.expect("decodable");
+        let numbers: Vec<f64> =
+            row.iter().skip(1).take(DIMS + 1).map(|text| text.parse().expect("a number")).collect();
+        assert_eq!(numbers[..DIMS], answer.feature_vector.expect("a vector").values, "{file}");
+        assert_eq!(numbers[DIMS], answer.damaged_share, "{file}");
+        let codes: BTreeSet<_> = answer.warnings.iter().map(Warning::code).collect();
+        let named = row[2 + DIMS].split(';').filter(|code| !code.is_empty());
+        let named: BTreeSet<_> =
+            named.map(|code| Code::from_str_name(&format!("CODE_{code}")).expect("one")).collect();
+        assert_eq!(named, codes, "{file}");
     }
 }
 
@@ -50,6 +62,8 @@ fn the_sidecar_says_which_recipe_made_the_table() {
     let sidecar: Value = serde_json::from_str(&text).expect("JSON");
     let schema = FeatureSchema::librosa();
     assert_eq!(sidecar["profile_id"], DEFAULT_PROFILE);
+    let versions = sidecar["extractor_versions"].as_array().expect("a list");
+    assert!(matches!(&versions[..], [Value::String(build)] if build.contains("extractor/")));
     assert_eq!(sidecar["schema_sha256"], schema.sha256());
     assert_eq!(sidecar["columns"], serde_json::json!(schema.names()));
 }

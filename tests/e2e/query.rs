@@ -51,6 +51,12 @@ async fn the_model_card_describes_the_index() {
     assert!(info.max_page_size > 0 && info.max_search_k > 0);
     let card = info.card.expect("the builder measures it");
     assert_eq!(card.sampled_row_count, TRACKS);
+    let warnings = card.warnings.expect("its table says them");
+    let counts = warnings.row_counts.values();
+    assert!(counts.clone().all(|rows| *rows <= warnings.row_count), "{warnings:?}");
+    assert!(warnings.row_counts["SHORT_WINDOW"] > 0, "clips are short: {warnings:?}");
+    assert_eq!(info.extractor_versions.len(), 1);
+    assert!(info.filter_fields.ends_with(&["damaged_share".into(), "warnings".into()]));
     let (near, random) = (card.neighbor_distance, card.random_pair_distance);
     assert!(near.expect("measured").p50 < random.expect("measured").p50, "{near:?} {random:?}");
     let limits = info.limits.expect("always sent");

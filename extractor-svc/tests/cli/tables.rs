@@ -10,13 +10,23 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use proto::features::{DEFAULT_PROFILE, FAMILIES, FeatureSchema};
 
 use crate::{
-    bounds::{Class, bound},
+    bounds::{Class, STATISTICS, bound},
     process::{clip, clips, extract, log, names, rows, run},
 };
 
 /// Clips whose rows are librosa's only roughly: the decoders of IMA ADPCM round the predictor
 /// differently, and librosa reads Matroska through 16-bit samples, which flips the tuning of drums.
 const READ_OTHERWISE: [&str; 2] = ["chords_ima_adpcm_22050.wav", "drums_vorbis_44100.mka"];
+
+/// Clip, family, and how many times the class's bound it may be off: hundreds of samples at their ends are
+/// below 1e-4 of full scale, and the last bits of a decoder decide how often the sign changes there.
+const LOOSER: [(&str, &str, f64); 2] =
+    [("band_aac96_44100_stereo.m4a", "zcr", 4.0), ("chords_cbr48_24000_mpeg2.mp3", "zcr", 2.0)];
+
+fn statistic(column: &str) -> &'static str {
+    let found = STATISTICS.into_iter().find(|name| column.contains(&format!("_{name}_")));
+    found.expect("a statistic")
+}
 
 fn family(column: &str) -> &'static str {
     let names = FAMILIES.iter().map(|(name, _)| *name);
@@ -36,7 +46,11 @@ fn check_values(row: &Row, class: &str, want: &csv::StringRecord) -> f64 {
         schema.names().iter().zip(&row.measured.values).zip(want.iter().skip(2))
     {
         let want: f64 = want.parse().expect("a number");
-        let share = (got - want).abs() / bound(family(column), class).at(want);
+        let (family, statistic) = (family(column), statistic(column));
+        let times =
+            LOOSER.iter().find(|(clip, of, _)| row.source_path.ends_with(clip) && *of == family);
+        let factor = times.map_or(1.0, |(_, _, times)| *times);
+        let share = (got - want).abs() / (factor * bound(family, statistic, class).at(want));
         assert!(share <= 1.0, "{} {column}: {got} instead of {want}", row.source_path);
         worst = worst.max(share);
     }
