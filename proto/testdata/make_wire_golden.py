@@ -30,6 +30,7 @@ INFO = {
         "genrePurity": {"column": "genre", "at10": 0.75, "byChance": 0.125, "rowCount": 22},
         "neighborDistance": {"p5": 1, "p50": 2, "p95": 3},
         "randomPairDistance": {"p5": 4, "p50": 5, "p95": 6},
+        "warnings": {"rowCount": 40, "rowCounts": {"CLIPPED": 41}},
     },
     "missingValues": {"rule": "zero", "missingValueCounts": {"a": 23}, "droppedRowCount": 24,
                       "repeatedTrackIdCount": 25},
@@ -38,6 +39,7 @@ INFO = {
                "maxExplainedPageSize": 32, "maxListed": 33, "maxFilterBytes": 34, "maxFilterTerms": 35,
                "maxSeeds": 36, "maxBatchRequests": 37, "maxBatchResults": 38, "maxBatchLookups": 39},
     "featureGroups": ["mfcc"], "filterFields": ["year"],
+    "extractorVersions": ["one/1", "two/2"],
 }
 
 

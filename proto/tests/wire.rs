@@ -8,7 +8,7 @@ use prost_types::Timestamp;
 use proto::v1::{
     GetIndexInfoResponse, IndexCard, IndexLimits, MissingValueCensus,
     get_index_info_response::RecallPoint,
-    index_card::{DistanceSpread, Duplicates, Hubness, Purity},
+    index_card::{DistanceSpread, Duplicates, Hubness, Purity, Warnings},
 };
 
 /// Every field set, no two alike.
@@ -64,6 +64,10 @@ fn info() -> GetIndexInfoResponse {
             }),
             neighbor_distance: Some(DistanceSpread { p5: 1.0, p50: 2.0, p95: 3.0 }),
             random_pair_distance: Some(DistanceSpread { p5: 4.0, p50: 5.0, p95: 6.0 }),
+            warnings: Some(Warnings {
+                row_count: 40,
+                row_counts: HashMap::from([("CLIPPED".into(), 41)]),
+            }),
         }),
         missing_values: Some(MissingValueCensus {
             rule: "zero".into(),
@@ -90,6 +94,7 @@ fn info() -> GetIndexInfoResponse {
         }),
         feature_groups: vec!["mfcc".into()],
         filter_fields: vec!["year".into()],
+        extractor_versions: vec!["one/1".into(), "two/2".into()],
     }
 }
 
