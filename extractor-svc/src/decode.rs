@@ -5,7 +5,7 @@
 //!
 //! Nomenclature: a *frame* is one sample per channel; a *block* is some frames mixed to mono; a
 //! *view* is the part of a source that a container's reader sees. This is the only place that knows
-//! symphonia. Three readers lie behind the one [`Decoder`]: PCM, MPEG audio, and packets of
+//! symphonia. Four readers lie behind the one [`Decoder`]: PCM, MPEG audio, Ogg, and packets of
 //! everything that symphonia reads without help.
 
 mod codecs;
@@ -14,6 +14,7 @@ mod detect;
 mod foreign;
 mod mismatch;
 mod mpeg;
+mod ogg;
 mod packets;
 mod pcm;
 mod planes;
@@ -28,6 +29,7 @@ pub use self::stream::{Pause, StreamBounds, StreamReader, StreamWriter, stream};
 pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
 
 use self::mpeg::MpegReader;
+use self::ogg::OggReader;
 use self::packets::PacketReader;
 use self::pcm::PcmReader;
 use crate::error::{ExtractError, isolated};
@@ -53,6 +55,7 @@ pub struct Decoder {
 enum Reader {
     Pcm { reader: PcmReader, codec: &'static str, spec: (u32, usize) },
     Mpeg(MpegReader),
+    Ogg(OggReader),
     Packets(PacketReader),
 }
 
@@ -126,6 +129,7 @@ impl Decoder {
         match &self.reader {
             Reader::Pcm { .. } => (0, 0),
             Reader::Mpeg(reader) => reader.trimmed(),
+            Reader::Ogg(reader) => reader.trimmed(),
             Reader::Packets(reader) => reader.trimmed(),
         }
     }
@@ -179,6 +183,7 @@ impl Decoder {
         match &self.reader {
             Reader::Pcm { reader, .. } => reader.declared(),
             Reader::Mpeg(reader) => reader.declared(),
+            Reader::Ogg(reader) => reader.declared(),
             Reader::Packets(reader) => reader.declared(),
         }
     }
@@ -221,6 +226,7 @@ impl Reader {
         match self {
             Self::Pcm { spec, .. } => Some(*spec),
             Self::Mpeg(reader) => Some((reader.sample_rate(), reader.channels())),
+            Self::Ogg(reader) => reader.spec(),
             Self::Packets(reader) => reader.spec(),
         }
     }
@@ -229,6 +235,7 @@ impl Reader {
         match self {
             Self::Pcm { codec, .. } => codec,
             Self::Mpeg(reader) => reader.codec(),
+            Self::Ogg(reader) => reader.codec(),
             Self::Packets(reader) => reader.codec(),
         }
     }
@@ -241,17 +248,21 @@ impl Reader {
         match self {
             Self::Pcm { reader, .. } => reader.next_block(out, findings),
             Self::Mpeg(reader) => reader.next_block(out, findings),
+            Self::Ogg(reader) => reader.next_block(out, findings),
             Self::Packets(reader) => reader.next_block(out, findings),
         }
     }
 
     /// Why a source without a sample has none.
     fn no_audio(&self) -> ExtractError {
-        match self {
-            Self::Packets(reader) if let Some(trouble) = reader.trouble() => {
-                ExtractError::UndecodableAudio { detail: trouble.to_owned() }
-            }
-            _ => ExtractError::EmptyAudio,
+        let trouble = match self {
+            Self::Ogg(reader) => reader.trouble(),
+            Self::Packets(reader) => reader.trouble(),
+            Self::Pcm { .. } | Self::Mpeg(_) => None,
+        };
+        match trouble {
+            Some(trouble) => ExtractError::UndecodableAudio { detail: trouble.to_owned() },
+            None => ExtractError::EmptyAudio,
         }
     }
 }

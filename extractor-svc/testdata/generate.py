@@ -23,6 +23,8 @@ import librosa
 import numpy as np
 import soundfile
 
+import ogg_pages
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROFILE_RATE, HOP = 22050, 512
 FAMILIES = [("mfcc", 20), ("chroma_cqt", 12), ("spectral_centroid", 1), ("spectral_bandwidth", 1),
@@ -166,6 +168,7 @@ def lame(*options):
 
 FLAC = "flac --silent --force --no-padding -8 -o {out} {wav}"
 OGG = "oggenc --quiet --serial 1 {options} -o {{out}} {{wav}}"
+OPUS = ffmpeg("-c:a libopus {}").replace("{wav}", "{{wav}}").replace("{out}", "{{out}}")
 COVER = "--id3v2-only --tt Cover --ta Soundalike --ti {png}"
 
 # file, class, synthesis, rate, channels, seconds, encoder. The seed is the row number.
@@ -210,8 +213,32 @@ CLIPS = [
     ("chords_aac96_44100_adts.aac", "C", chords, 44100, 1, 2.0, ffmpeg("-c:a aac -b:a 96k -f adts")),
     ("drums_vorbis_44100.mka", "C", drums, 44100, 1, 2.0, ffmpeg("-c:a libvorbis -q:a 4")),
     ("band_vorbis_48000_stereo.webm", "C", band, 48000, 2, 2.0, ffmpeg("-c:a libvorbis -q:a 3")),
-    ("chords_opus_48000.opus", "R", chords, 48000, 1, 1.0, ffmpeg("-c:a libopus -b:a 48k")),
+    ("chords_opus_48000.opus", "C", chords, 48000, 1, 1.0, ffmpeg("-c:a libopus -b:a 48k")),
+    ("chords_speex_16000.ogg", "R", chords, 16000, 1, 1.0, ffmpeg("-c:a libspeex")),
+    ("chords_opus_silk_16000.opus", "C", chords, 16000, 1, 1.2, OPUS.format("-b:a 16k -application voip -frame_duration 60")),
+    ("bells_opus_silk_8000.opus", "C", bells, 8000, 1, 1.2, OPUS.format("-b:a 10k -application voip -frame_duration 40")),
+    ("band_opus_hybrid_48000.opus", "C", band, 48000, 1, 1.2, OPUS.format("-b:a 24k -application voip -frame_duration 10")),
+    ("drums_opus_celt2.5_stereo.opus", "C", drums, 48000, 2, 0.8, OPUS.format("-b:a 96k -application lowdelay -frame_duration 2.5")),
+    ("arpeggio_opus_celt5_mono.opus", "C", arpeggio, 48000, 1, 1.0, OPUS.format("-b:a 64k -application lowdelay -frame_duration 5")),
+    ("band_opus_44100_stereo.opus", "C", band, 44100, 2, 1.0, OPUS.format("-b:a 64k -ar 48000")),
+    ("bells_opus_5p1.opus", "C", bells, 48000, 6, 0.6, OPUS.format("-b:a 160k -mapping_family 1")),
+    ("noise_opus_family255.opus", "C", noise, 48000, 3, 0.6, OPUS.format("-b:a 96k -mapping_family 255")),
+    ("drums_opus_gain.opus", "C", drums, 48000, 1, 1.0, OPUS.format("-b:a 48k")),
+    ("arpeggio_opus_chained.opus", "C", arpeggio, 48000, 1, 0.8, OPUS.format("-b:a 48k")),
+    ("band_opus_48000_stereo.mp4", "C", band, 48000, 2, 1.0, OPUS.format("-b:a 64k")),
+    ("chords_opus_48000.caf", "C", chords, 48000, 1, 1.0, OPUS.format("-b:a 48k")),
+    ("chords_vorbis_unknown_positions.ogg", "C", chords, 22050, 1, 2.0, OGG.format(options="-q 0")),
+    ("arpeggio_vorbis_skeleton.ogg", "C", arpeggio, 22050, 1, 1.2, OGG.format(options="-q 0")),
+    ("bells_s16_22050.oga", "A", bells, 22050, 1, 0.5, FLAC + " --ogg --serial-number=1"),
 ]
+
+# What no encoder here writes is made of what one wrote.
+EDITS = {
+    "drums_opus_gain.opus": ogg_pages.softer,
+    "arpeggio_opus_chained.opus": ogg_pages.chained,
+    "chords_vorbis_unknown_positions.ogg": ogg_pages.unknown_positions,
+    "arpeggio_vorbis_skeleton.ogg": ogg_pages.behind_skeleton,
+}
 
 
 def cover_png(path):
@@ -236,6 +263,8 @@ def encode(folder):
             deep = any(mark in name for mark in ("s24", "s32", "f32", "f64"))
             soundfile.write(wav, y.T, sr, subtype="DOUBLE" if deep else "PCM_16")
             run(*(word.format(wav=wav, out=os.path.join(folder, name), png=png) for word in command.split()))
+            if name in EDITS:
+                EDITS[name](os.path.join(folder, name))
 
 
 # ---------------------------------------------------------------- the oracle
@@ -260,6 +289,17 @@ def conditioning(y, want):
     return out
 
 
+def load(path, sr, mono=True):
+    """`librosa.load`. Opus that it reads through ffmpeg comes from libopus, as in Ogg: ffmpeg's own
+    decoder, which is no reference, differs from it by more than the bounds of class C."""
+    if "_opus_" not in path or path.endswith(".opus"):
+        return librosa.load(path, sr=sr, mono=mono)
+    with tempfile.TemporaryDirectory() as scratch:
+        wav = os.path.join(scratch, "decoded.wav")
+        run("ffmpeg", "-v", "error", "-c:a", "libopus", "-i", path, "-c:a", "pcm_s16le", wav)
+        return librosa.load(wav, sr=sr, mono=mono)
+
+
 def describe(folder):
     golden, clips = [], []
     for name, kind, synth, *_, command in CLIPS:
@@ -267,8 +307,8 @@ def describe(folder):
         facts = {"file": name, "class": kind, "synthesis": synth.__name__,
                  "sha256": hashlib.sha256(open(path, "rb").read()).hexdigest(), "encoder": command}
         if kind != "R":
-            source, sr = librosa.load(path, sr=None, mono=False)
-            y, _ = librosa.load(path, sr=PROFILE_RATE, mono=True)
+            source, sr = load(path, None, mono=False)
+            y, _ = load(path, PROFILE_RATE)
             want = vector(y)
             frames = librosa.util.frame(np.pad(y, 1024), frame_length=2048, hop_length=HOP)
             facts |= {"sample_rate": sr, "channels": 1 if source.ndim == 1 else len(source),

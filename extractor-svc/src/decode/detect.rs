@@ -11,6 +11,7 @@ use super::containers::{flac, mp4};
 use super::foreign;
 use super::mismatch;
 use super::mpeg::{self, MpegReader};
+use super::ogg::OggReader;
 use super::packets::{self, PacketReader};
 use super::pcm::{Encoding, PcmReader};
 use super::source::{EncodedAudio, PcmLayout, PcmSample, SourceView};
@@ -46,6 +47,11 @@ pub(super) fn open(
     if head.starts_with(b"fLaC") {
         let (header, frames) = flac::read(&mut view, start)?;
         return probed(view.show(header, frames, None), limits);
+    }
+    if head.starts_with(b"OggS") {
+        let fault = view.fault();
+        let view = view.show(Vec::new(), start, None);
+        return Ok(("ogg", Reader::Ogg(OggReader::open(Box::new(view), fault, limits)?)));
     }
     if mp4::is_one(head) {
         return Ok(("mp4", boxes(view, start, limits)?));
@@ -140,10 +146,14 @@ fn probed(view: SourceView, limits: &Limits) -> Result<(&'static str, Reader), E
             let input = rewound(format)?;
             return Ok((name, Reader::Mpeg(MpegReader::open(Box::new(input), fault)?)));
         }
+        // There is something before it that is no Ogg.
+        format_id::FORMAT_ID_OGG => {
+            let input = rewound(format)?;
+            return Ok(("ogg", Reader::Ogg(OggReader::open(Box::new(input), fault, limits)?)));
+        }
         format_id::FORMAT_ID_AIFF => "aiff",
         format_id::FORMAT_ID_CAF => "caf",
         format_id::FORMAT_ID_ADTS => "adts",
-        format_id::FORMAT_ID_OGG => "ogg",
         format_id::FORMAT_ID_FLAC => "flac",
         format_id::FORMAT_ID_ISOMP4 => "mp4",
         format_id::FORMAT_ID_MKV => "mkv",

@@ -1,7 +1,7 @@
 //! Every container that symphonia reads by itself: packets, decoded one by one.
 //!
 //! A packet that cannot be decoded is dropped, as libsndfile and ffmpeg drop it. A container that
-//! cannot go on, a second chained stream, and a change of rate or channel count end the audio.
+//! cannot go on, and a change of rate or channel count end the audio.
 
 use std::io::ErrorKind;
 
@@ -9,12 +9,12 @@ use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG};
+use symphonia::core::formats::well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MKV};
 use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::{Packet, PacketRef};
-use symphonia::core::units::{Duration, TimeBase, Timestamp};
+use symphonia::core::units::{Duration, TimeBase};
 
 use super::check_channels;
 use super::codecs::{name, registry, vorbis};
@@ -65,17 +65,12 @@ pub(super) struct PacketReader {
     declared: Option<u64>,
     /// The container has no end of its own; running out of bytes is one.
     is_open_ended: bool,
-    /// Timestamps are exact, so that a gap between them is a gap in the audio.
-    is_ogg: bool,
     /// Packets say what is to be left out at their start.
     has_trims: bool,
     /// What was noticed while opening.
     remark: Option<(WarningCode, String)>,
     precision: Precision,
     time_base: Option<TimeBase>,
-    /// Where the next packet begins if nothing is missing.
-    next_ts: Option<Timestamp>,
-    gaps: u64,
     dropped: u64,
     /// Why the first packet that was dropped was.
     trouble: Option<String>,
@@ -134,7 +129,6 @@ impl PacketReader {
         let (track_id, time_base) = (track.id, track.time_base);
         let declared = track.num_frames.or_else(|| stated_frames(format.media_info(), rate));
         let is_open_ended = container == FORMAT_ID_MKV;
-        let is_ogg = container == FORMAT_ID_OGG;
         fault.header_ends();
         Ok(Self {
             format,
@@ -148,13 +142,10 @@ impl PacketReader {
             frames: 0,
             declared: declared.map(|frames| frames.saturating_sub(skip)),
             is_open_ended,
-            is_ogg,
             has_trims: container == FORMAT_ID_ISOMP4,
             remark: None,
             precision: Precision::of(container, codec),
             time_base,
-            next_ts: None,
-            gaps: 0,
             dropped: 0,
             trouble: None,
             done: false,
@@ -250,15 +241,6 @@ impl PacketReader {
         out: &mut Vec<f32>,
         findings: &mut Findings,
     ) -> Result<Option<Option<String>>, ExtractError> {
-        // The container notices a missing page late, so this only tells that one is missing.
-        let next_ts = packet.pts.saturating_add(packet.block_dur());
-        let expected = self.next_ts.replace(next_ts).unwrap_or(packet.pts);
-        let is_late = expected < packet.pts;
-        if is_late && self.is_ogg {
-            self.gaps += 1;
-            let gap = Duration::from(packet.pts.get().abs_diff(expected.get()));
-            findings.miss(self.frames_of(gap));
-        }
         // Some decoders of symphonia would leave out as well what is left out here.
         let bare = PacketRef::new(packet.track_id, packet.pts, packet.dur, &packet.data);
         let packet_ref = if self.has_trims { bare } else { packet.as_packet_ref() };
@@ -305,9 +287,8 @@ impl PacketReader {
 
     fn finish(&mut self, why: Option<String>, findings: &mut Findings) {
         self.done = true;
-        if self.dropped > 0 || self.gaps > 0 {
-            let (gaps, dropped) = (self.gaps, self.dropped);
-            let text = format!("{gaps} gaps in the stream, {dropped} undecodable packets dropped");
+        if self.dropped > 0 {
+            let text = format!("{} undecodable packets dropped", self.dropped);
             findings.warn(WarningCode::Resynchronized, text);
         }
         let frames = self.frames;

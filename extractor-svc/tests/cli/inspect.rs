@@ -34,13 +34,13 @@ fn inspect_tells_what_extract_finds() {
     let text = run(&["inspect", file], 0).stdout;
     let text = String::from_utf8(text).expect("text");
     assert!(text.contains("codec       vorbis") && text.contains("chroma_cqt 12"), "{text}");
-    assert!(text.contains("gapless     128 frames trimmed at the start, 0 at the end"), "{text}");
+    assert!(text.contains("gapless     0 frames trimmed at the start, 696 at the end"), "{text}");
     let mp3 = clip("drums_v2_44100_stereo.mp3");
     let text = run(&["inspect", mp3.to_str().expect("text")], 0).stdout;
     let text = String::from_utf8(text).expect("text");
     // LAME's own delay of 576 samples, and the decoder's of 529.
     assert!(text.contains("gapless     1105 frames trimmed at the start"), "{text}");
-    run(&["inspect", clip("chords_opus_48000.opus").to_str().expect("text")], 1);
+    run(&["inspect", clip("chords_speex_16000.ogg").to_str().expect("text")], 1);
     run(&["inspect", file, "--duration", "0"], 2);
 }
 

@@ -9,7 +9,7 @@ use crate::process::{extract, library, log, names, rows};
 const FILES: [(&str, &str); 5] = [
     ("a/b.wav", "bells_f64_22050.wav"),
     ("a-b.wav", "sweep_f32_22050.wav"),
-    ("c.opus", "chords_opus_48000.opus"),
+    ("c.ogg", "chords_speex_16000.ogg"),
     ("d.flac", "drums_s16_11025.flac"),
     ("e.wav", "drums_s24_22050.wav"),
 ];

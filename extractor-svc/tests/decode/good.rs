@@ -3,10 +3,9 @@
 use crate::shared;
 
 /// Files that librosa reads otherwise, and why.
-const EXCEPTIONS: [(&str, &str); 4] = [
+const EXCEPTIONS: [(&str, &str); 3] = [
     ("audio/iso_l3-he_free.mp3", "free-format MP3: the decoder does not know it; refused by name"),
     ("derived/flamenco_freeformat_400.mp3", "free-format MP3, as above"),
-    ("derived/rnb_opus_64k.opus", "Opus: no decoder; refused by name"),
     ("derived/antiphase_stereo.wav", "its mean over channels is silent, which is refused"),
 ];
 

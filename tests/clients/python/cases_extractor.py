@@ -91,7 +91,7 @@ def extractor_cases(check, binary):
         song = wav(22_050, 1, tone(22_050, 1))
         flac = (AUDIO / "chords_s16_44100.flac").read_bytes()
         audio("UNSUPPORTED_CONTAINER", b"These are not the bytes of any music." * 100)
-        audio("UNSUPPORTED_CODEC", (AUDIO / "chords_opus_48000.opus").read_bytes(), ["codec"])
+        audio("UNSUPPORTED_CODEC", (AUDIO / "chords_speex_16000.ogg").read_bytes(), ["codec"])
         audio("UNDECODABLE_AUDIO", flac[:20])
         audio("NO_AUDIO_TRACK", matroska_without_audio())
         audio("EMPTY_AUDIO", b"")

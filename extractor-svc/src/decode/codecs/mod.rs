@@ -4,5 +4,6 @@ pub(super) mod aac;
 pub(super) mod ima;
 mod ima4;
 pub(super) mod name;
+pub(super) mod opus;
 pub(super) mod registry;
 pub(super) mod vorbis;

@@ -6,8 +6,7 @@ use symphonia::core::codecs::audio::well_known as id;
 use super::registry;
 
 /// Names of codecs that symphonia can find in a container and not decode.
-const FOREIGN: [(AudioCodecId, &str); 22] = [
-    (id::CODEC_ID_OPUS, "opus"),
+const FOREIGN: [(AudioCodecId, &str); 21] = [
     (id::CODEC_ID_SPEEX, "speex"),
     (id::CODEC_ID_MUSEPACK, "musepack"),
     (id::CODEC_ID_AC3, "ac3"),
