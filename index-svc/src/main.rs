@@ -10,25 +10,20 @@ use std::{
 };
 
 use clap::Parser as _;
+use serving::LogWriting;
 
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome =
-        serving::telemetry::init(&cli.log).map_err(Into::into).and_then(|()| match cli.command {
-            Command::Build(args) => commands::build::run(args),
-            Command::Append(args) => commands::append::run(args),
-            Command::Remove(args) => commands::remove::run(args),
-            Command::Import(args) => commands::import::run(args),
-            Command::Validate(args) => commands::validate::run(&args),
-            Command::Query(args) => commands::query::run(&args),
-            Command::Serve(args) => commands::serve::run(&args),
-            Command::Publish(args) => commands::publish::run(&args),
-            Command::Rollback(args) => commands::rollback::run(&args),
-            Command::Versions(args) => commands::versions::run(&args),
-            Command::Prune(args) => commands::prune::run(&args),
-        });
+    // A server goes on when nobody reads its log; a command waits for its reader.
+    let is_server = matches!(cli.command, Command::Serve(_));
+    let writing = if is_server { LogWriting::Behind } else { LogWriting::Direct };
+    let log = serving::telemetry::init(&cli.log, writing);
+    let outcome = match &log {
+        Ok(_) => run(cli.command),
+        Err(error) => Err(anyhow::anyhow!("{error}")),
+    };
     match outcome {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -37,6 +32,22 @@ fn main() -> ExitCode {
             let _ = writeln!(stderr(), "index-svc: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Build(args) => commands::build::run(args),
+        Command::Append(args) => commands::append::run(args),
+        Command::Remove(args) => commands::remove::run(args),
+        Command::Import(args) => commands::import::run(args),
+        Command::Validate(args) => commands::validate::run(&args),
+        Command::Query(args) => commands::query::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Publish(args) => commands::publish::run(&args),
+        Command::Rollback(args) => commands::rollback::run(&args),
+        Command::Versions(args) => commands::versions::run(&args),
+        Command::Prune(args) => commands::prune::run(&args),
     }
 }
 

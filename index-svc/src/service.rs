@@ -14,7 +14,7 @@ use proto::v1::{
     index_service_server::{IndexService, IndexServiceServer},
 };
 use serving::{CpuPool, PoolError};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, codec::CompressionEncoding};
 
 use crate::{
     error::Error,
@@ -51,7 +51,9 @@ impl IndexApi {
     /// The service as a server takes it, with its limits set.
     #[must_use]
     pub fn into_server(self) -> IndexServiceServer<Self> {
-        IndexServiceServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
+        IndexServiceServer::new(self)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
     }
 
     /// The version that answers a call with these options, for the whole of the call: the one that

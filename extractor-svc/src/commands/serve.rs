@@ -4,7 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use proto::{features::DEFAULT_PROFILE, v1::extractor_service_server::ExtractorServiceServer};
 use serving::{Contract, Server, Signals, bind};
-use tonic::service::RoutesBuilder;
+use tonic::{codec::CompressionEncoding, service::RoutesBuilder};
 
 use crate::{
     cli::ServeArgs,
@@ -17,6 +17,8 @@ const CONTRACT: Contract = Contract {
     service: proto::EXTRACTOR_SERVICE,
     descriptors: proto::DESCRIPTORS,
     error_domain: proto::ERROR_DOMAIN,
+    // A page size and a token.
+    max_unary_bytes: 4 << 10,
 };
 
 /// Runs the command.
@@ -48,7 +50,9 @@ async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     );
     let mut routes = RoutesBuilder::default();
     routes.add_service(
-        ExtractorServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),
+        ExtractorServiceServer::new(service)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES),
     );
     let readiness = server.register(&mut routes).await?;
 

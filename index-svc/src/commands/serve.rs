@@ -28,6 +28,7 @@ const CONTRACT: Contract = Contract {
     service: proto::INDEX_SERVICE,
     descriptors: proto::DESCRIPTORS,
     error_domain: proto::ERROR_DOMAIN,
+    max_unary_bytes: index_svc::service::MAX_REQUEST_BYTES as u64 + 5,
 };
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {

@@ -15,7 +15,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{
-    call::CallContext,
+    call::{CallContext, random},
     metrics::{CallMetrics, Ending, Method, code_name},
 };
 
@@ -34,11 +34,17 @@ pub(crate) struct Access {
     started: Instant,
     received: Arc<AtomicU64>,
     sent: u64,
+    log_sample: f64,
     ending: Option<(Code, Option<String>)>,
 }
 
 impl Access {
-    pub(crate) fn start<B>(metrics: CallMetrics, method: Method, request: &Request<B>) -> Self {
+    pub(crate) fn start<B>(
+        metrics: CallMetrics,
+        method: Method,
+        log_sample: f64,
+        request: &Request<B>,
+    ) -> Self {
         metrics.started(&method);
         let path = request.uri().path();
         let path = path.get(..MAX_PATH_BYTES).unwrap_or(path).to_owned();
@@ -52,6 +58,7 @@ impl Access {
             started: Instant::now(),
             received: Arc::default(),
             sent: 0,
+            log_sample,
             ending: None,
         }
     }
@@ -153,9 +160,17 @@ impl Drop for Access {
                 )
             };
         }
+        if code == Code::Ok && !is_sampled(self.log_sample) {
+            return;
+        }
         // Probes come every few seconds from every direction.
         if self.method.is_health() { line!(debug) } else { line!(info) }
     }
+}
+
+/// Whether a call that ended well is among the share that is logged.
+fn is_sampled(share: f64) -> bool {
+    share >= 1.0 || (random() as f64) < share * u64::MAX as f64
 }
 
 /// Codes that are errors of a server and not answers to a caller, by OpenTelemetry's conventions
@@ -170,4 +185,17 @@ fn is_our_fault(code: Code) -> bool {
             | Code::Unavailable
             | Code::DataLoss
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_sampled;
+
+    #[test]
+    fn a_share_of_calls_is_logged() {
+        let logged = |share| (0..10_000).filter(|_| is_sampled(share)).count();
+        assert_eq!((logged(0.0), logged(1.0)), (0, 10_000));
+        // Nine standard deviations about the mean.
+        assert!((730..=1270).contains(&logged(0.1)));
+    }
 }

@@ -18,13 +18,25 @@ use crate::{
 /// come back as one.
 const RETRY_AFTER_MILLIS: u64 = 250;
 
-/// Counts the calls in flight.
+/// Health checks in flight, those that watch among them: so many in all, so many of one peer.
+const MAX_PROBES: usize = 2048;
+const MAX_PROBES_PER_PEER: usize = 512;
+
+/// Counts the calls in flight, and apart from them the health checks.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
-    in_flight: Arc<Mutex<InFlight>>,
-    max_calls: usize,
-    max_calls_per_peer: usize,
+    calls: Limited,
+    probes: Limited,
     domain: &'static str,
+}
+
+/// One kind of call, and how many of it may be in flight.
+#[derive(Clone, Debug)]
+struct Limited {
+    what: &'static str,
+    in_flight: Arc<Mutex<InFlight>>,
+    max: usize,
+    max_per_peer: usize,
 }
 
 #[derive(Debug, Default)]
@@ -42,35 +54,51 @@ pub(crate) struct Admitted {
 
 impl Admission {
     pub(crate) fn new(limits: &CallLimits, domain: &'static str) -> Self {
-        Self {
+        let limited = |what, max, max_per_peer| Limited {
+            what,
             in_flight: Arc::default(),
-            max_calls: limits.max_calls,
-            max_calls_per_peer: limits.max_calls_per_peer,
+            max,
+            max_per_peer,
+        };
+        Self {
+            calls: limited("calls", limits.max_calls, limits.max_calls_per_peer),
+            probes: limited("health checks", MAX_PROBES, MAX_PROBES_PER_PEER),
             domain,
         }
     }
 
     /// Calls in flight, health checks aside.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).all
+        self.calls.in_flight.lock().unwrap_or_else(PoisonError::into_inner).all
     }
 
     pub(crate) fn admit(&self, peer: &Peer) -> Result<Admitted, Refusal> {
-        let key = peer.key();
+        self.calls.admit(peer, self.domain)
+    }
+
+    /// Lets a health check in, whatever calls are in flight.
+    pub(crate) fn admit_probe(&self, peer: &Peer) -> Result<Admitted, Refusal> {
+        self.probes.admit(peer, self.domain)
+    }
+}
+
+impl Limited {
+    fn admit(&self, peer: &Peer, domain: &'static str) -> Result<Admitted, Refusal> {
+        let (key, what) = (peer.key(), self.what);
         let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         let of_peer = in_flight.of_peer.get(&key).copied().unwrap_or(0);
         let refuse = |message: String| {
             let delay = RETRY_AFTER_MILLIS + random() % RETRY_AFTER_MILLIS;
-            Err(Refusal::overloaded(self.domain, message, Duration::from_millis(delay)))
+            Err(Refusal::overloaded(domain, message, Duration::from_millis(delay)))
         };
-        if in_flight.all >= self.max_calls {
-            let max = self.max_calls;
-            return refuse(format!("{max} calls are in flight, which is the most; try again"));
+        if in_flight.all >= self.max {
+            let max = self.max;
+            return refuse(format!("{max} {what} are in flight, which is the most; try again"));
         }
-        if of_peer >= self.max_calls_per_peer {
-            let max = self.max_calls_per_peer;
+        if of_peer >= self.max_per_peer {
+            let max = self.max_per_peer;
             return refuse(format!(
-                "{max} calls of this peer are in flight, which is the most; try again"
+                "{max} {what} of this peer are in flight, which is the most; try again"
             ));
         }
         in_flight.all += 1;
@@ -98,7 +126,9 @@ mod tests {
 
     fn admission(max_calls: usize, max_calls_per_peer: usize) -> Admission {
         let max_call_time = Duration::from_secs(1);
-        Admission::new(&CallLimits { max_calls, max_calls_per_peer, max_call_time }, "here")
+        let log_sample = 1.0;
+        let limits = CallLimits { max_calls, max_calls_per_peer, max_call_time, log_sample };
+        Admission::new(&limits, "here")
     }
 
     fn peer(name: &str, port: u16) -> Peer {
@@ -114,7 +144,7 @@ mod tests {
         let third = admission.admit(&peer("b", 1)).expect("one place is left for others");
         assert!(admission.admit(&peer("c", 1)).is_err(), "three in all are the most");
         drop((first, second, third));
-        let in_flight = admission.in_flight.lock().expect("not poisoned");
+        let in_flight = admission.calls.in_flight.lock().expect("not poisoned");
         assert_eq!((in_flight.all, in_flight.of_peer.len()), (0, 0));
     }
 }

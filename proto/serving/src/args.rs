@@ -4,6 +4,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, ValueEnum};
+use ipnet::IpNet;
 
 use crate::config::{CallLimits, ConnectionLimits, QueueLimits, Security, ServingConfig, TlsFiles};
 
@@ -87,9 +88,21 @@ pub struct ServingArgs {
     /// Longest a call may take, whatever deadline it brings; health checks aside.
     #[arg(long, env = "SOUNDALIKE_MAX_CALL_TIME", default_value = "15m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub max_call_time: Duration,
-    /// Open connections; one more is closed at once.
-    #[arg(long, env = "SOUNDALIKE_MAX_CONNECTIONS", default_value_t = 512, value_name = "N")]
+    /// Share of calls that ended well, 0 to 1, whose line is logged; all others always are.
+    #[arg(long, env = "SOUNDALIKE_LOG_SAMPLE", default_value_t = 1.0, value_name = "SHARE")]
+    pub log_sample: f64,
+    /// Open connections; one more is closed at once. One address may have a quarter of them. Where the
+    /// operating system allows fewer open files, that is the limit.
+    #[arg(long, env = "SOUNDALIKE_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "N")]
     pub max_connections: usize,
+    /// Networks, such as `10.1.0.0/16`, whose addresses stand for many callers (a gateway, a mesh): one
+    /// of them may have all connections.
+    #[arg(long, env = "SOUNDALIKE_TRUSTED_PEERS", value_delimiter = ',', value_name = "CIDR")]
+    pub trusted_peers: Vec<IpNet>,
+    /// Time without a call after which a connection is asked to end (GOAWAY); clients open it again
+    /// when they need it.
+    #[arg(long, env = "SOUNDALIKE_MAX_CONNECTION_IDLE", default_value = "5m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub max_connection_idle: Duration,
     /// Streams that one connection may have open at a time.
     #[arg(long, env = "SOUNDALIKE_MAX_STREAMS_PER_CONNECTION", default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub max_streams_per_connection: u32,
@@ -155,6 +168,8 @@ impl ServingArgs {
             grace: self.grace,
             connections: ConnectionLimits {
                 max_connections: self.max_connections,
+                trusted_peers: self.trusted_peers.clone(),
+                max_idle: self.max_connection_idle,
                 max_streams: self.max_streams_per_connection,
                 max_age: self.max_connection_age,
                 max_age_grace: self.max_connection_age_grace,
@@ -164,6 +179,7 @@ impl ServingArgs {
                 max_calls: self.max_concurrent_calls,
                 max_calls_per_peer: self.max_concurrent_calls_per_peer,
                 max_call_time: self.max_call_time,
+                log_sample: self.log_sample,
             },
             queue: QueueLimits {
                 workers: self.worker_count(),

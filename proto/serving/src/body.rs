@@ -20,37 +20,51 @@ use crate::{
     access::Access,
     admission::Admitted,
     call::{CURRENT, CallContext},
+    connection::idle::InUse,
+    reasons,
     status::Refusal,
 };
 
-/// A request's body.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A request's body, which is broken off where it has more bytes than its method takes.
 #[derive(Debug)]
 pub(crate) struct CountedBody<B> {
     inner: B,
     bytes: Arc<AtomicU64>,
+    limit: u64,
+    domain: &'static str,
 }
 
 impl<B> CountedBody<B> {
-    pub(crate) fn new(inner: B, bytes: Arc<AtomicU64>) -> Self {
-        Self { inner, bytes }
+    pub(crate) fn new(inner: B, bytes: Arc<AtomicU64>, limit: u64, domain: &'static str) -> Self {
+        Self { inner, bytes, limit, domain }
     }
 }
 
-impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for CountedBody<B> {
+impl<B> http_body::Body for CountedBody<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            self.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
+            let length = data.len() as u64;
+            if self.bytes.fetch_add(length, Ordering::Relaxed) + length > self.limit {
+                let refusal = Refusal::message_too_large(self.domain, self.limit);
+                return Poll::Ready(Some(Err(refusal.into_status().into())));
+            }
         }
-        polled
+        polled.map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -62,12 +76,12 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for CountedBody<B
     }
 }
 
-/// A reply's body; the call counts as in flight until it is dropped.
+/// A reply's body; until it is dropped, the call counts as in flight, and its connection as used.
 #[derive(Debug)]
 pub(crate) struct ReplyBody {
     inner: Body,
     access: Access,
-    _admitted: Option<Admitted>,
+    _held: (Admitted, InUse),
     context: CallContext,
     expiry: Option<Pin<Box<Sleep>>>,
     domain: &'static str,
@@ -77,7 +91,7 @@ impl ReplyBody {
     pub(crate) fn new(
         inner: Body,
         access: Access,
-        admitted: Option<Admitted>,
+        held: (Admitted, InUse),
         context: CallContext,
         domain: &'static str,
     ) -> Self {
@@ -85,7 +99,7 @@ impl ReplyBody {
             .deadline
             .filter(|_| !inner.is_end_stream())
             .map(|deadline| Box::pin(tokio::time::sleep_until(deadline.into())));
-        Self { inner, access, _admitted: admitted, context, expiry, domain }
+        Self { inner, access, _held: held, context, expiry, domain }
     }
 
     /// Ends the reply: what still made it is dropped, the caller reads why.
@@ -111,18 +125,20 @@ impl http_body::Body for ReplyBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        let polled = {
+        let mut polled = {
             let _inside = this.access.span().entered();
             let inner = Pin::new(&mut this.inner);
             CURRENT.sync_scope(this.context.clone(), || inner.poll_frame(context))
         };
-        match &polled {
+        match &mut polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
                     this.access.sent(data.len());
                 }
-                if let Some(status) = frame.trailers_ref().and_then(Status::from_header_map) {
-                    this.access.ended(&status);
+                if let Some(trailers) = frame.trailers_mut()
+                    && let Some(status) = Status::from_header_map(trailers)
+                {
+                    this.access.ended(&reasons::give(status, trailers, this.domain));
                 }
             }
             Poll::Ready(Some(Err(status))) => this.access.ended(status),

@@ -19,11 +19,19 @@ use crate::{
     auth::Auth,
     body::{CountedBody, ReplyBody},
     call::{CURRENT, CallContext, REQUEST_ID_HEADER, RequestIds, grpc_timeout},
-    metrics::{CallMetrics, Methods},
+    connection::idle::InUse,
+    health::MAX_PROBE_BYTES,
+    metrics::{CallMetrics, Method, Methods},
     peer::Peer,
+    reasons,
     status::Refusal,
     trace,
 };
+
+/// Longest health check, but for those that watch.
+const MAX_PROBE_TIME: Duration = Duration::from_secs(10);
+/// Largest headers of a call, each counted as HTTP/2 counts it: name, value and 32 bytes.
+const MAX_METADATA_BYTES: usize = 16 * 1024;
 
 /// The way of a call through a server.
 #[derive(Debug)]
@@ -35,6 +43,8 @@ pub(crate) struct Calls {
     pub(crate) admission: Admission,
     pub(crate) ids: RequestIds,
     pub(crate) max_call_time: Duration,
+    pub(crate) max_unary_bytes: u64,
+    pub(crate) log_sample: f64,
     pub(crate) domain: &'static str,
 }
 
@@ -45,20 +55,17 @@ impl Calls {
         mut request: Request<B>,
         mut peer: Peer,
         local: Option<SocketAddr>,
+        in_use: InUse,
     ) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let method = self.methods.of(request.uri().path()).clone();
-        let mut access = Access::start(self.metrics.clone(), method.clone(), &request);
-        let admitted = if method.is_health() {
-            // Probes must see a server that is full or strict.
-            Ok(None)
-        } else {
-            self.let_in(&mut peer, &request).map(Some)
-        };
-        let deadline = self.deadline(&request, method.is_health() || method.is_reflection());
+        let mut access =
+            Access::start(self.metrics.clone(), method.clone(), self.log_sample, &request);
+        let admitted = self.let_in(&method, &mut peer, &request);
+        let deadline = self.deadline(&request, &method);
         let context = CallContext { request_id: self.ids.of(request.headers()), peer, deadline };
         access.identify(&context);
         let span = access.span();
@@ -69,7 +76,10 @@ impl Calls {
             .extensions_mut()
             .insert(TcpConnectInfo { local_addr: local, remote_addr: Some(context.peer.address) });
         request.extensions_mut().insert(context.clone());
-        let request = request.map(|body| Body::new(CountedBody::new(body, access.received())));
+        let request = request.map(|body| {
+            let limit = self.request_limit(&method);
+            Body::new(CountedBody::new(body, access.received(), limit, self.domain))
+        });
 
         let admitted = match admitted {
             Ok(admitted) => admitted,
@@ -85,27 +95,53 @@ impl Calls {
             Some(deadline) => tokio::time::timeout_at(deadline.into(), reply).await,
         };
         match reply {
-            Ok(Ok(response)) => self.finish(response, access, admitted, context),
+            Ok(Ok(response)) => self.finish(response, access, (admitted, in_use), context),
             Ok(Err(never)) => match never {},
             Err(_) => refused(Refusal::expired(self.domain), access, &context),
         }
     }
 
-    fn let_in<B>(&self, peer: &mut Peer, request: &Request<B>) -> Result<Admitted, Refusal> {
+    fn let_in<B>(
+        &self,
+        method: &Method,
+        peer: &mut Peer,
+        request: &Request<B>,
+    ) -> Result<Admitted, Refusal> {
+        let bytes = header_bytes(request.headers());
+        if bytes > MAX_METADATA_BYTES {
+            return Err(Refusal::metadata_too_large(self.domain, bytes, MAX_METADATA_BYTES));
+        }
+        if method.is_health() {
+            // Probes must see a server that is full or strict, so they have room of their own.
+            return self.admission.admit_probe(peer);
+        }
         self.auth.check(peer, request.headers())?;
         self.admission.admit(peer)
     }
 
-    /// The caller's deadline, or the server's where that is sooner; streams that watch have only
-    /// their own.
-    fn deadline<B>(&self, request: &Request<B>, watches: bool) -> Option<Instant> {
+    /// The caller's deadline, or the server's where that is sooner; a stream that watches health
+    /// has only its own.
+    fn deadline<B>(&self, request: &Request<B>, method: &Method) -> Option<Instant> {
         let asked = grpc_timeout(request.headers());
-        let left = if watches {
+        let longest = if method.is_health() { MAX_PROBE_TIME } else { self.max_call_time };
+        let left = if method.watches_health() {
             asked?
         } else {
-            asked.map_or(self.max_call_time, |asked| asked.min(self.max_call_time))
+            asked.map_or(longest, |asked| asked.min(longest))
         };
         Instant::now().checked_add(left)
+    }
+
+    /// Bytes that the body of a request may have, framing included. Streams are held to the limits
+    /// of their messages and of their service.
+    fn request_limit(&self, method: &Method) -> u64 {
+        if method.is_health() {
+            MAX_PROBE_BYTES as u64
+        } else if method.streams_requests {
+            u64::MAX
+        } else {
+            self.max_unary_bytes
+        }
     }
 
     /// The reply's head is there; its body goes on under watch.
@@ -113,17 +149,21 @@ impl Calls {
         &self,
         response: Response<Body>,
         mut access: Access,
-        admitted: Option<Admitted>,
+        held: (Admitted, InUse),
         context: CallContext,
     ) -> Response<Body> {
         let (mut head, body) = response.into_parts();
         if let Some(status) = Status::from_header_map(&head.headers) {
-            access.ended(&status);
+            access.ended(&reasons::give(status, &mut head.headers, self.domain));
         }
         identify(&mut head.headers, &access, &context);
-        let body = ReplyBody::new(body, access, admitted, context, self.domain);
+        let body = ReplyBody::new(body, access, held, context, self.domain);
         Response::from_parts(head, Body::new(body))
     }
+}
+
+fn header_bytes(headers: &http::HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
 }
 
 fn refused(refusal: Refusal, mut access: Access, context: &CallContext) -> Response<Body> {

@@ -3,6 +3,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
+
 /// Longest time any setting may name; longer ones are typing errors.
 const MAX_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -33,8 +35,12 @@ pub struct ServingConfig {
 /// Limits on connections.
 #[derive(Clone, Debug)]
 pub struct ConnectionLimits {
-    /// Open connections.
+    /// Open connections; one address may have a quarter of them.
     pub max_connections: usize,
+    /// Networks whose addresses may have all of them.
+    pub trusted_peers: Vec<IpNet>,
+    /// Time without a call after which a connection gets GOAWAY.
+    pub max_idle: Duration,
     /// Open streams of one connection.
     pub max_streams: u32,
     /// Age at which a connection gets GOAWAY, before jitter.
@@ -54,6 +60,8 @@ pub struct CallLimits {
     pub max_calls_per_peer: usize,
     /// Longest call.
     pub max_call_time: Duration,
+    /// Share of calls that ended well whose line is logged, 0 to 1.
+    pub log_sample: f64,
 }
 
 /// Limits on waiting for a worker.
@@ -118,6 +126,7 @@ impl ServingConfig {
         duration("--max-call-time", self.calls.max_call_time, moment);
         duration("--max-connection-age", self.connections.max_age, moment);
         duration("--max-connection-age-grace", self.connections.max_age_grace, zero);
+        duration("--max-connection-idle", self.connections.max_idle, moment);
         duration("--keepalive", self.connections.keepalive, second);
         duration("--reload-interval", self.security.reload_interval, moment);
         let mut count = |flag: &str, value: usize, least: usize| {
@@ -130,6 +139,9 @@ impl ServingConfig {
         count("--max-concurrent-calls", self.calls.max_calls, 1);
         count("--max-concurrent-calls-per-peer", self.calls.max_calls_per_peer, 1);
         count("--max-connections", self.connections.max_connections, 1);
+        if !(0.0..=1.0).contains(&self.calls.log_sample) {
+            problems.push(format!("--log-sample is {}, expected 0 to 1", self.calls.log_sample));
+        }
         for identity in &self.security.allow_identities {
             if !identity.contains("://") {
                 problems.push(format!("--allow-identity is `{identity}`, expected a URI"));

@@ -1,25 +1,35 @@
 //! Connections: accepted up to a limit, secured, asked to end when they are old or the server is
 //! done, cut when they do not.
 
+pub(crate) mod idle;
 mod preface;
+mod room;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use http::Request;
-use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time,
 };
 use tokio_rustls::TlsAcceptor;
 use tonic::body::Body;
 
-use self::preface::await_preface;
+use self::{
+    idle::Use,
+    preface::{Begun, await_preface},
+    room::Room,
+};
 use crate::{
     call::random,
     calls::SharedCalls,
@@ -32,8 +42,9 @@ use crate::{
 
 /// Time for the TLS handshake, and again for the client's HTTP/2 preface.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// Largest block of request headers, in bytes.
-const MAX_HEADER_BYTES: u32 = 16 * 1024;
+/// Largest block of request headers that is read, in bytes; what is larger than a call may have and
+/// within this is refused with a reason.
+const MAX_HEADER_BYTES: u32 = 64 * 1024;
 /// Bytes a client may send ahead of what is read: of one call, of all calls of a connection.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
@@ -60,7 +71,7 @@ impl Connections {
     /// Accepts until `stop` says true, then lets the open connections finish. Dropped, it cuts
     /// them.
     pub(crate) async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-        let places = Arc::new(Semaphore::new(self.limits.max_connections));
+        let room = Room::new(self.limits.max_connections, &self.limits.trusted_peers);
         let mut tasks = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -76,10 +87,13 @@ impl Connections {
                     continue;
                 }
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                self.metrics.ended("too_many");
-                tracing::debug!(%address, "connection closed: too many are open");
-                continue;
+            let place = match room.take(address.ip()) {
+                Ok(place) => place,
+                Err(cause) => {
+                    self.metrics.ended(cause);
+                    tracing::debug!(%address, cause, "connection closed: too many are open");
+                    continue;
+                }
             };
             let (connections, stop) = (self.clone(), stop.clone());
             tasks.spawn(async move {
@@ -125,7 +139,7 @@ impl Connections {
         }
     }
 
-    /// HTTP/2, until either side ends it.
+    /// HTTP/2, or HTTP/1.1 where gRPC-Web is served, until either side ends it.
     async fn speak<S>(
         &self,
         stream: S,
@@ -136,36 +150,63 @@ impl Connections {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = tokio::select! {
+        let begun = tokio::select! {
             preface = time::timeout(HANDSHAKE_TIME, await_preface(stream)) => match preface {
-                Ok(Ok(stream)) => stream,
+                Ok(Ok(Begun::Other(_))) if self.web.is_none() => return "not_http2",
+                Ok(Ok(begun)) => begun,
                 Ok(Err(_)) => return "not_http2",
                 Err(_) => return "handshake_timeout",
             },
             _ = stop.wait_for(|&stop| stop) => return "shutdown",
         };
-        let (calls, web) = (Arc::clone(&self.calls), self.web.clone());
+        let carried = Use::new();
+        let (calls, web, uses) = (Arc::clone(&self.calls), self.web.clone(), carried.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let (calls, peer, web) = (Arc::clone(&calls), peer.clone(), web.clone());
+            let uses = uses.clone();
             async move {
                 let Some(web) = web else {
-                    return Ok::<_, Infallible>(calls.answer(request, peer, local).await);
+                    let in_use = uses.begin();
+                    return Ok::<_, Infallible>(calls.answer(request, peer, local, in_use).await);
                 };
                 let calls = tower::service_fn(move |request: Request<Body>| {
-                    let (calls, peer) = (Arc::clone(&calls), peer.clone());
-                    async move { Ok::<_, Infallible>(calls.answer(request, peer, local).await) }
+                    let (calls, peer, in_use) = (Arc::clone(&calls), peer.clone(), uses.begin());
+                    async move { Ok::<_, Infallible>(calls.answer(request, peer, local, in_use).await) }
                 });
                 Ok(web.answer(request, calls).await)
             }
         });
-        let connection = self.protocol().serve_connection(TokioIo::new(stream), service);
+        match begun {
+            Begun::Http2(stream) => {
+                let connection = self.http2().serve_connection(TokioIo::new(stream), service);
+                self.last(connection, |it| it.graceful_shutdown(), &carried, stop).await
+            }
+            Begun::Other(stream) => {
+                let connection = http1().serve_connection(TokioIo::new(stream), service);
+                self.last(connection, |it| it.graceful_shutdown(), &carried, stop).await
+            }
+        }
+    }
+
+    /// Lets a connection live until its client, its age, idleness or the server's end ends it.
+    async fn last<C, E>(
+        &self,
+        connection: C,
+        shut_down: impl FnOnce(Pin<&mut C>),
+        carried: &Use,
+        mut stop: watch::Receiver<bool>,
+    ) -> &'static str
+    where
+        C: Future<Output = Result<(), E>>,
+    {
         let mut connection = std::pin::pin!(connection);
         let cause = tokio::select! {
             ended = &mut connection => return if ended.is_ok() { "client" } else { "error" },
             () = time::sleep(jittered(self.limits.max_age)) => "age",
+            () = carried.unused_for(self.limits.max_idle) => "idle",
             _ = stop.wait_for(|&stop| stop) => "shutdown",
         };
-        connection.as_mut().graceful_shutdown();
+        shut_down(connection.as_mut());
         if cause == "shutdown" {
             // The server has its own grace, and drops what outlasts it.
             let _ = connection.await;
@@ -177,7 +218,7 @@ impl Connections {
         }
     }
 
-    fn protocol(&self) -> http2::Builder<TokioExecutor> {
+    fn http2(&self) -> http2::Builder<TokioExecutor> {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -191,6 +232,15 @@ impl Connections {
             .max_local_error_reset_streams(MAX_ERROR_RESETS);
         builder
     }
+}
+
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HANDSHAKE_TIME)
+        .max_buf_size(MAX_HEADER_BYTES as usize);
+    builder
 }
 
 /// Connections that were opened together, as after a restart, should not end together.

@@ -12,6 +12,11 @@ use std::sync::{
 use tonic::service::RoutesBuilder;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
+/// Largest health check, framing included: it is a name.
+pub(crate) const MAX_PROBE_BYTES: usize = 4 * 1024;
+/// Largest message of a reflection stream.
+const MAX_REFLECTION_BYTES: usize = 64 * 1024;
+
 /// The readiness switch of one server. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Readiness {
@@ -27,7 +32,7 @@ impl Readiness {
         let readiness = Self { reporter, service, ready: Arc::default() };
         readiness.reporter.set_service_status("", ServingStatus::NotServing).await;
         readiness.set(ServingStatus::NotServing).await;
-        routes.add_service(server);
+        routes.add_service(server.max_decoding_message_size(MAX_PROBE_BYTES));
         readiness
     }
 
@@ -73,7 +78,8 @@ pub fn register_reflection(
             .register_encoded_file_descriptor_set(descriptors)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    routes.add_service(configure().build_v1()?);
-    routes.add_service(configure().build_v1alpha()?);
+    let limit = MAX_REFLECTION_BYTES;
+    routes.add_service(configure().build_v1()?.max_decoding_message_size(limit));
+    routes.add_service(configure().build_v1alpha()?.max_decoding_message_size(limit));
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! # A service's `serve` command
 //! ```no_run
 //! use clap::Parser as _;
-//! use serving::{Contract, LogArgs, Server, ServingArgs, Signals, bind, metrics::DURATION_BUCKETS};
+//! use serving::{Contract, LogArgs, LogWriting, Server, ServingArgs, Signals, bind, metrics::DURATION_BUCKETS};
 //! use tonic::service::RoutesBuilder;
 //!
 //! #[derive(clap::Parser)]
@@ -25,12 +25,13 @@
 //!     service: "soundalike.v1.ExtractorService",
 //!     descriptors: DESCRIPTORS, // proto::DESCRIPTORS
 //!     error_domain: "soundalike",
+//!     max_unary_bytes: 64 << 10,
 //! };
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let cli = Cli::parse();
-//!     serving::telemetry::init(&cli.log)?;
+//!     let _log = serving::telemetry::init(&cli.log, LogWriting::Behind)?;
 //!     let signals = Signals::install()?;
 //!     let server = Server::open(cli.serving.to_config(), CONTRACT).await?;
 //!     let pool = server.pool("extract")?;
@@ -67,7 +68,8 @@
 //! - [`call`], [`peer`]: what is known of a call and its caller
 //! - [`status`]: rich errors, `google.rpc.Status` with details
 //! - private: `connection` (accept, TLS, age), `calls` (the way of a call), `auth`, `admission`,
-//!   `access` (log line, counts, span), `reload` (files that change), `tls`, `trace`, `export`,
+//!   `access` (log line, counts, span), `files` (how many may be open), `reasons` (what the transport itself
+//!   refuses), `reload` (files that change), `tls`, `trace`, `export`,
 //!   `web` (gRPC-Web)
 
 #![forbid(unsafe_code)]
@@ -82,10 +84,12 @@ mod calls;
 pub mod config;
 mod connection;
 mod export;
+mod files;
 pub mod health;
 pub mod metrics;
 pub mod peer;
 pub mod pool;
+mod reasons;
 mod reload;
 pub mod server;
 pub mod shutdown;
@@ -105,3 +109,4 @@ pub use reload::ReloadError;
 pub use server::{Contract, ServeError, Server, bind, serve};
 pub use shutdown::Signals;
 pub use status::Refusal;
+pub use telemetry::{LogGuard, LogWriting};

@@ -22,6 +22,7 @@ use crate::{
     calls::Calls,
     config::ServingConfig,
     connection::Connections,
+    files,
     health::{Readiness, register_reflection},
     metrics::{CallMetrics, ConnectionMetrics, Endpoint, Methods, MetricError, Registry},
     pool::CpuPool,
@@ -32,6 +33,8 @@ use crate::{
 
 /// Error domain of a server that names none.
 const DEFAULT_DOMAIN: &str = "soundalike";
+/// Largest request of a server that says none: what gRPC libraries take by default.
+const DEFAULT_UNARY_BYTES: u64 = 4 << 20;
 
 /// What a server has to know of the service it carries.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,8 @@ pub struct Contract {
     pub descriptors: &'static [u8],
     /// `ErrorInfo.domain` of the errors that arise before the service.
     pub error_domain: &'static str,
+    /// Bytes that a request of one message may have, framing included.
+    pub max_unary_bytes: u64,
 }
 
 /// Why a server did not start, or ended other than by a clean shutdown.
@@ -98,10 +103,15 @@ impl Server {
     ///
     /// # Errors
     /// With everything that is wrong with the flags, or else the first file or address that is.
-    pub async fn open(config: ServingConfig, contract: Contract) -> Result<Self, ServeError> {
+    pub async fn open(mut config: ServingConfig, contract: Contract) -> Result<Self, ServeError> {
         let problems = config.problems();
         if !problems.is_empty() {
             return Err(ServeError::Config(problems));
+        }
+        let asked = config.connections.max_connections;
+        if let Some(room) = files::room_for_connections().filter(|&room| room < asked) {
+            tracing::warn!(asked, room, "fewer connections: the limit on open files is lower");
+            config.connections.max_connections = room;
         }
         let methods = Methods::read(contract.descriptors)?;
         let registry = Registry::with_process()?;
@@ -195,6 +205,8 @@ impl Server {
             admission: Admission::new(&config.calls, domain),
             ids: RequestIds::new(),
             max_call_time: config.calls.max_call_time,
+            max_unary_bytes: contract.max_unary_bytes,
+            log_sample: config.calls.log_sample,
             domain,
         });
         let connections = Connections {
@@ -274,8 +286,12 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     abort: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let contract =
-        Contract { service: readiness.service(), descriptors: &[], error_domain: DEFAULT_DOMAIN };
+    let contract = Contract {
+        service: readiness.service(),
+        descriptors: &[],
+        error_domain: DEFAULT_DOMAIN,
+        max_unary_bytes: DEFAULT_UNARY_BYTES,
+    };
     let server = Server::open(config.clone(), contract).await?;
     server.serve(listener, routes, readiness, shutdown, abort).await
 }

@@ -8,6 +8,11 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::pool::PoolError;
 
+/// Longest fact, and longest message, in bytes: what a caller sent is not sent back at any length,
+/// and trailers have to fit into what proxies allow.
+const MAX_FACT_BYTES: usize = 256;
+const MAX_MESSAGE_BYTES: usize = 1024;
+
 /// A call that is refused: everything its `tonic::Status` will carry.
 #[derive(Debug)]
 pub struct Refusal {
@@ -32,7 +37,7 @@ impl Refusal {
             code,
             domain,
             reason,
-            message: message.into(),
+            message: shortened(message.into(), MAX_MESSAGE_BYTES),
             metadata: HashMap::new(),
             details: Box::default(),
         }
@@ -41,7 +46,7 @@ impl Refusal {
     /// One machine-readable fact for `ErrorInfo.metadata`.
     #[must_use]
     pub fn fact(mut self, key: &str, value: impl ToString) -> Self {
-        self.metadata.insert(key.to_owned(), value.to_string());
+        self.metadata.insert(key.to_owned(), shortened(value.to_string(), MAX_FACT_BYTES));
         self
     }
 
@@ -85,6 +90,23 @@ impl Refusal {
     pub fn into_status(mut self) -> Status {
         self.details.set_error_info(self.reason, self.domain, self.metadata);
         Status::with_error_details(self.code, self.message, *self.details)
+    }
+
+    /// A message of the request has more bytes than the method takes.
+    pub(crate) fn message_too_large(domain: &'static str, limit: u64) -> Self {
+        let message = format!("the request is larger than {limit} bytes");
+        Self::new(domain, Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
+            .quota("max_message_bytes")
+            .fact("max_message_bytes", limit)
+    }
+
+    /// The headers of the call are larger than the server takes.
+    pub(crate) fn metadata_too_large(domain: &'static str, got: usize, limit: usize) -> Self {
+        let message = format!("the metadata have {got} bytes, expected at most {limit}");
+        Self::new(domain, Code::ResourceExhausted, "METADATA_TOO_LARGE", message)
+            .quota("max_metadata_bytes")
+            .fact("bytes", got)
+            .fact("max_metadata_bytes", limit)
     }
 
     /// The refusal for a call the worker pool did not finish.
@@ -139,9 +161,30 @@ impl Refusal {
     }
 }
 
+/// `text`, or its beginning and a mark that more followed.
+fn shortened(mut text: String, max: usize) -> String {
+    if text.len() > max {
+        let end = (0..=max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_caller_sent_is_not_sent_back_at_any_length() {
+        let long = "ä".repeat(5000);
+        let status = Refusal::new("here", Code::InvalidArgument, "BAD_VALUE", &*long)
+            .fact("profile_id", &long)
+            .into_status();
+        let info = status.get_details_error_info().expect("set above");
+        assert_eq!(info.metadata["profile_id"], format!("{}...", "ä".repeat(128)));
+        assert!(status.message().len() < 1100, "{}", status.message().len());
+    }
 
     #[test]
     fn details_arrive_whole() {

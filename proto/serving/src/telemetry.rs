@@ -4,12 +4,19 @@
 //! data. Traces hold the spans of calls and of what the services open below them; the transport's
 //! own spans are left out.
 
-use std::io::{IsTerminal as _, stderr};
+use std::{
+    io::{IsTerminal as _, stderr},
+    sync::OnceLock,
+};
 
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
-    EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer as _,
+    fmt::{self, writer::BoxMakeWriter},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
     util::TryInitError,
 };
 
@@ -43,11 +50,39 @@ pub enum TelemetryError {
     Twice(#[from] TryInitError),
 }
 
+/// Lines that may wait to be written while nobody reads standard error; what comes on top is lost
+/// and counted.
+const MAX_WAITING_LINES: usize = 16_384;
+
+/// Counts lines that were lost, once lines are written behind.
+static LOST: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogWriting {
+    /// By whoever logs, who waits until the line is written: for commands.
+    Direct,
+    /// By a thread of its own, so that a server goes on when nobody reads its log.
+    Behind,
+}
+
+/// Writes what is left of the log when it is dropped, at the end of the process.
+#[derive(Debug)]
+#[must_use = "lines that wait are written when this is dropped"]
+pub struct LogGuard {
+    _writer: Option<WorkerGuard>,
+}
+
+/// Log lines that were lost because nobody read standard error.
+pub(crate) fn lost_lines() -> u64 {
+    LOST.get().map_or(0, |lost| lost.dropped_lines() as u64)
+}
+
 /// Installs the process-wide subscriber.
 ///
 /// # Errors
 /// On a filter or endpoint that does not parse, or when a subscriber is installed already.
-pub fn init(args: &LogArgs) -> Result<(), TelemetryError> {
+pub fn init(args: &LogArgs, writing: LogWriting) -> Result<LogGuard, TelemetryError> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|source| TelemetryError::Filter { filter: args.log.clone(), source })?;
     let export = args
@@ -62,7 +97,20 @@ pub fn init(args: &LogArgs) -> Result<(), TelemetryError> {
         LogFormat::Text => false,
         LogFormat::Auto => !terminal,
     };
-    let lines = fmt::layer().with_writer(stderr);
+    let (writer, guard) = match writing {
+        LogWriting::Direct => (BoxMakeWriter::new(stderr), None),
+        LogWriting::Behind => {
+            let (writer, guard) = NonBlockingBuilder::default()
+                .buffered_lines_limit(MAX_WAITING_LINES)
+                .lossy(true)
+                .thread_name("log")
+                .finish(stderr());
+            // A second subscriber is refused below.
+            let _ = LOST.set(writer.error_counter());
+            (BoxMakeWriter::new(writer), Some(guard))
+        }
+    };
+    let lines = fmt::layer().with_writer(writer);
     let lines = if json {
         lines.json().flatten_event(true).with_span_list(false).boxed()
     } else {
@@ -74,7 +122,7 @@ pub fn init(args: &LogArgs) -> Result<(), TelemetryError> {
         // Only to be found by `flush`; it listens to nothing.
         .with(export.map(|export| export.with_filter(LevelFilter::OFF)))
         .try_init()?;
-    Ok(())
+    Ok(LogGuard { _writer: guard })
 }
 
 /// Sends the traces that wait to be sent; blocks for up to some seconds. [`crate::Server::serve`]

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::{
     },
     trace::v1::Span,
 };
-use serving::{Contract, LogArgs, Server, ServingArgs, bind};
+use serving::{Contract, LogArgs, LogWriting, Server, ServingArgs, bind};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{
@@ -73,9 +73,14 @@ async fn a_call_is_a_span_in_its_callers_trace() {
     // Everything the transport says passes the log's filter, and must not pass the traces'.
     let cli = Cli::try_parse_from(["test", &endpoint, "--log=trace,h2=error,hyper=error"])
         .expect("valid flags");
-    serving::telemetry::init(&cli.log).expect("the only subscriber");
+    let _log = serving::telemetry::init(&cli.log, LogWriting::Direct).expect("the only subscriber");
 
-    let contract = Contract { service: "test.v1.Nothing", descriptors: &[], error_domain: "test" };
+    let contract = Contract {
+        service: "test.v1.Nothing",
+        descriptors: &[],
+        error_domain: "test",
+        max_unary_bytes: 8 << 10,
+    };
     let server = Server::open(cli.serving.to_config(), contract).await.expect("valid");
     let (listener, address) = bind("127.0.0.1:0").await.expect("a free port");
     let mut routes = RoutesBuilder::default();

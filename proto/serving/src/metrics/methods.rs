@@ -10,6 +10,8 @@ use prost_types::FileDescriptorSet;
 pub(crate) struct Method {
     pub(crate) service: Arc<str>,
     pub(crate) method: Arc<str>,
+    /// Whether a request may be more than one message.
+    pub(crate) streams_requests: bool,
 }
 
 impl Method {
@@ -18,9 +20,9 @@ impl Method {
         &*self.service == "grpc.health.v1.Health"
     }
 
-    /// Reflection streams, which live as long as a developer looks.
-    pub(crate) fn is_reflection(&self) -> bool {
-        self.service.starts_with("grpc.reflection.")
+    /// `Health/Watch`, which lives as long as its caller.
+    pub(crate) fn watches_health(&self) -> bool {
+        self.is_health() && &*self.method == "Watch"
     }
 }
 
@@ -51,14 +53,18 @@ impl Methods {
                         package => format!("{package}.{}", service.name()).into(),
                     };
                     for method in &service.method {
-                        let labels =
-                            Method { service: Arc::clone(&full), method: method.name().into() };
+                        let labels = Method {
+                            service: Arc::clone(&full),
+                            method: method.name().into(),
+                            streams_requests: method.client_streaming(),
+                        };
                         known.insert(format!("/{full}/{}", method.name()), labels);
                     }
                 }
             }
         }
-        let unknown = Method { service: "unknown".into(), method: "unknown".into() };
+        let unknown =
+            Method { service: "unknown".into(), method: "unknown".into(), streams_requests: false };
         Ok(Self { known: Arc::new(known), unknown })
     }
 
@@ -78,9 +84,11 @@ mod tests {
         let health = methods.of("/grpc.health.v1.Health/Check");
         assert_eq!((&*health.service, &*health.method), ("grpc.health.v1.Health", "Check"));
         assert!(health.is_health());
+        assert!(!health.watches_health());
+        assert!(methods.of("/grpc.health.v1.Health/Watch").watches_health());
         let reflection =
             methods.of("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo");
-        assert!(reflection.is_reflection());
+        assert!(reflection.streams_requests && !health.streams_requests);
         for path in ["", "/", "/grpc.health.v1.Health/Chuck", "/../etc/passwd"] {
             assert_eq!(methods.of(path), &methods.unknown, "{path}");
         }

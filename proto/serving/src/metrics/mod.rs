@@ -7,6 +7,7 @@
 mod calls;
 mod connections;
 mod endpoint;
+mod lost;
 mod methods;
 mod workers;
 
@@ -73,6 +74,7 @@ impl Registry {
     pub(crate) fn with_process() -> Result<Self, MetricError> {
         let registry = Self::new();
         registry.add("process", prometheus::process_collector::ProcessCollector::for_self())?;
+        registry.add("log_lines_lost_total", lost::LostLines::new()?)?;
         Ok(registry)
     }
 

@@ -127,6 +127,39 @@ async fn one_connection_too_many_is_closed() {
 }
 
 #[tokio::test]
+async fn one_address_has_a_quarter_of_the_connections_unless_it_is_trusted() {
+    let server = start(&["--max-connections=4"]).await;
+    let first = server.connect().await;
+    compute(&first, work(SHORT)).await.expect("the first is served");
+    let mut second = TcpStream::connect(server.address).await.expect("accepted by the system");
+    assert_eq!(second.read(&mut [0; 1]).await.unwrap_or(0), 0, "closed without a word");
+    let cause = "grpc_server_connections_ended_total{cause=\"too_many_of_address\"}";
+    server.until_sample(cause, 1.0).await;
+
+    let server = start(&["--max-connections=4", "--trusted-peers=10.0.0.0/8,127.0.0.0/8"]).await;
+    for _ in 0..3 {
+        compute(&server.connect().await, work(SHORT)).await.expect("a gateway has more");
+    }
+}
+
+#[tokio::test]
+async fn an_unused_connection_is_asked_to_end() {
+    let mut server = start(&["--max-connection-idle=50ms"]).await;
+    let channel = server.connect().await;
+    let busy = tokio::spawn({
+        let channel = channel.clone();
+        async move { compute(&channel, work(LONG)).await }
+    });
+    assert_eq!(server.event().await, Event::Started);
+    let idle = "grpc_server_connections_ended_total{cause=\"idle\"}";
+    let other = server.connect().await;
+    assert_eq!(health(&other, "").await, ServingStatus::Serving);
+    server.until_sample(idle, 1.0).await;
+    assert!(!busy.is_finished(), "a connection with a call is in use");
+    busy.abort();
+}
+
+#[tokio::test]
 async fn other_protocols_are_hung_up_on() {
     let server = start(&[]).await;
     let mut stream = TcpStream::connect(server.address).await.expect("the server listens");

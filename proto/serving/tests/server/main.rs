@@ -4,6 +4,7 @@ mod certificates;
 mod harness;
 mod life;
 mod load;
+mod messages;
 mod observe;
 mod tls;
 mod tokens;

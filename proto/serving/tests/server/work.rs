@@ -41,7 +41,12 @@ pub(crate) fn contract() -> Contract {
         ..Default::default()
     };
     let set = FileDescriptorSet { file: vec![file] }.encode_to_vec();
-    Contract { service: SERVICE, descriptors: set.leak(), error_domain: DOMAIN }
+    Contract {
+        service: SERVICE,
+        descriptors: set.leak(),
+        error_domain: DOMAIN,
+        max_unary_bytes: 8 << 10,
+    }
 }
 
 /// What happened on a worker.
