@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use index_svc::{
     builder::{AppendPlan, BuildEngines, BuildPlan, DuplicateRule, NanRule},
-    distribution::{Cache, Place, Remote},
+    distribution::{Cache, Fetching, Place, Remote},
     gate::Threshold,
     import::{ColumnNames, ImportPlan},
     index::{EngineChoice, Index},
@@ -193,8 +193,11 @@ pub(crate) fn publisher(by: Option<&str>) -> String {
     by.map_or_else(host, str::to_owned)
 }
 
-/// Where a server's versions come from.
-pub(crate) fn source(args: &ServeArgs) -> anyhow::Result<Box<dyn VersionSource>> {
+/// Where a server's versions come from; `watcher` is told how far a download is.
+pub(crate) fn source(
+    args: &ServeArgs,
+    watcher: impl Fn(&Fetching<'_>) + Send + Sync + 'static,
+) -> anyhow::Result<Box<dyn VersionSource>> {
     let Some(url) = args.index.to_str().filter(|text| is_url(text)) else {
         return Ok(source_at(&args.index));
     };
@@ -202,5 +205,5 @@ pub(crate) fn source(args: &ServeArgs) -> anyhow::Result<Box<dyn VersionSource>>
         format!("--index is {url}: expected --cache with a folder that its versions are kept in")
     })?;
     let place = place(&url.parse()?, &args.storage)?;
-    Ok(Box::new(Remote::new(place, Cache::open(cache)?)))
+    Ok(Box::new(Remote::new(place, Cache::open(cache)?.watched_by(watcher))))
 }

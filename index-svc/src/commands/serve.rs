@@ -8,8 +8,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::anyhow;
 use index_svc::{
     Index,
+    distribution::Fetching,
     live::LiveRecall,
     planner::Wanted,
     query::DEFAULT_PAGE_SIZE,
@@ -17,9 +19,10 @@ use index_svc::{
     versions::{Follower, Opening, Seen},
 };
 use serving::{
-    Contract, Server, Signals, bind,
+    Contract, Server, Signals, Startup, bind,
     metrics::{IntCounterVec, IntGaugeVec, MetricError, Registry},
 };
+use tokio::sync::oneshot;
 use tonic::service::RoutesBuilder;
 
 use crate::{cli::ServeArgs, config};
@@ -32,23 +35,21 @@ const CONTRACT: Contract = Contract {
 };
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    let opening = Opening { engines: args.engine.into(), verify: args.verify };
-    let follower = Follower::open(config::source(args)?, opening)?;
-    let served = follower.served();
-    let index = served.current();
-    index.warm();
-    tracing::info!(
-        version = index.version(),
-        tracks = index.rows(),
-        profile = %index.manifest().profile_id,
-        default_engine = %index.plan(Wanted::Default, DEFAULT_PAGE_SIZE).engine,
-        default_effort = %index.plan(Wanted::Default, DEFAULT_PAGE_SIZE).effort,
-        "index is open"
-    );
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        // Signals and probes first: opening may fetch for an hour.
         let signals = Signals::install()?;
         let server = Server::open(args.serving.to_config(), CONTRACT).await?;
         let server = server.with_web(&args.web_origins)?;
+        let opened = tokio::select! {
+            opened = open(args, server.startup().clone())? => opened,
+            () = signals.clone().nth(1) => {
+                tracing::info!("told to end before the index was open");
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
+        let follower = opened.map_err(|_| anyhow!("the thread that opens the index ended"))??;
+        let served = follower.served();
+        let index = served.current();
         let pool = server.pool("search")?;
         let metrics = VersionMetrics::new(server.registry())?;
         metrics.serves(&index, None);
@@ -66,6 +67,46 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         server.serve(listener, routes.routes(), readiness, shutdown, signals.nth(2)).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Opens the first version on a thread of its own, which nobody waits for when the server is told to
+/// end meanwhile.
+fn open(
+    args: &ServeArgs,
+    startup: Startup,
+) -> anyhow::Result<oneshot::Receiver<Result<Follower, index_svc::Error>>> {
+    let opening = Opening { engines: args.engine.into(), verify: args.verify };
+    let fetching = startup.clone();
+    let source =
+        config::source(args, move |Fetching { version, bytes, of_bytes }: &Fetching<'_>| {
+            let percent = 100 * bytes / (*of_bytes).max(1);
+            fetching.waits_for(format!(
+                "fetching version {version}, {bytes} of {of_bytes} bytes ({percent} %)"
+            ));
+            if bytes == of_bytes {
+                fetching.waits_for(format!("opening version {version}"));
+            }
+        })?;
+    let (sender, opened) = oneshot::channel();
+    thread::Builder::new().name("open".to_owned()).spawn(move || {
+        startup.waits_for("asking which version is wanted, and opening it");
+        let follower = Follower::open(source, opening).inspect(|follower| {
+            startup.waits_for("reading the index into memory");
+            let index = follower.served().current();
+            index.warm();
+            tracing::info!(
+                version = index.version(),
+                tracks = index.rows(),
+                profile = %index.manifest().profile_id,
+                default_engine = %index.plan(Wanted::Default, DEFAULT_PAGE_SIZE).engine,
+                default_effort = %index.plan(Wanted::Default, DEFAULT_PAGE_SIZE).effort,
+                "index is open"
+            );
+        });
+        // Nobody listens when the server was told to end.
+        let _ = sender.send(follower);
+    })?;
+    Ok(opened)
 }
 
 /// Looks at the source every `interval` until the returned sender is dropped. A thread of its own:

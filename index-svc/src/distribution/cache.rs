@@ -7,6 +7,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
@@ -32,11 +33,32 @@ const BLOCK_BYTES: usize = 1 << 20;
 const PARTIAL: &str = ".partial";
 
 /// A local folder that one process keeps versions in.
-#[derive(Debug)]
 pub struct Cache {
     folder: PathBuf,
+    /// Told of every step of a download.
+    watcher: Watcher,
     /// Held while this lives.
     _lock: File,
+}
+
+/// Who is told how far a download is.
+type Watcher = Box<dyn Fn(&Fetching<'_>) + Send + Sync>;
+
+/// How far the download of a version is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetching<'v> {
+    /// Which version.
+    pub version: &'v str,
+    /// Bytes that are here.
+    pub bytes: u64,
+    /// Bytes of the whole version.
+    pub of_bytes: u64,
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 impl Cache {
@@ -49,12 +71,20 @@ impl Cache {
         fs::create_dir_all(folder).map_err(failed)?;
         let lock = File::open(folder).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { folder: folder.to_owned(), _lock: lock }),
+            Ok(()) => {
+                Ok(Self { folder: folder.to_owned(), watcher: Box::new(|_| ()), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => {
                 Err(DistributionError::CacheInUse { path: folder.to_owned() })
             }
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+
+    /// The same cache, which tells `watcher` how far each download is.
+    #[must_use]
+    pub fn watched_by(self, watcher: impl Fn(&Fetching<'_>) + Send + Sync + 'static) -> Self {
+        Self { watcher: Box::new(watcher), ..self }
     }
 
     /// The version that was last served from here, if it is still here.
@@ -133,7 +163,8 @@ impl Cache {
         remove_strangers(&partial, &manifest.files.keys().map(String::as_str).collect())
             .map_err(failed)?;
         let of_bytes = manifest.files.values().map(|facts| facts.bytes).sum();
-        let mut progress = Progress { version, done: 0, of_bytes, told: Instant::now() };
+        let watcher = &self.watcher;
+        let mut progress = Progress { version, done: 0, of_bytes, told: Instant::now(), watcher };
         tracing::info!(version, bytes = of_bytes, "fetching a version");
         let mut fetched_bytes = 0;
         for (file, facts) in &manifest.files {
@@ -251,14 +282,16 @@ struct Progress<'v> {
     done: u64,
     of_bytes: u64,
     told: Instant,
+    watcher: &'v Watcher,
 }
 
 impl Progress<'_> {
     fn add(&mut self, bytes: u64) {
         self.done += bytes;
+        let (version, bytes, of_bytes) = (self.version, self.done, self.of_bytes);
+        (self.watcher)(&Fetching { version, bytes, of_bytes });
         if self.told.elapsed() >= PROGRESS_INTERVAL {
             self.told = Instant::now();
-            let (version, bytes, of_bytes) = (self.version, self.done, self.of_bytes);
             let percent = 100 * bytes / of_bytes.max(1);
             tracing::info!(version, bytes, of_bytes, percent, "fetching");
         }

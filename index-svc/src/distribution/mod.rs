@@ -33,7 +33,7 @@ mod rollback;
 mod source;
 
 pub use self::{
-    cache::Cache,
+    cache::{Cache, Fetching},
     error::DistributionError,
     place::{Place, PublishedVersion},
     pointer::Pointer,

@@ -76,13 +76,26 @@ struct Refused {
 }
 
 impl Follower {
-    /// Opens the version that is wanted; where that is not to be had, the one that was last served.
+    /// Opens the version that was last served from here, else the one that is wanted; the next looks
+    /// go on to the wanted one.
     ///
     /// # Errors
     /// When there is none that can be opened and verified.
     pub fn open(source: Box<dyn VersionSource>, opening: Opening) -> Result<Self, Error> {
         let wanted = source.wanted();
         let answered = wanted.is_ok();
+        // A restart answers at once with what is here; the wanted version is fetched meanwhile.
+        if let (Ok(name), Some(last)) = (&wanted, source.last_served())
+            && *name != last
+        {
+            match first(&*source, &last, opening) {
+                Ok(index) => {
+                    tracing::info!(wanted = name, last, "the last version is served at first");
+                    return Ok(Self::serving(source, opening, index, last, answered));
+                }
+                Err(error) => tracing::warn!(%error, last, "the last version cannot be opened"),
+            }
+        }
         let opened = wanted.and_then(|name| Ok((first(&*source, &name, opening)?, name)));
         let (index, name) = match (opened, source.last_served()) {
             (Ok(opened), _) => opened,
@@ -94,10 +107,20 @@ impl Follower {
                 (first(&*source, &name, opening)?, name)
             }
         };
+        Ok(Self::serving(source, opening, index, name, answered))
+    }
+
+    fn serving(
+        source: Box<dyn VersionSource>,
+        opening: Opening,
+        index: Index,
+        name: String,
+        answered: bool,
+    ) -> Self {
         let served = Arc::new(Served::new(index));
         let previous_name = String::new();
         source.serves(&name, &previous_name);
-        Ok(Self { source, opening, served, name, previous_name, refused: None, answered })
+        Self { source, opening, served, name, previous_name, refused: None, answered }
     }
 
     /// Whether the source said, when it was last asked, which version is wanted.

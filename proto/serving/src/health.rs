@@ -4,13 +4,10 @@
 //! included, so that a draining pod is not restarted. The full service name is readiness:
 //! NOT_SERVING until ready, and again from the first signal on.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
 use tonic::service::RoutesBuilder;
 use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::startup::Startup;
 
 /// Largest health check, framing included: it is a name.
 pub(crate) const MAX_PROBE_BYTES: usize = 4 * 1024;
@@ -22,14 +19,23 @@ const MAX_REFLECTION_BYTES: usize = 64 * 1024;
 pub struct Readiness {
     reporter: HealthReporter,
     service: &'static str,
-    ready: Arc<AtomicBool>,
+    startup: Startup,
 }
 
 impl Readiness {
     /// Adds the health service to `routes`; `service` is the full gRPC name, not yet ready.
     pub async fn register(routes: &mut RoutesBuilder, service: &'static str) -> Self {
+        Self::register_as(routes, service, Startup::default()).await
+    }
+
+    /// The same, told by `startup` too.
+    pub(crate) async fn register_as(
+        routes: &mut RoutesBuilder,
+        service: &'static str,
+        startup: Startup,
+    ) -> Self {
         let (reporter, server) = tonic_health::server::health_reporter();
-        let readiness = Self { reporter, service, ready: Arc::default() };
+        let readiness = Self { reporter, service, startup };
         readiness.reporter.set_service_status("", ServingStatus::NotServing).await;
         readiness.set(ServingStatus::NotServing).await;
         routes.add_service(server.max_decoding_message_size(MAX_PROBE_BYTES));
@@ -55,11 +61,11 @@ impl Readiness {
     /// Whether readiness is SERVING.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
+        self.startup.is_ready()
     }
 
     async fn set(&self, status: ServingStatus) {
-        self.ready.store(status == ServingStatus::Serving, Ordering::Relaxed);
+        self.startup.set_ready(status == ServingStatus::Serving);
         self.reporter.set_service_status(self.service, status).await;
     }
 }

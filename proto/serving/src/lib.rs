@@ -69,7 +69,8 @@
 //! - [`status`]: rich errors, `google.rpc.Status` with details
 //! - private: `connection` (accept, TLS, age), `calls` (the way of a call), `auth`, `admission`,
 //!   `access` (log line, counts, span), `files` (how many may be open), `reasons` (what the transport itself
-//!   refuses), `reload` (files that change), `tls`, `trace`, `export`,
+//!   refuses), `reload` (files that change), `startup` (what
+//!   `/readyz` tells), `tls`, `trace`, `export`,
 //!   `web` (gRPC-Web)
 
 #![forbid(unsafe_code)]
@@ -93,6 +94,7 @@ mod reasons;
 mod reload;
 pub mod server;
 pub mod shutdown;
+mod startup;
 pub mod status;
 pub mod telemetry;
 mod tls;
@@ -108,5 +110,6 @@ pub use pool::{Cancel, CpuPool, PoolError, Turn};
 pub use reload::ReloadError;
 pub use server::{Contract, ServeError, Server, bind, serve};
 pub use shutdown::Signals;
+pub use startup::Startup;
 pub use status::Refusal;
 pub use telemetry::{LogGuard, LogWriting};

@@ -27,6 +27,7 @@ use crate::{
     metrics::{CallMetrics, ConnectionMetrics, Endpoint, Methods, MetricError, Registry},
     pool::CpuPool,
     reload::{ReloadError, Reloading},
+    startup::Startup,
     telemetry, tls,
     web::Web,
 };
@@ -84,7 +85,8 @@ pub enum ServeError {
     Cut(&'static str),
 }
 
-/// A server with everything checked and nothing started: files read, metrics port bound.
+/// A server with everything checked: files read, and the metrics port open, which tells from here on
+/// that the server is not ready, and why. Calls are not taken yet.
 #[derive(Debug)]
 pub struct Server {
     config: ServingConfig,
@@ -93,12 +95,15 @@ pub struct Server {
     methods: Methods,
     tls: Option<Reloading<ServerConfig>>,
     tokens: Option<Reloading<Tokens>>,
-    metrics_listener: Option<TcpListener>,
+    metrics_address: Option<SocketAddr>,
+    startup: Startup,
+    /// Ended with the server, by being dropped.
+    beside: JoinSet<()>,
     web: Option<Web>,
 }
 
 impl Server {
-    /// Checks the configuration, reads the files it names, binds the metrics port, and logs what
+    /// Checks the configuration, reads the files it names, opens the metrics port, and logs what
     /// will be in effect.
     ///
     /// # Errors
@@ -118,11 +123,14 @@ impl Server {
         let security = &config.security;
         let tls = security.tls.as_ref().map(tls::open).transpose()?;
         let tokens = security.auth_tokens.as_deref().map(Tokens::open).transpose()?;
-        let metrics_listener = match &config.metrics_listen {
+        let (startup, mut beside) = (Startup::default(), JoinSet::new());
+        let metrics_address = match &config.metrics_listen {
             Some(address) => {
                 let (listener, address) = bind(address).await?;
                 tracing::info!(%address, "metrics port");
-                Some(listener)
+                let endpoint = Endpoint::new(registry.clone(), startup.clone());
+                spawn(&mut beside, endpoint.serve(listener));
+                Some(address)
             }
             None => None,
         };
@@ -131,7 +139,18 @@ impl Server {
             tracing::warn!("bearer tokens cross this port unencrypted: no TLS is configured");
         }
         let web = None;
-        Ok(Self { config, contract, registry, methods, tls, tokens, metrics_listener, web })
+        Ok(Self {
+            config,
+            contract,
+            registry,
+            methods,
+            tls,
+            tokens,
+            metrics_address,
+            startup,
+            beside,
+            web,
+        })
     }
 
     /// Serves gRPC-Web too, for pages of these origins; for none when there is none.
@@ -153,10 +172,16 @@ impl Server {
         &self.registry
     }
 
-    /// Where `/metrics` will be, if it is served.
+    /// Where `/metrics` is, if it is served.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.metrics_address
+    }
+
+    /// Where a service says what it waits for before it is ready.
+    #[must_use]
+    pub fn startup(&self) -> &Startup {
+        &self.startup
     }
 
     /// The worker pool the configuration asks for, with its metrics.
@@ -178,7 +203,8 @@ impl Server {
         if self.config.reflection {
             register_reflection(routes, self.contract.descriptors)?;
         }
-        Ok(Readiness::register(routes, self.contract.service).await)
+        let startup = self.startup.clone();
+        Ok(Readiness::register_as(routes, self.contract.service, startup).await)
     }
 
     /// Serves until `shutdown` resolves, then drains and finishes; `abort` ends at once.
@@ -193,7 +219,7 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         abort: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Self { config, contract, registry, methods, tls, tokens, metrics_listener, web } = self;
+        let Self { config, contract, registry, methods, tls, tokens, mut beside, web, .. } = self;
         let connection_metrics = ConnectionMetrics::new(&registry)?;
         let domain = contract.error_domain;
         let auth = Auth::new(tokens.as_ref().map(Reloading::latest), &config.security, domain);
@@ -217,14 +243,9 @@ impl Server {
             web,
         };
 
-        // Ended with this function, by being dropped.
-        let mut beside = JoinSet::new();
         let every = config.security.reload_interval;
         tls.map(|tls| spawn(&mut beside, tls.follow(every, connection_metrics.clone())));
         tokens.map(|tokens| spawn(&mut beside, tokens.follow(every, connection_metrics)));
-        metrics_listener.map(|listener| {
-            spawn(&mut beside, Endpoint::new(registry, readiness.clone()).serve(listener))
-        });
 
         let (stop, stopped) = watch::channel(false);
         let serving = connections.serve(listener, stopped);

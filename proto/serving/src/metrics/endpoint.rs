@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::Semaphore, time};
 
 use super::Registry;
-use crate::health::Readiness;
+use crate::startup::Startup;
 
 /// Connections served at a time; watchers are few.
 const MAX_CONNECTIONS: usize = 32;
@@ -28,12 +28,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     registry: Registry,
-    readiness: Readiness,
+    startup: Startup,
 }
 
 impl Endpoint {
-    pub(crate) fn new(registry: Registry, readiness: Readiness) -> Self {
-        Self { registry, readiness }
+    pub(crate) fn new(registry: Registry, startup: Startup) -> Self {
+        Self { registry, startup }
     }
 
     /// Serves until dropped.
@@ -77,8 +77,8 @@ impl Endpoint {
                 response
             }
             "/livez" => text(StatusCode::OK, "alive\n"),
-            "/readyz" if self.readiness.is_ready() => text(StatusCode::OK, "ready\n"),
-            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+            "/readyz" if self.startup.is_ready() => text(StatusCode::OK, self.startup.text()),
+            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, self.startup.text()),
             _ => text(StatusCode::NOT_FOUND, "expected /metrics, /livez or /readyz\n"),
         }
     }
