@@ -2,7 +2,9 @@
 """Callers that no gRPC library is: slow, silent, many, malformed, oversized. After each kind a good
 call must be answered on a new connection, by the same process, and no task of it has panicked.
 
-    abuse.py --extractor BINARY --index BINARY --index-dir DIR [--connections 10000] [--seed 1]
+    abuse.py --extractor BINARY --index BINARY --index-dir DIR [--connections 10000] [--seed 1] [--short]
+
+`--short` is what gates a landing: fewer connections and random frames.
 
 Run by tests/proofs/python.sh, which sets up what it needs.
 """
@@ -43,6 +45,24 @@ def good_query(server):
         assert len(answer.neighbors) == 3
 
 
+def unread_log(binary, flags):
+    """A server whose log nobody reads goes on."""
+    begin = time.monotonic()
+    with Server(binary, *flags, "--log", "info", reads_log=False) as server:
+        with grpc.insecure_channel(server.address) as channel:
+            services = index_grpc.IndexServiceStub(channel), extractor_grpc.ExtractorServiceStub(channel)
+            for _ in range(1000):
+                try:
+                    if "index" in binary.name:
+                        services[0].GetIndexInfo(index.GetIndexInfoRequest(), timeout=60)
+                    else:
+                        services[1].ListFeatureProfiles(extractor.ListFeatureProfilesRequest(), timeout=60)
+                except grpc.RpcError as error:
+                    raise AssertionError(f"after lines that nobody reads: {error.code()}") from error
+            assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=60) == b"\x08\x01"
+    print(f"  {'a log that nobody reads':<34} {'1000 calls answered':<58} {time.monotonic() - begin:15.1f} s", flush=True)
+
+
 def attack(name, server, good, attacker):
     """Lets the attacker do its worst, then makes the good call."""
     pid, begin = server.process.pid, time.monotonic()
@@ -60,7 +80,10 @@ def main():
         parser.add_argument(flag, required=True, type=pathlib.Path)
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short", action="store_true")
     options = parser.parse_args()
+    if options.short:
+        options.connections = min(options.connections, 2000)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # The limits that stand between an attacker and the end of time are made short below, so that they
@@ -85,10 +108,14 @@ def main():
                 attack(f"frames: {kind}", server, good, lambda one, frames=frames: attackers.malformed(one, frames))
             for kind, flood in attackers.FLOODS.items():
                 attack(f"flood: {kind}", server, good, lambda one, flood=flood: attackers.flooded(one, flood))
-            attack("random frames", server, good, lambda one: attackers.fuzz(one, options.seed, 1500))
-            attack("more connections than allowed", server, good, lambda one: attackers.many(one, 1000))
+            attack("random frames", server, good, lambda one: attackers.fuzz(one, options.seed, 300 if options.short else 1500))
+            attack("half-sent messages", server, good, attackers.half_sent)
+        with Server(binary, *flags, "--log", "warn", "--max-connections", 400) as server:
+            attack("all connections of one address", server, good, lambda one: attackers.crowd(one, 100))
+        unread_log(binary, flags)
         # Ten thousand sockets in one Python answer pings too late for a second.
-        with Server(binary, *flags, "--log", "warn", "--max-connections", connections + 100) as server:
+        with Server(binary, *flags, "--log", "warn", "--max-connections", connections + 100,
+                    "--trusted-peers", "127.0.0.0/8") as server:
             attack(f"{connections} connections", server, good,
                    lambda one: attackers.many(one, connections, held=lambda: good(one)))
     print("  the services went on")

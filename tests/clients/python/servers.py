@@ -16,10 +16,11 @@ READY = "listening on "
 class Server:
     """`PREFIX... BINARY serve --listen 127.0.0.1:0 FLAGS...`, ended with the block it is opened for."""
 
-    def __init__(self, binary, *flags, listen="127.0.0.1:0", prefix=()):
-        self._log = tempfile.TemporaryFile("w+")
+    def __init__(self, binary, *flags, listen="127.0.0.1:0", prefix=(), reads_log=True):
+        # A pipe that nobody reads, where the log is not to be read.
+        self._log = tempfile.TemporaryFile("w+") if reads_log else None
         command = [*prefix, binary, "serve", "--listen", listen, *map(str, flags)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log or subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith(READY):
             self.process.kill()
@@ -32,6 +33,8 @@ class Server:
         return int(self.address.rsplit(":", 1)[1])
 
     def log(self):
+        if self._log is None:
+            return ""
         self._log.seek(0)
         return self._log.read()
 
@@ -61,6 +64,8 @@ class Server:
             raise RuntimeError(f"a server ended with code {code}")
         self.process.wait()
         self.process.stdout.close()
+        if self.process.stderr:
+            self.process.stderr.close()
 
 
 def tone(rate, seconds, hertz=440.0):
