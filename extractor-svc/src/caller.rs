@@ -13,9 +13,10 @@ use serving::{Cancel, Turn};
 use tokio::runtime::Handle;
 
 use crate::{
-    admission::{MemoryError, Share},
     decode::Pause,
     error::ExtractError,
+    limits::Limits,
+    memory::{MemoryError, Reservation},
     pipeline::Host,
     status::CallError,
 };
@@ -30,10 +31,18 @@ const FIXED_BYTES: u64 = 4 << 20;
 /// Memory that an upload is admitted with: enough for 30 s.
 pub(crate) const CLIP_BYTES: u64 = 8 << 20;
 
+/// Memory of samples and features for each second of a recording.
+const BYTES_PER_SECOND: u64 = 120_000;
+
+/// Memory that the longest recording needs, where it is read as it comes.
+pub(crate) fn need_of(limits: &Limits) -> u64 {
+    FIXED_BYTES + 2 * MAX_UNREAD_BYTES + limits.max_audio.as_secs() * BYTES_PER_SECOND
+}
+
 /// What an upload and its extraction take of the memory.
 #[derive(Debug)]
 pub(crate) struct Account {
-    share: Share,
+    reservation: Reservation,
     patience: Duration,
     /// Bytes of samples and features.
     analysis: AtomicU64,
@@ -42,14 +51,14 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(share: Share, patience: Duration) -> Self {
-        Self { share, patience, analysis: AtomicU64::new(0), chunks: AtomicU64::new(0) }
+    pub(crate) fn new(reservation: Reservation, patience: Duration) -> Self {
+        Self { reservation, patience, analysis: AtomicU64::new(0), chunks: AtomicU64::new(0) }
     }
 
     /// The upload is about to keep `bytes` of chunks.
     pub(crate) async fn holds(&self, bytes: u64) -> Result<(), MemoryError> {
         self.chunks.store(bytes, Ordering::Relaxed);
-        self.share.grow_to(self.total(), self.patience).await
+        self.reservation.grow_to(self.total(), self.patience).await
     }
 
     fn total(&self) -> u64 {
@@ -109,13 +118,19 @@ impl Host for Caller {
     fn allow(&self, bytes: usize) -> Result<(), ExtractError> {
         self.account.analysis.store(bytes as u64, Ordering::Relaxed);
         let total = self.account.total();
-        if self.account.share.try_grow_to(total) {
+        if self.account.reservation.try_grow_to(total) {
             return Ok(());
         }
         let start = Instant::now();
         self.turn.give_back();
-        let grown = self.runtime.block_on(self.account.share.grow_to(total, self.account.patience));
-        grown.map_err(|error| self.refuse(error))?;
+        let grown = self.runtime.block_on(async {
+            tokio::select! {
+                grown = self.account.reservation.grow_to(total, self.account.patience) => Some(grown),
+                () = self.cancel.cancelled() => None,
+            }
+        });
+        // Nobody waits for the answer: what the upload holds is free at once.
+        grown.ok_or(ExtractError::Cancelled)?.map_err(|error| self.refuse(error))?;
         let taken = self.turn.take_again().map_err(|error| self.refuse(error));
         self.stood_still(start);
         taken

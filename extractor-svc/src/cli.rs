@@ -138,7 +138,9 @@ pub struct LimitArgs {
     #[arg(long, env = "SOUNDALIKE_MAX_UPLOADS", default_value_t = 64, value_name = "N")]
     pub max_uploads: usize,
     /// Memory for all uploads in flight. Each takes 8 MiB, which is enough for 30 s, and more as it
-    /// grows; one that does not fit waits, and is refused with UNAVAILABLE when that takes too long.
+    /// grows. Who needs more waits, those that have begun before those that have not, and is refused
+    /// with UNAVAILABLE when that takes too long. Enough for the longest recording, at most half of
+    /// it, is kept for the upload that began first.
     #[arg(long, env = "SOUNDALIKE_MAX_MEMORY", default_value_t = 512 << 20, value_name = "BYTES",
         value_parser = clap::value_parser!(u64).range(16 << 20..))]
     pub max_memory: u64,

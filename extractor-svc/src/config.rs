@@ -29,8 +29,8 @@ const SAMPLE_RATES: RangeInclusive<u64> = 1_000..=768_000;
 const STREAM_BYTES: RangeInclusive<u64> = 1..=1 << 40;
 /// Bytes before the audio that may be allowed; readers take 64 KiB at a time.
 const HEADER_BYTES: RangeInclusive<u64> = 1 << 16..=1 << 32;
-/// Uploads in flight that may be allowed.
-const UPLOADS: RangeInclusive<u64> = 1..=65_536;
+/// Uploads in flight that may be allowed. Each has a thread.
+const UPLOADS: RangeInclusive<u64> = 1..=4_096;
 /// Longest time that may be allowed, for audio as for a wait: a day.
 const MAX_TIME: Duration = Duration::from_secs(24 * 3600);
 

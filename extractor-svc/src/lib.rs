@@ -8,11 +8,10 @@
 //! - [`batch`], [`table`]: files and folders to feature tables
 //! - [`shards`]: a batch that many workers share
 //! - [`version`]: which program made a vector
-//! - [`service`], [`upload`], [`admission`], [`wire`], [`status`],
+//! - [`service`], [`upload`], [`memory`], [`wire`], [`status`],
 //!   [`metrics`]: the gRPC edge
 //! - [`cli`], [`config`], [`commands`]: what is typed, what is valid, what is wired together
 
-pub mod admission;
 pub mod batch;
 mod caller;
 pub mod cli;
@@ -24,6 +23,7 @@ pub mod features;
 mod fft;
 pub mod findings;
 pub mod limits;
+pub mod memory;
 pub mod metrics;
 pub mod mono;
 mod peak;

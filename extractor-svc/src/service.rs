@@ -19,13 +19,13 @@ use serving::{CallContext, CpuPool, peer::PeerKey};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    admission::Memory,
-    caller::{Account, CLIP_BYTES, Caller, CallerPause, MAX_UNREAD_BYTES},
+    caller::{Account, CLIP_BYTES, Caller, CallerPause, MAX_UNREAD_BYTES, need_of},
     config::UploadLimits,
     decode::{self, EncodedAudio, StreamBounds, StreamReader},
     error::ExtractError,
     findings::Warning,
     limits::Limits,
+    memory::MemoryBudget,
     metrics::ExtractorMetrics,
     pipeline::{self, Extraction},
     places::Places,
@@ -50,7 +50,7 @@ pub struct Extractor {
     limits: Arc<Limits>,
     uploads: UploadLimits,
     places: Places,
-    memory: Memory,
+    memory: MemoryBudget,
     pool: CpuPool,
     metrics: ExtractorMetrics,
 }
@@ -68,9 +68,10 @@ impl Extractor {
         Self {
             profiles: profiles.into_iter().map(Arc::new).collect(),
             schema: Arc::new(FeatureSchema::librosa()),
-            limits: Arc::new(limits),
             places: Places::new(uploads.max_uploads),
-            memory: Memory::new(uploads.max_memory).shown_in(metrics.memory()),
+            memory: MemoryBudget::new(uploads.max_memory, need_of(&limits))
+                .shown_in(metrics.memory()),
+            limits: Arc::new(limits),
             uploads,
             pool,
             metrics,
@@ -87,7 +88,7 @@ impl Extractor {
             .places
             .take(peer)
             .ok_or(CallError::Busy { max_uploads: self.uploads.max_uploads })?;
-        let share = self.memory.admit(CLIP_BYTES, self.patience()).await?;
+        let reservation = self.memory.admit(CLIP_BYTES, self.patience()).await?;
         let (mut upload, config) = Upload::open(stream, &self.uploads).await?;
         let request = ExtractionRequest::parse(&config, &self.profiles)?;
         let limit = self.limits.max_stream_bytes;
@@ -102,7 +103,7 @@ impl Extractor {
             max_unread: MAX_UNREAD_BYTES,
         };
         let (writer, reader) = decode::stream(bounds);
-        let account = Arc::new(Account::new(share, self.patience()));
+        let account = Arc::new(Account::new(reservation, self.patience()));
         let first = upload.chunk().await?;
         let job = self.start(request.clone(), reader, Arc::clone(&account));
         let (mut tally, is_digested) =

@@ -9,7 +9,7 @@ use serving::{PoolError, Refusal};
 use thiserror::Error;
 use tonic::{Code, Status};
 
-use crate::{admission::MemoryError, error::ExtractError, upload::UploadError};
+use crate::{error::ExtractError, memory::MemoryError, upload::UploadError};
 
 /// How long a caller should wait when every upload place is taken.
 const BUSY_DELAY: Duration = Duration::from_secs(1);

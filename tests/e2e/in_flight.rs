@@ -151,3 +151,44 @@ async fn what_does_not_fit_into_memory_waits_for_others_to_end() {
     assert!(vectors.iter().all(|vector| *vector == vectors[0]));
     server.logged("after_upload_ms", 3).expect("each says how long it took");
 }
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_makes_room_while_others_are_held() {
+    let server = start(&["--workers", "1", "--max-memory", TWO]);
+    let channel = server.connect().await.expect("it listens");
+    let audio = audio();
+    let (start, rest) = audio.split_at(CHUNK_BYTES);
+    let [given_up, held] = take_all(&channel, start).await;
+    let waiting = tokio::spawn({
+        let (channel, audio) = (channel.clone(), audio.clone());
+        async move { extract(&channel, full_view(), &audio, CHUNK_BYTES).await }
+    });
+    given_up.answer.abort();
+    drop(given_up.sender);
+    let vector = waiting.await.expect("no panic").expect("there is room now").values;
+    assert!(!held.answer.is_finished());
+    assert_eq!(held.finish(rest).await, vector);
+}
+
+/// Each upload has a thread, of which a runtime has 512 unless it is told otherwise.
+#[tokio::test]
+async fn as_many_uploads_as_the_flag_takes_are_served() {
+    let server = start(&[
+        "--workers=1",
+        "--max-uploads=700",
+        "--max-memory=8589934592",
+        "--max-concurrent-calls=700",
+        "--max-concurrent-calls-per-peer=700",
+        "--max-streams-per-connection=700",
+    ]);
+    let channel = server.connect().await.expect("it listens");
+    let audio = audio();
+    let mut stalled = Vec::new();
+    for _ in 0..600 {
+        let upload = Upload::start(&channel).await;
+        upload.send(chunk_message(&audio[..CHUNK_BYTES])).await;
+        stalled.push(upload);
+    }
+    extract(&channel, full_view(), &audio, CHUNK_BYTES).await.expect("there is a thread for it");
+    assert!(stalled.iter().all(|upload| !upload.answer.is_finished()));
+}

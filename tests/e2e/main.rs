@@ -21,3 +21,4 @@ mod query_refusals;
 mod recommend_refusals;
 mod round_trip;
 mod shutdown;
+mod unread_log;

@@ -21,12 +21,17 @@ const CONTRACT: Contract = Contract {
     max_unary_bytes: 4 << 10,
 };
 
+/// Blocking threads for all that is no upload, such as looking up a name.
+const SPARE_THREADS: usize = 64;
+
 /// Runs the command.
 ///
 /// # Errors
 /// When the address cannot be bound, or calls had to be cut at the end.
 pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_multi_thread()
+        // Each upload has one; the runtime's own limit would let them wait for each other.
+        .max_blocking_threads(args.limits.max_uploads.saturating_add(SPARE_THREADS))
         .enable_all()
         .build()?
         .block_on(serve_until_told(args))

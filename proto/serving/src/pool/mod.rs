@@ -31,6 +31,7 @@ use std::{
 
 use thiserror::Error;
 use tokio::{sync::oneshot, time};
+use tokio_util::sync::CancellationToken;
 
 use self::queue::{Ask, Queue, Ticket};
 pub use self::turn::Turn;
@@ -77,18 +78,23 @@ pub enum PoolError {
 
 /// Tells a job that nobody waits for it any more.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(CancellationToken);
 
 impl Cancel {
     /// Whether the job should stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_cancelled()
+    }
+
+    /// Returns once nobody waits for the job.
+    pub async fn cancelled(&self) {
+        self.0.cancelled().await;
     }
 
     /// Asks the job to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.cancel();
     }
 }
 

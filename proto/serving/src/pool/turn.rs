@@ -20,6 +20,8 @@ use crate::call::{CURRENT, CallContext};
 /// A job's right to a worker, which it can give back for a while.
 pub struct Turn {
     pool: CpuPool,
+    /// Of the job: who has left waits for no worker.
+    cancel: Cancel,
     call: Option<CallContext>,
     runtime: Handle,
     worker: Mutex<Option<Reserved>>,
@@ -67,6 +69,7 @@ impl Turn {
                 Ok(())
             }
             refused = reserve => refused.map(|_: mpsc::Sender<Infallible>| ()),
+            () = self.cancel.cancelled() => Err(PoolError::Expired),
         }
     }
 
@@ -115,14 +118,15 @@ impl CpuPool {
         T: Send + 'static,
         F: FnOnce(&Cancel, Turn) -> T + Send + 'static,
     {
+        let cancel = Cancel::default();
         let turn = Turn {
             pool: self.clone(),
+            cancel: cancel.clone(),
             call: CallContext::current(),
             runtime: Handle::current(),
             worker: Mutex::new(None),
         };
         turn.take(Ask::New).await?;
-        let cancel = Cancel::default();
         let _interest = Interest(cancel.clone());
         let span = tracing::Span::current();
         let job = move || {
