@@ -7,6 +7,7 @@ use std::{
 
 use e2e::library::binaries;
 use proto::v1::{ListFeatureProfilesRequest, extractor_service_client::ExtractorServiceClient};
+use tonic::transport::Endpoint;
 
 /// A pipe holds 64 KiB, which is some 200 lines.
 const CALLS: usize = 1000;
@@ -24,8 +25,8 @@ async fn a_server_goes_on_when_nobody_reads_its_log() {
     let output = server.stdout.take().expect("a pipe");
     BufReader::new(output).read_line(&mut ready).expect("text");
     let address = ready.trim().strip_prefix("listening on ").expect("the ready line").to_owned();
-    let mut client =
-        ExtractorServiceClient::connect(format!("http://{address}")).await.expect("it listens");
+    let endpoint = Endpoint::try_from(format!("http://{address}")).expect("an address");
+    let mut client = ExtractorServiceClient::new(endpoint.connect().await.expect("it listens"));
     for _ in 0..CALLS {
         client
             .list_feature_profiles(ListFeatureProfilesRequest::default())
