@@ -3,9 +3,13 @@
 //! An ID3v2 tag may precede any container. Containers that want a word of help are recognised by
 //! their marker; all else is left to symphonia's probe, whose finds of MPEG audio come back here.
 
+use std::io::Read;
+
 use symphonia::core::formats::FormatReader;
 use symphonia::core::formats::well_known as format_id;
 
+use super::containers::adts::{self, AdtsReader};
+use super::containers::matroska::{self, MatroskaReader};
 use super::containers::riff::{self, Flavour, Payload};
 use super::containers::{flac, mp4};
 use super::foreign;
@@ -14,7 +18,7 @@ use super::mpeg::{self, MpegReader};
 use super::ogg::OggReader;
 use super::packets::{self, PacketReader};
 use super::pcm::{Encoding, PcmReader};
-use super::source::{EncodedAudio, PcmLayout, PcmSample, SourceView};
+use super::source::{EncodedAudio, Fault, PcmLayout, PcmSample, SourceView};
 use super::{Reader, check_spec};
 use crate::error::ExtractError;
 use crate::findings::WarningCode;
@@ -55,6 +59,14 @@ pub(super) fn open(
     }
     if mp4::is_one(head) {
         return Ok(("mp4", boxes(view, start, limits)?));
+    }
+    if head.starts_with(&matroska::MARKER) {
+        return Ok(("mkv", matroska(view, start, limits)?));
+    }
+    if adts::begins(&mut view, start)? {
+        let fault = view.fault();
+        let view = view.show(Vec::new(), start, None);
+        return Ok(("adts", adts_frames(Box::new(view), fault, limits)?));
     }
     let [a, b, c, d, ..] = head;
     if mpeg::is_free_format([a, b, c, d]) {
@@ -137,6 +149,27 @@ fn boxes(view: SourceView, start: u64, limits: &Limits) -> Result<Reader, Extrac
     Ok(Reader::Packets(reader.remarking(WarningCode::SeveralTracks, text)))
 }
 
+fn matroska(view: SourceView, start: u64, limits: &Limits) -> Result<Reader, ExtractError> {
+    let fault = view.fault();
+    let format = MatroskaReader::open(view, start)?;
+    let equals = format.equals();
+    let reader = PacketReader::open(Box::new(format), fault, limits)?;
+    if equals == 0 {
+        return Ok(Reader::Packets(reader));
+    }
+    let text = format!("{equals} more audio tracks have the rank of the first, which is read");
+    Ok(Reader::Packets(reader.remarking(WarningCode::SeveralTracks, text)))
+}
+
+fn adts_frames(
+    input: Box<dyn Read + Send + Sync>,
+    fault: Fault,
+    limits: &Limits,
+) -> Result<Reader, ExtractError> {
+    let format = AdtsReader::open(input).or_else(|error| fault.check().and(Err(error)))?;
+    Ok(Reader::Packets(PacketReader::open(Box::new(format), fault, limits)?))
+}
+
 fn probed(view: SourceView, limits: &Limits) -> Result<(&'static str, Reader), ExtractError> {
     let fault = view.fault();
     let format = packets::probe(view)?;
@@ -153,10 +186,17 @@ fn probed(view: SourceView, limits: &Limits) -> Result<(&'static str, Reader), E
         }
         format_id::FORMAT_ID_AIFF => "aiff",
         format_id::FORMAT_ID_CAF => "caf",
-        format_id::FORMAT_ID_ADTS => "adts",
+        format_id::FORMAT_ID_ADTS => {
+            let input = rewound(format)?;
+            return Ok(("adts", adts_frames(Box::new(input), fault, limits)?));
+        }
         format_id::FORMAT_ID_FLAC => "flac",
         format_id::FORMAT_ID_ISOMP4 => "mp4",
-        format_id::FORMAT_ID_MKV => "mkv",
+        // Found behind other bytes, where nothing else reads it either.
+        format_id::FORMAT_ID_MKV => {
+            let detail = "Matroska behind other bytes".to_owned();
+            return Err(ExtractError::UnsupportedContainer { detail });
+        }
         _ => name,
     };
     Ok((container, Reader::Packets(PacketReader::open(format, fault, limits)?)))

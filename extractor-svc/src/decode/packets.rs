@@ -3,18 +3,16 @@
 //! A packet that cannot be decoded is dropped, as libsndfile and ffmpeg drop it. A container that
 //! cannot go on, and a change of rate or channel count end the audio.
 
-use std::io::ErrorKind;
-
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MKV};
+use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV};
 use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::{Packet, PacketRef};
-use symphonia::core::units::{Duration, TimeBase};
+use symphonia::core::units::{Duration, Time, TimeBase, Timestamp};
 
 use super::check_channels;
 use super::codecs::{name, registry, vorbis};
@@ -48,6 +46,17 @@ pub(super) fn probe(view: SourceView) -> Result<Box<dyn FormatReader>, ExtractEr
     })
 }
 
+/// What a packet tells to leave out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trims {
+    /// The decoder does it.
+    Done,
+    /// Frames at its start (MP4).
+    Frames,
+    /// Times at its start and its end (Matroska).
+    Times,
+}
+
 /// Reads and decodes the packets of one audio track.
 pub(super) struct PacketReader {
     format: Box<dyn FormatReader>,
@@ -63,10 +72,16 @@ pub(super) struct PacketReader {
     trimmed: (u64, u64),
     frames: u64,
     declared: Option<u64>,
-    /// The container has no end of its own; running out of bytes is one.
-    is_open_ended: bool,
-    /// Packets say what is to be left out at their start.
-    has_trims: bool,
+    trims: Trims,
+    /// The container's reader tells by a decoding error that it skipped bytes, and goes on.
+    skips_damage: bool,
+    /// Bytes were skipped since the last packet.
+    is_behind_damage: bool,
+    damages: u64,
+    /// Where the next packet begins if nothing is missing.
+    next_ts: Option<Timestamp>,
+    /// Frames of the last packet that was decoded.
+    packet_frames: u64,
     /// What was noticed while opening.
     remark: Option<(WarningCode, String)>,
     precision: Precision,
@@ -117,8 +132,13 @@ impl PacketReader {
             })?;
         let rate = decoder.codec_params().sample_rate.or(params.sample_rate).unwrap_or(0);
         let container = format.format_info().format;
+        let trims = match container {
+            FORMAT_ID_ISOMP4 => Trims::Frames,
+            FORMAT_ID_MKV => Trims::Times,
+            _ => Trims::Done,
+        };
         // Of MP4, each packet says what is to be left out of it.
-        let skip = if codec == "aac" && container != FORMAT_ID_ISOMP4 {
+        let skip = if trims == Trims::Times || (codec == "aac" && trims == Trims::Done) {
             track.delay.unwrap_or(0).into()
         } else {
             0
@@ -128,7 +148,6 @@ impl PacketReader {
         let trimmed = (delay, track.padding.unwrap_or(0).into());
         let (track_id, time_base) = (track.id, track.time_base);
         let declared = track.num_frames.or_else(|| stated_frames(format.media_info(), rate));
-        let is_open_ended = container == FORMAT_ID_MKV;
         fault.header_ends();
         Ok(Self {
             format,
@@ -141,8 +160,12 @@ impl PacketReader {
             trimmed,
             frames: 0,
             declared: declared.map(|frames| frames.saturating_sub(skip)),
-            is_open_ended,
-            has_trims: container == FORMAT_ID_ISOMP4,
+            trims,
+            skips_damage: container == FORMAT_ID_MKV || container == FORMAT_ID_ADTS,
+            is_behind_damage: false,
+            damages: 0,
+            next_ts: None,
+            packet_frames: 0,
             remark: None,
             precision: Precision::of(container, codec),
             time_base,
@@ -201,12 +224,14 @@ impl PacketReader {
                 Ok(Some(_)) => None,
                 Ok(None) => Some(None),
                 Err(Error::ResetRequired) => Some(Some("a second stream follows".to_owned())),
-                Err(Error::IoError(error))
-                    if self.is_open_ended && error.kind() == ErrorKind::UnexpectedEof =>
-                {
-                    Some(None)
+                Err(Error::DecodeError(_)) if self.skips_damage => {
+                    self.is_behind_damage = true;
+                    None
                 }
                 Err(error) => {
+                    if let Some(refusal) = refusal(&error) {
+                        return Err(refusal);
+                    }
                     self.trouble.get_or_insert_with(|| error.to_string());
                     Some(Some(format!("the container ends early ({error})")))
                 }
@@ -241,19 +266,49 @@ impl PacketReader {
         out: &mut Vec<f32>,
         findings: &mut Findings,
     ) -> Result<Option<Option<String>>, ExtractError> {
+        let next_ts = packet.pts.saturating_add(packet.block_dur());
+        let expected = self.next_ts.replace(next_ts).unwrap_or(packet.pts);
+        if std::mem::take(&mut self.is_behind_damage) {
+            self.damages += 1;
+            let gap = packet.pts.duration_from(expected).unwrap_or(Duration::ZERO);
+            findings.miss(self.frames_of(gap));
+        }
         // Some decoders of symphonia would leave out as well what is left out here.
         let bare = PacketRef::new(packet.track_id, packet.pts, packet.dur, &packet.data);
-        let packet_ref = if self.has_trims { bare } else { packet.as_packet_ref() };
+        let packet_ref = if self.trims == Trims::Done { packet.as_packet_ref() } else { bare };
         match self.decoder.decode_ref(&packet_ref) {
             Ok(audio) => {
                 let spec = (audio.spec().rate(), audio.num_planes());
-                if audio.frames() > 0 && *self.spec.get_or_insert(spec) != spec {
+                let frames = audio.frames() as u64;
+                if frames > 0 && *self.spec.get_or_insert(spec) != spec {
                     return Ok(Some(Some("rate or channel count change".to_owned())));
                 }
-                let trim = if self.has_trims { packet.trim_start.get() } else { self.skip };
-                let skipped = trim.min(audio.frames() as u64);
-                self.skip = self.skip.saturating_sub(skipped);
-                planes::downmix(&audio, skipped as usize..audio.frames(), self.precision, out);
+                let mut end = 0;
+                match self.trims {
+                    Trims::Done => {}
+                    Trims::Frames => self.skip = packet.trim_start.get(),
+                    Trims::Times => {
+                        let start = frames_in(self.time_base, packet.trim_start, spec.0);
+                        if start > 0 {
+                            // ffmpeg counts anew where a packet says it.
+                            self.trimmed.0 += start;
+                            self.skip = start;
+                        }
+                        end = frames_in(self.time_base, packet.trim_end, spec.0);
+                    }
+                }
+                let skipped = self.skip.min(frames);
+                self.skip -= skipped;
+                // More than there is, is nonsense; ffmpeg then discards nothing.
+                let cut = if end <= frames - skipped { end } else { 0 };
+                self.trimmed.1 += cut;
+                let keep = skipped as usize..(frames - cut) as usize;
+                planes::downmix(&audio, keep, self.precision, out);
+                if packet.block_dur().is_zero() {
+                    // Where the container states no durations, the decoder's are right.
+                    self.next_ts = after(self.time_base, packet.pts, frames, spec.0);
+                }
+                self.packet_frames = frames;
                 Ok(None)
             }
             Err(Error::ResetRequired) => Ok(Some(Some("the codec changes".to_owned()))),
@@ -263,33 +318,49 @@ impl PacketReader {
             }
             Err(error) => {
                 self.dropped += 1;
-                // Of what is left out anyway nothing is missing.
-                let trim = if self.has_trims { packet.trim_start.get() } else { 0 };
-                findings.miss(self.frames_of(packet.block_dur()).saturating_sub(trim));
+                findings.miss(self.lost_with(packet));
                 self.trouble.get_or_insert_with(|| error.to_string());
                 Ok(None)
             }
         }
     }
 
+    /// Frames that are missing with a packet that cannot be decoded.
+    fn lost_with(&mut self, packet: &Packet) -> u64 {
+        // Of what is left out anyway nothing is missing.
+        let trim = if self.trims == Trims::Frames { packet.trim_start.get() } else { 0 };
+        if !packet.block_dur().is_zero() {
+            return self.frames_of(packet.block_dur()).saturating_sub(trim);
+        }
+        let rate = self.spec.map_or(0, |(rate, _)| rate);
+        self.next_ts = after(self.time_base, packet.pts, self.packet_frames, rate);
+        self.packet_frames
+    }
+
     /// A time of the track in frames.
     fn frames_of(&self, duration: Duration) -> u64 {
-        let rate = self.spec.map_or(0, |(rate, _)| rate);
-        let time = self.time_base.and_then(|base| base.calc_duration(duration));
-        time.map_or(0, |time| (time.as_secs_f64() * f64::from(rate)).round() as u64)
+        frames_in(self.time_base, duration, self.spec.map_or(0, |(rate, _)| rate))
     }
 
     /// How many frames a declared count may be off without being a finding: none in FLAC; elsewhere
     /// a few packets, or a hundredth, is how containers count.
     fn slack(&self, declared: u64) -> u64 {
-        if self.codec == "flac" { 0 } else { (declared / 100).max(8192) }
+        // Matroska counts milliseconds, of FLAC too.
+        let counts_frames = self.codec == "flac" && self.trims != Trims::Times;
+        if counts_frames { 0 } else { (declared / 100).max(8192) }
     }
 
     fn finish(&mut self, why: Option<String>, findings: &mut Findings) {
         self.done = true;
-        if self.dropped > 0 {
-            let text = format!("{} undecodable packets dropped", self.dropped);
+        if self.dropped > 0 || self.damages > 0 {
+            let (dropped, damages) = (self.dropped, self.damages);
+            let text = format!("{damages} damages skipped, {dropped} undecodable packets dropped");
             findings.warn(WarningCode::Resynchronized, text);
+        }
+        if why.is_some() && self.declared.is_none() {
+            // Of a film that is cut, the stated length is its sound's as well.
+            let rate = self.spec.map_or(0, |(rate, _)| rate);
+            self.declared = stated_frames(self.format.media_info(), rate);
         }
         let frames = self.frames;
         match (why, self.declared) {
@@ -310,4 +381,23 @@ impl PacketReader {
 fn stated_frames(info: &MediaInfo, rate: u32) -> Option<u64> {
     let seconds = info.time_base?.calc_duration(info.duration?)?.as_secs_f64();
     Some((seconds * f64::from(rate)) as u64)
+}
+
+/// A time in units of `base` as frames at `rate`, rounded.
+fn frames_in(base: Option<TimeBase>, duration: Duration, rate: u32) -> u64 {
+    let time = base.and_then(|base| base.calc_duration(duration));
+    time.map_or(0, |time| (time.as_secs_f64() * f64::from(rate)).round() as u64)
+}
+
+/// The time `frames` at `rate` behind `start`.
+fn after(base: Option<TimeBase>, start: Timestamp, frames: u64, rate: u32) -> Option<Timestamp> {
+    let time = Time::try_from_secs_f64(frames as f64 / f64::from(rate.max(1)))?;
+    let length = base?.calc_timestamp(time)?;
+    Some(start.saturating_add(Duration::new(length.get().unsigned_abs())))
+}
+
+/// The refusal that a container's reader of this crate gave as the cause of an error.
+fn refusal(error: &Error) -> Option<ExtractError> {
+    let Error::IoError(error) = error else { return None };
+    error.get_ref()?.downcast_ref::<ExtractError>().cloned()
 }

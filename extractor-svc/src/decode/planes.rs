@@ -56,7 +56,7 @@ pub(super) fn downmix(
         (Precision::Decoded, Any::F64(audio)) => mix(audio, keep, out, IntoSample::into_sample),
         (Precision::Sixteen, Any::F32(audio)) => mix(audio, keep, out, round_to_sixteen),
         (Precision::Sixteen, Any::F64(audio)) => {
-            mix(audio, keep, out, |x: f64| round_to_sixteen(x as f32));
+            mix(audio, keep, out, wide_to_sixteen);
         }
         (Precision::Sixteen, Any::U8(audio)) => mix(audio, keep, out, cut_to_sixteen),
         (Precision::Sixteen, Any::U16(audio)) => mix(audio, keep, out, cut_to_sixteen),
@@ -73,6 +73,12 @@ pub(super) fn downmix(
 /// and clipped.
 fn round_to_sixteen(x: f32) -> f32 {
     (x * 32_768.0).round_ties_even().clamp(-32_768.0, 32_767.0) / 32_768.0
+}
+
+/// The same of a double, which is not rounded to a float before.
+fn wide_to_sixteen(x: f64) -> f32 {
+    let rounded = (x * 32_768.0).round_ties_even().clamp(-32_768.0, 32_767.0);
+    (rounded / 32_768.0) as f32
 }
 
 /// An integer as `swresample` makes 16 bits of it: the low bits are cut off.

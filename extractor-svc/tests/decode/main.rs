@@ -4,10 +4,12 @@
 //! unless `SOUNDALIKE_REQUIRE_SHARED=1` makes that a failure.
 
 mod aac;
+mod adts;
 mod bad;
 mod boxes;
 mod foreign;
 mod good;
+mod matroska;
 mod mp4;
 mod shared;
 mod stream;

@@ -28,7 +28,7 @@ const MIN_BYTES: usize = 8;
 /// What kind of text `head` is; `is_whole` tells that nothing follows it.
 pub(super) fn find(head: &[u8], is_whole: bool) -> Option<Foreign> {
     let is_wide = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    if is_wide && head.len() >= MIN_BYTES && head.len() % 2 == 0 {
+    if is_wide && head.len() >= MIN_BYTES && head.len().is_multiple_of(2) {
         let units = head.as_chunks::<2>().0.iter().map(|&pair| {
             if head[0] == 0xff { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
         });
