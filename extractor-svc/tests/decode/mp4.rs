@@ -184,6 +184,8 @@ fn fragments_are_read() {
     let whole = shared::bytes(&path);
     let (samples, facts) = shared::load(whole.clone()).unwrap();
     assert_eq!((samples.len(), facts.damaged_share), (39 * 1024, 0.0));
+    let (chunked, _) = shared::load_in_chunks(whole.clone(), 7).unwrap();
+    assert_eq!(chunked, samples);
     // A fragment that is not all there is a stream that ends early.
     let (_, facts) = shared::load(whole[..whole.len() - 500].to_vec()).unwrap();
     assert_eq!(facts.warnings[0].code, WarningCode::TruncatedStream);

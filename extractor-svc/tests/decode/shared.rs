@@ -5,8 +5,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
 
-use extractor_svc::decode::{EncodedAudio, SourceFacts, load_mono};
+use extractor_svc::decode::{EncodedAudio, SourceFacts, StreamBounds, load_mono, stream};
 use extractor_svc::error::ExtractError;
 use extractor_svc::limits::Limits;
 use extractor_svc::window::Window;
@@ -35,4 +37,27 @@ pub(crate) fn bytes(path: &Path) -> Vec<u8> {
 pub(crate) fn load(bytes: Vec<u8>) -> Result<(Vec<f32>, SourceFacts), ExtractError> {
     let audio = EncodedAudio::from_bytes(bytes);
     load_mono(audio, &Window::whole(), &Limits::default(), &AtomicBool::new(false))
+}
+
+/// The whole audio of `bytes` that come in chunks of `len`.
+pub(crate) fn load_in_chunks(
+    bytes: Vec<u8>,
+    len: usize,
+) -> Result<(Vec<f32>, SourceFacts), ExtractError> {
+    let max_idle = Duration::from_secs(60);
+    let bounds =
+        StreamBounds { max_bytes: 1 << 30, max_idle, deadline: None, max_unread: u64::MAX };
+    let (writer, reader) = stream(bounds);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for chunk in bytes.chunks(len) {
+                if writer.push(chunk.to_vec()).is_err() {
+                    return;
+                }
+            }
+            writer.finish();
+        });
+        let audio = EncodedAudio::from_stream(reader);
+        load_mono(audio, &Window::whole(), &Limits::default(), &AtomicBool::new(false))
+    })
 }

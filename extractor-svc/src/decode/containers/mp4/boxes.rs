@@ -53,15 +53,19 @@ impl<'a> Walk<'a> {
         if self.boxes > MAX_BOXES {
             return Err(broken(&format!("more than {MAX_BOXES} boxes")));
         }
-        let mut header = [0; 16];
-        let there = self.view.read_at(pos, &mut header)?;
-        if there < 8 {
+        // No more is read than the header: a stream may have forgotten what is behind the last byte.
+        let mut header = [0; 8];
+        if self.view.read_at(pos, &mut header)? < header.len() {
             return Ok(None);
         }
-        let [s0, s1, s2, s3, k0, k1, k2, k3, long @ ..] = header;
+        let [s0, s1, s2, s3, k0, k1, k2, k3] = header;
         let (head, size) = match u32::from_be_bytes([s0, s1, s2, s3]) {
             0 => (8, u64::MAX),
-            1 if there == 16 => (16, u64::from_be_bytes(long)),
+            1 => {
+                let mut long = [0; 8];
+                self.view.read_at(pos.saturating_add(8), &mut long)?;
+                (16, u64::from_be_bytes(long))
+            }
             size => (8, u64::from(size)),
         };
         if size < head {

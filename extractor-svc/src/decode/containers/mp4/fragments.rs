@@ -1,12 +1,14 @@
 //! Fragments (`moof`): packets that the movie's tables do not list (ISO/IEC 14496-12, 8.8).
 
 use std::collections::VecDeque;
+use std::io::Cursor;
 
 use super::boxes::{Child, Walk, broken};
 use super::movie::Defaults;
 use super::samples::Piece;
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;
+use crate::limits::Limits;
 
 /// Most packets of one fragment.
 const MAX_PACKETS: usize = 1 << 20;
@@ -48,24 +50,39 @@ impl Fragments {
             let mut walk = Walk::new(view);
             let Some(child) = walk.child(self.at, u64::MAX)? else { return Ok(None) };
             self.at = child.end;
-            if child.kind == *b"moof" {
-                walk.each(child, &mut |walk, traf| {
-                    if traf.kind == *b"traf" { self.track(walk, child, traf, base) } else { Ok(()) }
-                })?;
+            if child.kind != *b"moof" {
+                continue;
             }
+            // A stream forgets what was read: the fragment is taken in as a whole, and the header of
+            // its data before the data.
+            let bytes = walk.table(child, child.end - child.body)?;
+            if let Some(data) = walk.child(child.end, u64::MAX)?
+                && data.kind == *b"mdat"
+            {
+                self.at = data.end;
+            }
+            self.fragment(child.start, bytes, base)?;
         }
         Err(broken(&format!("{MAX_BOXES} boxes without a packet")))
+    }
+
+    /// Reads the body of the fragment that begins at `start`.
+    fn fragment(&mut self, start: u64, bytes: Vec<u8>, base: u64) -> Result<(), ExtractError> {
+        let whole = Child { kind: *b"moof", start: 0, body: 0, end: bytes.len() as u64 };
+        let mut view = SourceView::new(Box::new(Cursor::new(bytes)), &Limits::default(), None);
+        Walk::new(&mut view).each(whole, &mut |walk, traf| {
+            if traf.kind == *b"traf" { self.track(walk, traf, start, base) } else { Ok(()) }
+        })
     }
 
     fn track(
         &mut self,
         walk: &mut Walk<'_>,
-        moof: Child,
         traf: Child,
+        mut anchor: u64,
         base: u64,
     ) -> Result<(), ExtractError> {
         let mut defaults = None;
-        let mut anchor = moof.start;
         let mut behind = None;
         walk.each(traf, &mut |walk, child| {
             match &child.kind {
