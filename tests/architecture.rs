@@ -83,7 +83,7 @@ const ARROWS: &[Arrow] = &[
             "extractor-svc/src/cli.rs",
             "extractor-svc/src/config.rs",
             "extractor-svc/src/commands/",
-            "extractor-svc/src/memory.rs",
+            "extractor-svc/src/memory",
             "extractor-svc/src/caller.rs",
             "extractor-svc/src/service.rs",
             "extractor-svc/src/status.rs",

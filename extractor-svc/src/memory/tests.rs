@@ -1,3 +1,5 @@
+//! Who gets memory, in which order, and when.
+
 use std::pin::pin;
 
 use super::*;

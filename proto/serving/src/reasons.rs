@@ -18,7 +18,7 @@ pub(crate) fn explain(status: &Status, domain: &'static str) -> Option<Status> {
         "" => "this server has no such method",
         message => message,
     };
-    let mut explained = Refusal::new(domain, code, reason, message).into_status();
+    let mut explained = Refusal::by_transport(domain, code, reason, message).into_status();
     *explained.metadata_mut() = status.metadata().clone();
     Some(explained)
 }

@@ -92,6 +92,16 @@ impl Refusal {
         Status::with_error_details(self.code, self.message, *self.details)
     }
 
+    /// What the transport refused by itself, with the reason that it has none of.
+    pub(crate) fn by_transport(
+        domain: &'static str,
+        code: Code,
+        reason: &'static str,
+        message: &str,
+    ) -> Self {
+        Self::new(domain, code, reason, message)
+    }
+
     /// A message of the request has more bytes than the method takes.
     pub(crate) fn message_too_large(domain: &'static str, limit: u64) -> Self {
         let message = format!("the request is larger than {limit} bytes");

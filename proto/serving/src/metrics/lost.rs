@@ -3,7 +3,7 @@
 use prometheus::{
     IntCounter,
     core::{Collector, Desc},
-    proto::MetricFamily,
+    proto as exposition,
 };
 
 use super::MetricError;
@@ -27,7 +27,7 @@ impl Collector for LostLines {
         self.0.desc()
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn collect(&self) -> Vec<exposition::MetricFamily> {
         self.0.inc_by(lost_lines().saturating_sub(self.0.get()));
         self.0.collect()
     }
