@@ -5,9 +5,11 @@
 //!
 //! Nomenclature: a *frame* is one sample per channel; a *block* is some frames mixed to mono; a
 //! *view* is the part of a source that a container's reader sees. This is the only place that knows
-//! symphonia. Four readers lie behind the one [`Decoder`]: PCM, MPEG audio, Ogg, and packets of
-//! everything that symphonia reads without help.
+//! symphonia. Five readers lie behind the one [`Decoder`]: PCM, blocks of ADPCM, MPEG audio, Ogg, and
+//! packets of everything that symphonia reads without help.
 
+mod blocks;
+mod carried;
 mod codecs;
 mod containers;
 mod detect;
@@ -19,6 +21,7 @@ mod packets;
 mod pcm;
 mod planes;
 mod source;
+mod stored;
 mod stream;
 mod windowed;
 
@@ -28,6 +31,7 @@ pub use self::source::{EncodedAudio, PcmLayout, PcmSample};
 pub use self::stream::{Pause, StreamBounds, StreamReader, StreamWriter, stream};
 pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
 
+use self::blocks::BlockReader;
 use self::mpeg::MpegReader;
 use self::ogg::OggReader;
 use self::packets::PacketReader;
@@ -54,6 +58,7 @@ pub struct Decoder {
 
 enum Reader {
     Pcm { reader: PcmReader, codec: &'static str, spec: (u32, usize) },
+    Blocks { reader: BlockReader, codec: &'static str, spec: (u32, usize) },
     Mpeg(MpegReader),
     Ogg(OggReader),
     Packets(PacketReader),
@@ -127,7 +132,7 @@ impl Decoder {
     /// end; complete once the end was reached.
     pub fn trimmed(&self) -> (u64, u64) {
         match &self.reader {
-            Reader::Pcm { .. } => (0, 0),
+            Reader::Pcm { .. } | Reader::Blocks { .. } => (0, 0),
             Reader::Mpeg(reader) => reader.trimmed(),
             Reader::Ogg(reader) => reader.trimmed(),
             Reader::Packets(reader) => reader.trimmed(),
@@ -182,6 +187,7 @@ impl Decoder {
     pub(crate) fn declared(&self) -> Option<DeclaredLength> {
         match &self.reader {
             Reader::Pcm { reader, .. } => reader.declared(),
+            Reader::Blocks { reader, .. } => reader.declared(),
             Reader::Mpeg(reader) => reader.declared(),
             Reader::Ogg(reader) => reader.declared(),
             Reader::Packets(reader) => reader.declared(),
@@ -224,7 +230,7 @@ impl fmt::Debug for Decoder {
 impl Reader {
     fn spec(&self) -> Option<(u32, usize)> {
         match self {
-            Self::Pcm { spec, .. } => Some(*spec),
+            Self::Pcm { spec, .. } | Self::Blocks { spec, .. } => Some(*spec),
             Self::Mpeg(reader) => Some((reader.sample_rate(), reader.channels())),
             Self::Ogg(reader) => reader.spec(),
             Self::Packets(reader) => reader.spec(),
@@ -233,7 +239,7 @@ impl Reader {
 
     fn codec(&self) -> &'static str {
         match self {
-            Self::Pcm { codec, .. } => codec,
+            Self::Pcm { codec, .. } | Self::Blocks { codec, .. } => codec,
             Self::Mpeg(reader) => reader.codec(),
             Self::Ogg(reader) => reader.codec(),
             Self::Packets(reader) => reader.codec(),
@@ -247,6 +253,7 @@ impl Reader {
     ) -> Result<bool, ExtractError> {
         match self {
             Self::Pcm { reader, .. } => reader.next_block(out, findings),
+            Self::Blocks { reader, .. } => reader.next_block(out, findings),
             Self::Mpeg(reader) => reader.next_block(out, findings),
             Self::Ogg(reader) => reader.next_block(out, findings),
             Self::Packets(reader) => reader.next_block(out, findings),
@@ -258,7 +265,7 @@ impl Reader {
         let trouble = match self {
             Self::Ogg(reader) => reader.trouble(),
             Self::Packets(reader) => reader.trouble(),
-            Self::Pcm { .. } | Self::Mpeg(_) => None,
+            Self::Pcm { .. } | Self::Blocks { .. } | Self::Mpeg(_) => None,
         };
         match trouble {
             Some(trouble) => ExtractError::UndecodableAudio { detail: trouble.to_owned() },

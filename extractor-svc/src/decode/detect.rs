@@ -10,22 +10,16 @@ use symphonia::core::formats::well_known as format_id;
 
 use super::containers::adts::{self, AdtsReader};
 use super::containers::matroska::{self, MatroskaReader};
-use super::containers::riff::{self, Flavour, Payload};
 use super::containers::{flac, mp4};
-use super::foreign;
-use super::mismatch;
 use super::mpeg::{self, MpegReader};
 use super::ogg::OggReader;
 use super::packets::{self, PacketReader};
 use super::pcm::{Encoding, PcmReader};
 use super::source::{EncodedAudio, Fault, PcmLayout, PcmSample, SourceView};
-use super::{Reader, check_spec};
+use super::{Reader, check_spec, foreign, mismatch, stored};
 use crate::error::ExtractError;
 use crate::findings::WarningCode;
 use crate::limits::Limits;
-
-/// Most chunks before the audio of an AIFF file.
-const MAX_CHUNKS: usize = 1024;
 
 /// Most ID3v2 tags in a row.
 const MAX_TAGS: usize = 16;
@@ -45,12 +39,16 @@ pub(super) fn open(
     if there == 0 {
         return Err(ExtractError::EmptyAudio);
     }
-    if let Some(flavour) = Flavour::detect(&head[..there]) {
-        return Ok((flavour.container(), wave(view, start, flavour, limits)?));
+    if let Some((container, contents)) = stored::read(&mut view, start, &head[..there])? {
+        return Ok((container, stored::open(view, contents, limits)?));
     }
     if head.starts_with(b"fLaC") {
-        let (header, frames) = flac::read(&mut view, start)?;
-        return probed(view.show(header, frames, None), limits);
+        let (stream_info, frames) = flac::read(&mut view, start)?;
+        let fault = view.fault();
+        let view = view.show(Vec::new(), frames, None);
+        let format = Box::new(flac::FlacFrames::new(view, stream_info));
+        let reader = PacketReader::open(format, fault, limits)?;
+        return Ok(("flac", Reader::Packets(reader)));
     }
     if head.starts_with(b"OggS") {
         let fault = view.fault();
@@ -73,14 +71,9 @@ pub(super) fn open(
         return Err(ExtractError::UnsupportedCodec { codec: "mp3 (free format)".into() });
     }
     foreign::refuse(&mut view, start)?;
-    // What describes the audio may follow it.
-    let is_backward = match head.first_chunk::<4>() {
-        Some(b"caff") => true,
-        Some(b"FORM") => aiff_is_backward(&mut view, start)?,
-        _ => false,
-    };
     let view = view.show(Vec::new(), start, None);
-    probed(if is_backward { view.seekable() } else { view }, limits)
+    // What describes packets in CAF may follow them.
+    probed(if head.starts_with(b"caff") { view.seekable() } else { view }, limits)
 }
 
 fn headerless(
@@ -93,49 +86,10 @@ fn headerless(
         PcmSample::F32Le => Encoding::F32,
     };
     mismatch::check(&mut view, layout.sample)?;
-    let view = view.show(Vec::new(), 0, None);
-    pcm(view, encoding, (layout.sample_rate, layout.channels.into()), None, limits)
-}
-
-fn pcm(
-    view: SourceView,
-    encoding: Encoding,
-    spec: (u32, usize),
-    declared: Option<u64>,
-    limits: &Limits,
-) -> Result<Reader, ExtractError> {
+    let spec = (layout.sample_rate, usize::from(layout.channels));
     check_spec(spec.0, spec.1, limits)?;
-    let reader = PcmReader::new(view, encoding, spec.1, declared);
+    let reader = PcmReader::new(view.show(Vec::new(), 0, None), encoding, spec.1, None);
     Ok(Reader::Pcm { reader, codec: encoding.codec(), spec })
-}
-
-fn wave(
-    mut view: SourceView,
-    start: u64,
-    flavour: Flavour,
-    limits: &Limits,
-) -> Result<Reader, ExtractError> {
-    let wave = riff::read(&mut view, start, flavour)?;
-    match wave.payload {
-        Payload::Pcm(encoding) => {
-            let channels = usize::from(wave.channels);
-            let frame_bytes = (encoding.bytes() * channels).max(1) as u64;
-            let declared = wave.len.map(|len| len / frame_bytes);
-            // A writer that did not know the length leaves the largest number there is.
-            let declared = wave.len.filter(|&len| len < 0x7fff_0000).and(declared);
-            let view = view.show(Vec::new(), wave.start, wave.len);
-            pcm(view, encoding, (wave.sample_rate, channels), declared, limits)
-        }
-        Payload::Mpeg => {
-            let fault = view.fault();
-            let view = view.show(Vec::new(), wave.start, wave.len);
-            Ok(Reader::Mpeg(MpegReader::open(Box::new(view), fault)?))
-        }
-        Payload::Other(header) => {
-            check_spec(wave.sample_rate, wave.channels.into(), limits)?;
-            Ok(probed(view.show(header, wave.start, wave.len), limits)?.1)
-        }
-    }
 }
 
 fn boxes(view: SourceView, start: u64, limits: &Limits) -> Result<Reader, ExtractError> {
@@ -184,7 +138,6 @@ fn probed(view: SourceView, limits: &Limits) -> Result<(&'static str, Reader), E
             let input = rewound(format)?;
             return Ok(("ogg", Reader::Ogg(OggReader::open(Box::new(input), fault, limits)?)));
         }
-        format_id::FORMAT_ID_AIFF => "aiff",
         format_id::FORMAT_ID_CAF => "caf",
         format_id::FORMAT_ID_ADTS => {
             let input = rewound(format)?;
@@ -211,24 +164,6 @@ fn rewound(
         Ok(_) => Ok(stream),
         Err(error) => Err(ExtractError::SourceFailed { detail: error.to_string() }),
     }
-}
-
-/// Whether the sound chunk of an AIFF file comes before the one that describes it.
-fn aiff_is_backward(view: &mut SourceView, start: u64) -> Result<bool, ExtractError> {
-    let mut pos = start + 12;
-    for _ in 0..MAX_CHUNKS {
-        let mut head = [0; 8];
-        if view.read_at(pos, &mut head)? < head.len() {
-            break;
-        }
-        let [a, b, c, d, len @ ..] = head;
-        match &[a, b, c, d] {
-            b"COMM" => return Ok(false),
-            b"SSND" => return Ok(true),
-            _ => pos += 8 + u64::from(u32::from_be_bytes(len)).next_multiple_of(2),
-        }
-    }
-    Ok(false)
 }
 
 /// Where the container begins behind ID3v2 tags. Their contents are not read.
@@ -259,7 +194,7 @@ fn skip_tags(view: &mut SourceView) -> Result<u64, ExtractError> {
 mod tests {
     use std::io::Cursor;
 
-    use super::{aiff_is_backward, skip_tags};
+    use super::skip_tags;
     use crate::decode::source::SourceView;
     use crate::limits::Limits;
 
@@ -267,18 +202,6 @@ mod tests {
         let mut view =
             SourceView::new(Box::new(Cursor::new(bytes.to_vec())), &Limits::default(), None);
         assert_eq!(skip_tags(&mut view).ok(), expected);
-    }
-
-    #[test]
-    fn a_backward_aiff_is_recognised() {
-        let check = |chunks: &[u8], expected: bool| {
-            let bytes = [b"FORM\0\0\0\0AIFF", chunks].concat();
-            let mut view = SourceView::new(Box::new(Cursor::new(bytes)), &Limits::default(), None);
-            assert_eq!(aiff_is_backward(&mut view, 0).unwrap(), expected);
-        };
-        check(b"MARK\0\0\0\x01..COMM\0\0\0\x02..SSND\0\0\0\0", false);
-        check(b"MARK\0\0\0\x01..SSND\0\0\0\x02..COMM\0\0\0\0", true);
-        check(b"MARK", false);
     }
 
     #[test]

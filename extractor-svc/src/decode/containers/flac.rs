@@ -3,6 +3,11 @@
 //! Of all metadata only the stream information matters for decoding. The other blocks (pictures,
 //! cue sheets, comments) are skipped unread: they cost no memory, and an odd one does no harm.
 
+mod frames;
+mod header;
+
+pub(in crate::decode) use self::frames::FlacFrames;
+
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;
 
@@ -12,13 +17,13 @@ const MAX_BLOCKS: usize = 4096;
 /// Type of a stream information block, and its only length.
 const STREAM_INFO: (u8, u64) = (0, 34);
 
-/// A minimal header (marker and stream information), and where the first frame begins.
+/// The body of the stream information, and where the first frame begins.
 pub(in crate::decode) fn read(
     view: &mut SourceView,
     at: u64,
-) -> Result<(Vec<u8>, u64), ExtractError> {
+) -> Result<([u8; 34], u64), ExtractError> {
     let mut pos = at + 4;
-    let mut header = b"fLaC\x80\0\0\x22".to_vec();
+    let mut body = [0; 34];
     for index in 0..MAX_BLOCKS {
         let mut block = [0; 4];
         read_exactly(view, pos, &mut block)?;
@@ -29,13 +34,11 @@ pub(in crate::decode) fn read(
             if (kind & 0x7f, len) != STREAM_INFO {
                 return Err(broken("the first metadata block is no stream information"));
             }
-            let mut body = [0; 34];
             read_exactly(view, pos, &mut body)?;
-            header.extend_from_slice(&body);
         }
         pos += len;
         if kind & 0x80 != 0 {
-            return Ok((header, pos));
+            return Ok((body, pos));
         }
     }
     Err(broken("too many metadata blocks"))
@@ -67,8 +70,8 @@ mod tests {
         let bytes = [b"xfLaC".to_vec(), info, picture, vec![0xff]].concat();
         let mut view =
             SourceView::new(Box::new(Cursor::new(bytes.clone())), &Limits::default(), None);
-        let (header, start) = read(&mut view, 1).unwrap();
-        assert_eq!(header, [b"fLaC\x80\0\0\x22".to_vec(), vec![7; 34]].concat());
+        let (body, start) = read(&mut view, 1).unwrap();
+        assert_eq!(body, [7; 34]);
         assert_eq!(start, bytes.len() as u64 - 1);
 
         let mut short =

@@ -1,10 +1,15 @@
-//! WAVE and its 64-bit relatives RF64, BW64 and Sony's W64: from the header to the payload.
+//! WAVE, its big-endian form RIFX, and its 64-bit relatives RF64, BW64 and Sony's W64: from the
+//! header to the payload.
 //!
 //! Read as libsndfile reads: sizes of the outer chunk are ignored, a data chunk that claims more
 //! than there is runs to the end of the file, and the width of a PCM sample is the number of bits
-//! rounded up to bytes. Anything compressed is handed on behind a plain header.
+//! rounded up to bytes, unless frames are wider.
 
-use crate::decode::pcm::Encoding;
+mod formats;
+
+use super::{Contents, Payload};
+use crate::decode::blocks::Form;
+use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;
 
@@ -22,10 +27,15 @@ const W64_SUFFIX: [u8; 12] =
 const GUID_TAIL: [u8; 14] =
     [0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71];
 
+/// Tail of the sub-formats of ambisonic recordings, which are ordinary too.
+const AMBISONIC_TAIL: [u8; 14] =
+    [0x00, 0x00, 0x21, 0x07, 0xd3, 0x11, 0x86, 0x44, 0xc8, 0xc1, 0xca, 0x00, 0x00, 0x00];
+
 /// How chunks are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::decode) enum Flavour {
     Wave,
+    Rifx,
     Rf64,
     W64,
 }
@@ -36,6 +46,7 @@ impl Flavour {
         let is_wave = head.get(8..12) == Some(b"WAVE");
         match head.first_chunk::<4>()? {
             b"RIFF" if is_wave => Some(Self::Wave),
+            b"RIFX" if is_wave => Some(Self::Rifx),
             b"RF64" | b"BW64" if is_wave => Some(Self::Rf64),
             b"riff" if head.get(4..8) == Some(&[0x2e, 0x91, 0xcf, 0x11]) => Some(Self::W64),
             _ => None,
@@ -45,33 +56,11 @@ impl Flavour {
     pub(in crate::decode) fn container(self) -> &'static str {
         match self {
             Self::Wave => "wav",
+            Self::Rifx => "rifx",
             Self::Rf64 => "rf64",
             Self::W64 => "w64",
         }
     }
-}
-
-/// What a header says about the payload.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::decode) struct Wave {
-    pub(in crate::decode) payload: Payload,
-    pub(in crate::decode) channels: u16,
-    pub(in crate::decode) sample_rate: u32,
-    /// First byte of the payload.
-    pub(in crate::decode) start: u64,
-    /// Its length, if the header states one.
-    pub(in crate::decode) len: Option<u64>,
-}
-
-/// What the payload is made of.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::decode) enum Payload {
-    /// Uncompressed samples.
-    Pcm(Encoding),
-    /// An MPEG audio stream.
-    Mpeg,
-    /// Something else, with a plain header that may be put before it.
-    Other(Vec<u8>),
 }
 
 /// Reads the header that begins at byte `at`.
@@ -79,11 +68,10 @@ pub(in crate::decode) fn read(
     view: &mut SourceView,
     at: u64,
     flavour: Flavour,
-) -> Result<Wave, ExtractError> {
+) -> Result<Contents, ExtractError> {
     let mut pos = at + if flavour == Flavour::W64 { 40 } else { 12 };
     let mut format: Option<Vec<u8>> = None;
     let mut long_data = None;
-    let mut fact = None;
     for _ in 0..MAX_CHUNKS {
         let chunk = read_chunk(view, pos, flavour)?;
         match &chunk.id {
@@ -98,11 +86,6 @@ pub(in crate::decode) fn read(
                 let [_, _, _, _, _, _, _, _, data @ ..] = body;
                 long_data = Some(u64::from_le_bytes(data));
             }
-            b"fact" => {
-                let mut body = [0; 4];
-                read_exactly(view, chunk.start, &mut body)?;
-                fact = Some(body);
-            }
             b"data" => {
                 let len = match (flavour, chunk.len) {
                     (Flavour::W64, len) => Some(len),
@@ -110,7 +93,7 @@ pub(in crate::decode) fn read(
                     (_, len) => Some(len),
                 };
                 let format = format.ok_or_else(|| broken("no format chunk before the data"))?;
-                return parse_format(&format, fact, chunk.start, len);
+                return parse_format(&Format { body: format, flavour }, chunk.start, len);
             }
             _ => {}
         }
@@ -140,71 +123,102 @@ fn read_chunk(view: &mut SourceView, pos: u64, flavour: Flavour) -> Result<Chunk
         let mut header = [0; 8];
         read_exactly(view, pos, &mut header)?;
         let [a, b, c, d, len @ ..] = header;
-        ([a, b, c, d], 8, u64::from(u32::from_le_bytes(len)), 2)
+        let len = match flavour {
+            Flavour::Rifx => u32::from_be_bytes(len),
+            _ => u32::from_le_bytes(len),
+        };
+        ([a, b, c, d], 8, u64::from(len), 2)
     };
     let start = pos + head;
     let next = start.saturating_add(len).checked_next_multiple_of(align).unwrap_or(u64::MAX);
     Ok(Chunk { id, start, len, next })
 }
 
-fn parse_format(
-    format: &[u8],
-    fact: Option<[u8; 4]>,
-    start: u64,
-    len: Option<u64>,
-) -> Result<Wave, ExtractError> {
-    let &[t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, _, _, b0, b1, ..] = format else {
-        return Err(broken("format chunk shorter than 16 bytes"));
-    };
-    let mut tag = u16::from_le_bytes([t0, t1]);
-    let bits = u16::from_le_bytes([b0, b1]);
-    if tag == 0xfffe
-        && let Some(&[s0, s1, ref tail @ ..]) = format.get(24..40)
-        && *tail == GUID_TAIL
-    {
-        tag = u16::from_le_bytes([s0, s1]);
-    }
-    let payload = match (tag, bits.div_ceil(8)) {
-        (1, 1) => Payload::Pcm(Encoding::U8),
-        (1, 2) => Payload::Pcm(Encoding::S16),
-        (1, 3) => Payload::Pcm(Encoding::S24),
-        (1, 4) => Payload::Pcm(Encoding::S32),
-        (3, 4) => Payload::Pcm(Encoding::F32),
-        (3, 8) => Payload::Pcm(Encoding::F64),
-        (1 | 3, _) => {
-            return Err(broken(&format!("{bits} bits per sample with format tag {tag}")));
-        }
-        (0x50 | 0x55, _) => Payload::Mpeg,
-        (2 | 6 | 7 | 0x11, _) => Payload::Other(plain_header(format, fact, len)),
-        _ => {
-            return Err(ExtractError::UnsupportedCodec {
-                codec: format!("wave format {tag:#06x}"),
-            });
-        }
-    };
-    Ok(Wave {
-        payload,
-        channels: u16::from_le_bytes([c0, c1]),
-        sample_rate: u32::from_le_bytes([r0, r1, r2, r3]),
-        start,
-        len,
-    })
+/// The format chunk, and what helps to read it.
+struct Format {
+    body: Vec<u8>,
+    flavour: Flavour,
 }
 
-/// A RIFF header with nothing but the format, the fact and the length of the data.
-fn plain_header(format: &[u8], fact: Option<[u8; 4]>, len: Option<u64>) -> Vec<u8> {
-    let mut header = b"RIFF\xff\xff\xff\xffWAVEfmt ".to_vec();
-    let even = format.len() & !1;
-    header.extend_from_slice(&(even as u32).to_le_bytes());
-    header.extend_from_slice(&format[..even]);
-    if let Some(fact) = fact {
-        header.extend_from_slice(b"fact\x04\0\0\0");
-        header.extend_from_slice(&fact);
+impl Format {
+    fn order(&self) -> Order {
+        if self.flavour == Flavour::Rifx { Order::Big } else { Order::Little }
     }
-    header.extend_from_slice(b"data");
-    let len = len.and_then(|len| u32::try_from(len).ok()).unwrap_or(u32::MAX);
-    header.extend_from_slice(&len.to_le_bytes());
-    header
+
+    /// The 16-bit word at byte `at`; 0 where there is none.
+    fn word(&self, at: usize) -> u16 {
+        let bytes = self.body.get(at..).and_then(|rest| rest.first_chunk()).copied();
+        match self.order() {
+            Order::Little => u16::from_le_bytes(bytes.unwrap_or_default()),
+            Order::Big => u16::from_be_bytes(bytes.unwrap_or_default()),
+        }
+    }
+
+    /// The 32-bit word at byte `at`; 0 where there is none.
+    fn double_word(&self, at: usize) -> u32 {
+        let (first, second) = (u32::from(self.word(at)), u32::from(self.word(at + 2)));
+        match self.order() {
+            Order::Little => second << 16 | first,
+            Order::Big => first << 16 | second,
+        }
+    }
+
+    /// The format tag, that of the sub-format where the format is extensible.
+    fn tag(&self) -> u16 {
+        let tag = self.word(0);
+        match self.body.get(26..40) {
+            Some(tail) if tag == 0xfffe && (tail == GUID_TAIL || tail == AMBISONIC_TAIL) => {
+                self.word(24)
+            }
+            _ => tag,
+        }
+    }
+
+    /// Bytes in which an integer sample lies: its bits rounded up, or what the block alignment says
+    /// if the byte rate agrees with it. The sample is the upper part of a wider place.
+    fn integer_bytes(&self) -> usize {
+        let [channels, align, bits] = [2, 12, 14].map(|at| usize::from(self.word(at)));
+        let bytes = bits.div_ceil(8);
+        let (rate, byte_rate) = (u64::from(self.double_word(4)), u64::from(self.double_word(8)));
+        let agrees = byte_rate == rate * align as u64;
+        match align.checked_div(channels) {
+            Some(place) if place > bytes && place <= 4 && place * channels == align && agrees => {
+                place
+            }
+            _ => bytes,
+        }
+    }
+}
+
+fn parse_format(format: &Format, start: u64, len: Option<u64>) -> Result<Contents, ExtractError> {
+    if format.body.len() < 16 {
+        return Err(broken("format chunk shorter than 16 bytes"));
+    }
+    let (tag, bits, order) = (format.tag(), format.word(14), format.order());
+    let encoding = match (tag, format.integer_bytes()) {
+        (1, 1) if bits > 0 => Some(Encoding::U8),
+        (1, bytes) if bits > 0 => Encoding::signed(bytes, order),
+        (3, _) if bits % 8 == 0 => Encoding::float(usize::from(bits / 8), order),
+        (6, _) => Some(Encoding::ALaw),
+        (7, _) => Some(Encoding::MuLaw),
+        _ => None,
+    };
+    let payload = match (encoding, tag) {
+        (Some(encoding), _) => Payload::Pcm(encoding),
+        (None, 1 | 3) => {
+            return Err(broken(&format!("{bits} bits per sample with format tag {tag}")));
+        }
+        (None, 2) if order == Order::Little => {
+            Payload::Blocks(Form::Microsoft { bytes: format.word(12).into() })
+        }
+        (None, 0x11) if order == Order::Little => {
+            Payload::Blocks(Form::Wave { bytes: format.word(12).into() })
+        }
+        (None, 0x50 | 0x55) => Payload::Mpeg,
+        _ => return Err(ExtractError::UnsupportedCodec { codec: formats::name(tag) }),
+    };
+    let channels = format.word(2).into();
+    Ok(Contents { payload, channels, sample_rate: format.double_word(4), start, len })
 }
 
 fn read_exactly(view: &mut SourceView, at: u64, buf: &mut [u8]) -> Result<(), ExtractError> {
@@ -222,7 +236,7 @@ fn broken(what: &str) -> ExtractError {
 mod tests {
     use std::io::Cursor;
 
-    use super::{Encoding, Flavour, GUID_TAIL, Payload, W64_SUFFIX, Wave, read};
+    use super::{Contents, Encoding, Flavour, Form, GUID_TAIL, Payload, W64_SUFFIX, read};
     use crate::decode::source::SourceView;
     use crate::error::ExtractError;
     use crate::limits::Limits;
@@ -239,7 +253,7 @@ mod tests {
         [&id[..], &len.to_le_bytes(), body].concat()
     }
 
-    fn parse(bytes: &[u8]) -> Result<Wave, ExtractError> {
+    fn parse(bytes: &[u8]) -> Result<Contents, ExtractError> {
         let flavour = Flavour::detect(bytes).unwrap();
         read(
             &mut SourceView::new(Box::new(Cursor::new(bytes.to_vec())), &Limits::default(), None),
@@ -250,7 +264,7 @@ mod tests {
 
     fn check(bytes: &[u8], encoding: Encoding, start: u64, len: Option<u64>) {
         let payload = Payload::Pcm(encoding);
-        let expected = Wave { payload, channels: 2, sample_rate: 44_100, start, len };
+        let expected = Contents { payload, channels: 2, sample_rate: 44_100, start, len };
         assert_eq!(parse(bytes).unwrap(), expected);
     }
 
@@ -277,6 +291,62 @@ mod tests {
         let fmt = chunk(b"fmt ", 40, &long);
         let bytes = [b"RIFF\0\0\0\0WAVE".to_vec(), fmt, chunk(b"data", 8, &[0; 8])].concat();
         check(&bytes, Encoding::F32, 68, Some(8));
+    }
+
+    /// A format chunk of two channels, with block alignment and byte rate.
+    fn aligned(tag: u16, bits: u16, align: u16, byte_rate: u32) -> Vec<u8> {
+        let mut format = format(tag, bits);
+        format[8..12].copy_from_slice(&byte_rate.to_le_bytes());
+        format[12..14].copy_from_slice(&align.to_le_bytes());
+        chunk(b"fmt ", 16, &format)
+    }
+
+    #[test]
+    fn a_frame_is_as_wide_as_its_alignment() {
+        let check = |bits, align: u16, byte_rate, encoding| {
+            let fmt = aligned(1, bits, align, byte_rate);
+            let bytes = [b"RIFF\0\0\0\0WAVE".to_vec(), fmt, chunk(b"data", 8, &[0; 8])].concat();
+            check(&bytes, encoding, 44, Some(8));
+        };
+        check(24, 8, 8 * 44_100, Encoding::S32);
+        check(20, 8, 8 * 44_100, Encoding::S32);
+        check(16, 6, 6 * 44_100, Encoding::S24);
+        check(24, 6, 6 * 44_100, Encoding::S24);
+        // An alignment that the byte rate does not know, or that no frame has, is a slip.
+        check(16, 8, 4 * 44_100, Encoding::S16);
+        check(16, 5, 5 * 44_100, Encoding::S16);
+        check(24, 0, 0, Encoding::S24);
+        check(32, 6, 6 * 44_100, Encoding::S32);
+    }
+
+    #[test]
+    fn the_big_endian_form_is_read() {
+        let swapped = |tag: u16, bits: u16| {
+            let words = [[0, 2], [0, 0], [0xac, 0x44], [0, 0], [0, 0], [0, 4]];
+            [&tag.to_be_bytes()[..], words.as_flattened(), &bits.to_be_bytes()].concat()
+        };
+        let bytes = |tag, bits| {
+            let fmt = [&b"fmt \0\0\0\x10"[..], &swapped(tag, bits)].concat();
+            [&b"RIFX\0\0\0\0WAVE"[..], &fmt, b"data\0\0\0\x08", &[0; 8]].concat()
+        };
+        check(&bytes(1, 16), Encoding::S16Be, 44, Some(8));
+        check(&bytes(1, 8), Encoding::U8, 44, Some(8));
+        check(&bytes(3, 64), Encoding::F64Be, 44, Some(8));
+        assert_eq!(parse(&bytes(2, 4)).unwrap_err().reason(), "UNSUPPORTED_CODEC");
+    }
+
+    #[test]
+    fn companded_samples_and_blocks_are_read_here() {
+        let payload = |tag, bits| {
+            let fmt = chunk(b"fmt ", 16, &format(tag, bits));
+            let bytes = [b"RIFF\0\0\0\0WAVE".to_vec(), fmt, chunk(b"data", 8, &[0; 8])].concat();
+            parse(&bytes).unwrap().payload
+        };
+        assert_eq!(payload(6, 8), Payload::Pcm(Encoding::ALaw));
+        assert_eq!(payload(7, 8), Payload::Pcm(Encoding::MuLaw));
+        assert_eq!(payload(0x11, 4), Payload::Blocks(Form::Wave { bytes: 4 }));
+        assert_eq!(payload(0x55, 0), Payload::Mpeg);
+        assert_eq!(payload(2, 4), Payload::Blocks(Form::Microsoft { bytes: 4 }));
     }
 
     #[test]
@@ -316,6 +386,8 @@ mod tests {
         let fmt = |tag, bits| chunk(b"fmt ", 16, &format(tag, bits));
         assert_eq!(reason(&[fmt(1, 16)]), "UNDECODABLE_AUDIO");
         assert_eq!(reason(&[fmt(1, 0), data.clone()]), "UNDECODABLE_AUDIO");
+        assert_eq!(reason(&[fmt(1, 64), data.clone()]), "UNDECODABLE_AUDIO");
+        assert_eq!(reason(&[fmt(3, 16), data.clone()]), "UNDECODABLE_AUDIO");
         assert_eq!(reason(&[fmt(0x161, 16), data]), "UNSUPPORTED_CODEC");
     }
 }

@@ -9,7 +9,7 @@ use super::Kind::{self, Archive, Audio, Codec, Media, Other, Protected, Score};
 type Marker = (usize, &'static [u8], Kind, &'static str);
 
 /// The first that fits counts.
-const MARKERS: [Marker; 134] = [
+const MARKERS: [Marker; 132] = [
     // Lossless audio.
     (0, b"wvpk", Audio, "WavPack"),
     (0, b"MAC ", Audio, "Monkey's Audio"),
@@ -57,8 +57,6 @@ const MARKERS: [Marker; 134] = [
     (0, b"\xf8\x72\x4e\x1f", Codec, "iec61937"),
     (0, b"\x72\xf8\x1f\x4e", Codec, "iec61937"),
     // Speech, music and research files of old.
-    (0, b".snd", Audio, "Sun AU"),
-    (0, b"dns.", Audio, "little-endian Sun AU"),
     (0, b"Creative Voice File\x1a", Audio, "Creative Voice (VOC)"),
     (0, b"NIST_1A\n", Audio, "NIST SPHERE"),
     (0, b"ALawSoundFile**", Audio, "Psion WVE"),
@@ -151,7 +149,7 @@ const MARKERS: [Marker; 134] = [
     (0, b"7z\xbc\xaf\x27\x1c", Archive, "a 7z archive"),
     (257, b"ustar", Archive, "a tar archive"),
     // RIFF of forms that have no name above; WAVE had its turn before.
-    (0, b"RIFX", Audio, "big-endian WAVE"),
+    (0, b"RIFX", Other, "a RIFX file that is no WAVE"),
     (0, b"RIFF", Other, "a RIFF file that is no WAVE"),
     (0, b"bplist00", Other, "a property list"),
 ];

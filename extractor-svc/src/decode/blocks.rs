@@ -1,0 +1,148 @@
+//! Blocks of fixed size behind a header that is read here: IMA ADPCM in its two forms, and
+//! Microsoft's.
+
+use super::codecs::ima::{self, CHUNK_BYTES, CHUNK_FRAMES, Channel};
+use super::codecs::ms_adpcm;
+use super::pcm::{fill, mix_frames, sixteen};
+use super::source::SourceView;
+use crate::error::ExtractError;
+use crate::findings::{DeclaredLength, Findings, WarningCode};
+
+/// Least frames that are handed out at once, but for the end.
+const MIN_FRAMES: usize = 4096;
+
+/// Form of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// An IMA block of a WAVE file, of so many bytes: a head and groups of eight frames.
+    Wave { bytes: usize },
+    /// Microsoft's block, of so many bytes.
+    Microsoft { bytes: usize },
+    /// A QuickTime packet: a chunk for each channel.
+    QuickTime {
+        /// The predictor is carried from packet to packet, as ffmpeg does and libsndfile does not.
+        carries: bool,
+    },
+}
+
+impl Form {
+    /// Bytes of a block of `channels`.
+    pub(super) fn bytes(self, channels: usize) -> usize {
+        match self {
+            Self::Wave { bytes } | Self::Microsoft { bytes } => bytes,
+            Self::QuickTime { .. } => CHUNK_BYTES * channels,
+        }
+    }
+
+    /// Frames of a block of `channels`.
+    pub(super) fn frames(self, channels: usize) -> usize {
+        match self {
+            Self::Wave { bytes } => ima::wave_block_frames(bytes, channels),
+            Self::Microsoft { bytes } => ms_adpcm::block_frames(bytes, channels),
+            Self::QuickTime { .. } => CHUNK_FRAMES,
+        }
+    }
+
+    pub(super) fn codec(self) -> &'static str {
+        match self {
+            Self::Wave { .. } => "adpcm_ima_wav",
+            Self::Microsoft { .. } => "adpcm_ms",
+            Self::QuickTime { .. } => "adpcm_ima_qt",
+        }
+    }
+}
+
+/// Reads and decodes blocks.
+pub(super) struct BlockReader {
+    source: SourceView,
+    form: Form,
+    channels: usize,
+    block: Vec<u8>,
+    states: Vec<Channel>,
+    /// Interleaved samples that are not mixed yet.
+    samples: Vec<i16>,
+    frames: u64,
+    declared: Option<u64>,
+    done: bool,
+}
+
+impl BlockReader {
+    /// `declared` is the number of frames that a header states.
+    pub(super) fn new(
+        source: SourceView,
+        form: Form,
+        channels: usize,
+        declared: Option<u64>,
+    ) -> Self {
+        source.fault().header_ends();
+        Self {
+            source,
+            form,
+            channels,
+            block: vec![0; form.bytes(channels)],
+            states: vec![Channel::default(); channels],
+            samples: Vec::new(),
+            frames: 0,
+            declared,
+            done: false,
+        }
+    }
+
+    /// Frames that the header declares.
+    pub(super) fn declared(&self) -> Option<DeclaredLength> {
+        self.declared.map(|frames| DeclaredLength { frames, slack: 0 })
+    }
+
+    /// Appends mono samples of some blocks; `false` at the end.
+    pub(super) fn next_block(
+        &mut self,
+        out: &mut Vec<f32>,
+        findings: &mut Findings,
+    ) -> Result<bool, ExtractError> {
+        if self.done {
+            return Ok(false);
+        }
+        let before = out.len();
+        while !self.done && out.len() - before < MIN_FRAMES {
+            let filled = fill(&mut self.source, &mut self.block)?;
+            self.done = filled < self.block.len();
+            self.samples.clear();
+            self.decode(filled);
+            mix_frames(&self.samples, self.channels, out, sixteen);
+        }
+        let produced = out.len() - before;
+        self.frames += produced as u64;
+        if let Some(declared) =
+            self.declared.filter(|&declared| self.done && self.frames < declared)
+        {
+            let text = format!("{} of {declared} declared frames are there", self.frames);
+            findings.warn(WarningCode::TruncatedStream, text);
+        }
+        Ok(produced > 0)
+    }
+
+    /// Decodes what the first `filled` bytes of the block hold.
+    fn decode(&mut self, filled: usize) {
+        match self.form {
+            Form::Wave { .. } => {
+                ima::wave_block(&self.block[..filled], self.channels, &mut self.samples);
+            }
+            Form::Microsoft { .. } => {
+                ms_adpcm::block(&self.block[..filled], self.channels, &mut self.samples);
+            }
+            Form::QuickTime { carries } => {
+                let chunks = self.block[..filled].as_chunks::<CHUNK_BYTES>().0;
+                if chunks.len() < self.channels {
+                    return;
+                }
+                self.samples.resize(self.channels * CHUNK_FRAMES, 0);
+                for (channel, (chunk, state)) in chunks.iter().zip(&mut self.states).enumerate() {
+                    let frames = self.samples.chunks_exact_mut(self.channels);
+                    for (frame, sample) in frames.zip(state.chunk(chunk, carries)) {
+                        frame[channel] = sample;
+                    }
+                }
+            }
+        }
+    }
+}
