@@ -6,24 +6,29 @@
 //! found here, and
 //! * an Info frame with a count of frames cuts the decoder's delay and the encoder's padding;
 //! * a frame that cannot be decoded is silence of its length, so what follows stays in place;
-//! * a frame whose main data began before the stream did is muted;
-//! * a change of rate, layer or channel count ends the stream.
+//! * a frame whose main data began before the stream did, or before bytes that were skipped, is muted;
+//! * a change of rate, layer or channel count ends the stream, and what follows is measured, as is
+//!   what follows the music that an Info frame counts: mostly a second song.
 
+mod decoder;
 mod frames;
 mod header;
 mod info_tag;
+mod side_info;
+mod tags;
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error;
 use symphonia::core::packet::PacketRef;
 use symphonia::core::units::{Duration, Timestamp};
 
+pub(super) use self::decoder::{MIXED_BLOCKS, MpegDecoder};
 use self::frames::{End, Frames, Step};
 use self::header::{HEADER_BYTES, Header, Layer};
 use self::info_tag::InfoTag;
-use super::codecs::registry;
 use super::planes::{self, Precision};
 use super::source::{Fault, SourceView};
 use crate::error::ExtractError;
@@ -64,14 +69,17 @@ pub(super) fn is_stream(
 pub(super) struct MpegReader {
     frames: Frames<Box<dyn Read + Send + Sync>>,
     fault: Fault,
-    decoder: Box<dyn AudioDecoder>,
+    decoder: MpegDecoder,
     header: Header,
     /// The first frame is current and not decoded yet.
     has_frame: bool,
     /// First and end sample of the music among the decoded samples.
     music: (u64, u64),
     decoded: u64,
+    /// Bytes of main data that a frame may reach back to.
     reservoir: usize,
+    /// Bytes were skipped since the first frame: what cannot be reached was lost to a damage.
+    is_torn: bool,
     skipped: u64,
     silenced: u64,
     done: bool,
@@ -91,7 +99,7 @@ impl MpegReader {
         let mut frames = Frames::new(input, MAX_JUNK_BYTES);
         let (header, skipped) = match advance(&mut frames, &fault)? {
             Step::Frame(header, skipped) => (header, skipped),
-            Step::End(_) => {
+            Step::End(..) => {
                 return Err(ExtractError::UndecodableAudio {
                     detail: "no complete MPEG audio frame".into(),
                 });
@@ -106,8 +114,7 @@ impl MpegReader {
         });
         params.with_sample_rate(header.sample_rate);
         // Packets carry no trims; the cut is made here.
-        let decoder = registry::decoders()
-            .make_audio_decoder(&params, &AudioDecoderOptions::default())
+        let decoder = MpegDecoder::new(&params, &AudioDecoderOptions::default())
             .map_err(|error| ExtractError::UnsupportedCodec { codec: error.to_string() })?;
         Ok(Self {
             frames,
@@ -118,6 +125,7 @@ impl MpegReader {
             music: tag.and_then(|tag| tag.music(&header)).unwrap_or((0, u64::MAX)),
             decoded: 0,
             reservoir: 0,
+            is_torn: false,
             skipped,
             silenced: 0,
             done: false,
@@ -163,63 +171,93 @@ impl MpegReader {
         }
         if !std::mem::take(&mut self.has_frame) {
             if self.decoded >= self.music.1 {
-                self.finish(End::Clean, findings);
+                self.finish(None, findings)?;
                 return Ok(false);
             }
             match advance(&mut self.frames, &self.fault)? {
                 Step::Frame(header, skipped) => {
                     self.header = header;
-                    self.skipped += skipped;
+                    if skipped > 0 {
+                        (self.reservoir, self.is_torn) = (0, true);
+                        self.skip(skipped, findings);
+                    }
                 }
-                Step::End(end) => {
-                    self.finish(end, findings);
+                Step::End(end, skipped) => {
+                    self.skip(skipped, findings);
+                    self.finish(Some(end), findings)?;
                     return Ok(false);
                 }
             }
         }
-        self.decode_frame(out, findings);
+        self.decode_frame(out, findings)?;
         Ok(true)
     }
 
-    fn decode_frame(&mut self, out: &mut Vec<f32>, findings: &mut Findings) {
+    /// Counts bytes that were skipped. Where no Info frame counts the frames, those that the bytes
+    /// may have been are missing.
+    fn skip(&mut self, bytes: u64, findings: &mut Findings) {
+        self.skipped += bytes;
+        if self.music.1 == u64::MAX {
+            let frames = self.frames.frames_in(bytes);
+            findings.miss(frames.saturating_mul(self.header.frame_samples() as u64));
+        }
+    }
+
+    fn decode_frame(
+        &mut self,
+        out: &mut Vec<f32>,
+        findings: &mut Findings,
+    ) -> Result<(), ExtractError> {
         let samples = self.header.frame_samples();
         let keep = {
             let at = |sample: u64| (sample.saturating_sub(self.decoded) as usize).min(samples);
             at(self.music.0)..at(self.music.1)
         };
         self.decoded += samples as u64;
-        if self.header.layer == Layer::Three {
-            self.fill_reservoir();
-        }
+        let is_muted = self.header.layer == Layer::Three && !self.fill_reservoir();
         let packet =
             PacketRef::new(0, Timestamp::ZERO, Duration::from(samples as u64), self.frames.frame());
-        match self.decoder.decode_ref(&packet) {
+        let lost = match self.decoder.decode_ref(&packet) {
             Ok(audio) if audio.frames() == samples => {
-                planes::downmix(&audio, keep, Precision::Decoded, out)
+                planes::downmix(&audio, keep.clone(), Precision::Decoded, out);
+                let is_lost = is_muted && self.is_torn;
+                if is_lost { keep.len() } else { self.decoder.concealed().min(keep.len()) }
+            }
+            Err(Error::Unsupported(MIXED_BLOCKS)) => {
+                return Err(ExtractError::UnsupportedCodec { codec: MIXED_BLOCKS.into() });
             }
             _ => {
-                self.silenced += 1;
-                findings.mute(keep.len() as u64);
                 out.resize(out.len() + keep.len(), 0.0);
+                self.silenced += 1;
+                keep.len()
             }
-        }
+        };
+        findings.mute(lost as u64);
+        Ok(())
     }
 
-    /// Keeps account of the bit reservoir, and mutes a frame that reaches back further than it.
-    fn fill_reservoir(&mut self) {
+    /// Keeps account of the bit reservoir. A frame that reaches back further than it is muted;
+    /// `false` then.
+    fn fill_reservoir(&mut self) -> bool {
         let side_info = self.header.side_info();
         let (bits, most) = if self.header.low_rate { (8, 255) } else { (9, 511) };
         let frame = self.frames.frame();
         let main_data = frame.len().saturating_sub(side_info.end);
-        let Some(side_info) = frame.get_mut(side_info) else { return };
+        let Some(side_info) = frame.get_mut(side_info) else { return true };
         let begin = u16::from_be_bytes([side_info[0], side_info[1]]) >> (16 - bits);
-        if usize::from(begin) > self.reservoir {
+        let is_there = usize::from(begin) <= self.reservoir;
+        if !is_there {
             side_info.fill(0);
+            // What the decoder holds is kept for the frames that follow.
+            let held = self.reservoir.min(self.decoder.unread()) as u16;
+            side_info[..2].copy_from_slice(&(held << (16 - bits)).to_be_bytes());
         }
         self.reservoir = (self.reservoir + main_data).min(most);
+        is_there
     }
 
-    fn finish(&mut self, end: End, findings: &mut Findings) {
+    /// Says how the music ended; `end` is `None` where the Info frame's count says that it has.
+    fn finish(&mut self, end: Option<End>, findings: &mut Findings) -> Result<(), ExtractError> {
         self.done = true;
         if self.skipped > 0 || self.silenced > 0 {
             let text = format!(
@@ -230,22 +268,38 @@ impl MpegReader {
         }
         let missing = self.music.1.saturating_sub(self.decoded);
         let text = match end {
-            End::FormatChanged => {
-                format!("rate, layer or channel count change after {} samples", self.decoded)
+            Some(End::FormatChanged) => {
+                Some(format!("rate, layer or channel count change after {} samples", self.decoded))
             }
-            End::Truncated => "the last frame is incomplete".into(),
+            Some(End::Truncated) => Some("the last frame is incomplete".into()),
             _ if self.music.1 < u64::MAX && missing > 2 * self.header.frame_samples() as u64 => {
-                format!("{missing} samples are missing at the end")
+                Some(format!("{missing} samples are missing at the end"))
             }
-            _ => return,
+            _ => None,
         };
-        findings.warn(WarningCode::TruncatedStream, text);
+        if let Some(text) = text {
+            findings.warn(WarningCode::TruncatedStream, text);
+        }
+        if matches!(end, None | Some(End::FormatChanged)) {
+            let seconds = self.frames.rest().or_else(|error| failed(&self.fault, error))?;
+            // Encoders differ by a frame or two in what they count.
+            if seconds * f64::from(self.header.sample_rate)
+                > 2.5 * self.header.frame_samples() as f64
+            {
+                let text = format!("{seconds:.1} s behind the end of the music were not read");
+                findings.warn(WarningCode::TrailingAudio, text);
+            }
+        }
+        Ok(())
     }
 }
 
 fn advance<R: Read>(frames: &mut Frames<R>, fault: &Fault) -> Result<Step, ExtractError> {
-    frames.advance().or_else(|error| {
-        fault.check()?;
-        Err(ExtractError::SourceFailed { detail: error.to_string() })
-    })
+    frames.advance().or_else(|error| failed(fault, error))
+}
+
+/// The failure of the source behind an error of reading.
+fn failed<T>(fault: &Fault, error: io::Error) -> Result<T, ExtractError> {
+    fault.check()?;
+    Err(ExtractError::SourceFailed { detail: error.to_string() })
 }

@@ -16,6 +16,7 @@ use symphonia::core::units::{Duration, Time, TimeBase, Timestamp};
 
 use super::check_channels;
 use super::codecs::{name, registry, vorbis};
+use super::mpeg::MIXED_BLOCKS;
 use super::planes::{self, Precision};
 use super::source::{Fault, SourceView};
 use crate::error::ExtractError;
@@ -315,6 +316,9 @@ impl PacketReader {
             // The kind of AAC may show in the packets only.
             Err(Error::Unsupported(what)) if self.codec == "aac" => {
                 Err(ExtractError::UnsupportedCodec { codec: format!("aac ({what})") })
+            }
+            Err(Error::Unsupported(MIXED_BLOCKS)) => {
+                Err(ExtractError::UnsupportedCodec { codec: MIXED_BLOCKS.into() })
             }
             Err(error) => {
                 self.dropped += 1;

@@ -155,7 +155,7 @@ impl WindowedDecoder {
             if !is_over {
                 self.cutter.cut(out, before);
             }
-            self.count_losses(out.len() - before);
+            self.count_losses(before, out.len());
             if is_over {
                 if out.is_empty() {
                     self.check_end()?;
@@ -190,12 +190,13 @@ impl WindowedDecoder {
         }
     }
 
-    /// Adds what the decoder lost in the block of which the window kept `kept` frames.
-    fn count_losses(&mut self, kept: usize) {
+    /// Adds what the decoder lost in its last block, of which the window kept the frames from
+    /// `start` to `end` of what is about to be handed out.
+    fn count_losses(&mut self, start: usize, end: usize) {
         let before = std::mem::replace(&mut self.losses, self.decoder.losses());
         // What was lost before the window began is not the window's damage.
-        if kept > 0 || self.frames > 0 {
-            self.damage.muted += (self.losses.0 - before.0).min(kept as u64);
+        if end > 0 || self.frames > 0 {
+            self.damage.muted += (self.losses.0 - before.0).min((end - start) as u64);
             self.damage.missing += self.losses.1 - before.1;
         }
     }

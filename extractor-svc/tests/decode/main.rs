@@ -12,6 +12,7 @@ mod foreign;
 mod good;
 mod matroska;
 mod mp4;
+mod mpeg;
 mod mutations;
 mod pcm_files;
 mod shared;

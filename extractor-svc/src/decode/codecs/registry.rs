@@ -7,6 +7,7 @@ use symphonia::core::codecs::registry::CodecRegistry;
 use super::aac::AacDecoder;
 use super::ima4::Ima4Decoder;
 use super::opus::OpusDecoder;
+use crate::decode::mpeg::MpegDecoder;
 
 /// The decoders of this build.
 pub(in crate::decode) fn decoders() -> &'static CodecRegistry {
@@ -15,6 +16,7 @@ pub(in crate::decode) fn decoders() -> &'static CodecRegistry {
         symphonia::default::register_enabled_codecs(&mut registry);
         // In the place of symphonia's own.
         registry.register_audio_decoder::<AacDecoder>();
+        registry.register_audio_decoder::<MpegDecoder>();
         registry.register_audio_decoder::<Ima4Decoder>();
         registry.register_audio_decoder::<OpusDecoder>();
         registry

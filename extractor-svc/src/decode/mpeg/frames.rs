@@ -1,14 +1,12 @@
-//! Finds MPEG audio frames in a byte stream: synchronisation, junk, the end.
+//! Finds MPEG audio frames in a byte stream: synchronisation, junk, tags, the end.
 
 use std::io::{self, Read};
 
 use super::header::{HEADER_BYTES, Header};
+use super::tags::{self, Tag};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 32 * 1024;
-
-/// Bytes of an ID3v1 tag, which is the last thing in a file.
-const ID3V1_BYTES: usize = 128;
 
 /// How a stream of frames ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +21,10 @@ pub(super) enum End {
 
 /// One step through the stream.
 pub(super) enum Step {
-    /// A frame: header, and the number of bytes that were skipped before it.
+    /// A frame: header, and the number of bytes that were skipped before it, tags not counted.
     Frame(Header, u64),
-    End(End),
+    /// The end, and the number of bytes that were skipped before it.
+    End(End, u64),
 }
 
 /// Reads frames one after another.
@@ -38,14 +37,28 @@ pub(super) struct Frames<R> {
     first: Option<Header>,
     /// Length of the frame that was returned last.
     current: usize,
+    /// Frames so far, and their bytes.
+    found: (u64, u64),
     /// Bytes that may be skipped before the first frame.
     max_junk: u64,
+    /// Another format may also begin behind junk, where it may be chance.
+    is_lenient: bool,
 }
 
 impl<R: Read> Frames<R> {
     pub(super) fn new(input: R, max_junk: u64) -> Self {
         let buf = Vec::with_capacity(2 * READ_BYTES);
-        Self { input, buf, pos: 0, at_end: false, first: None, current: 0, max_junk }
+        Self {
+            input,
+            buf,
+            pos: 0,
+            at_end: false,
+            first: None,
+            current: 0,
+            found: (0, 0),
+            max_junk,
+            is_lenient: false,
+        }
     }
 
     /// Bytes of the current frame.
@@ -53,19 +66,33 @@ impl<R: Read> Frames<R> {
         &mut self.buf[self.pos..self.pos + self.current]
     }
 
+    /// How many frames of the size of those so far `bytes` would be, to the nearest.
+    pub(super) fn frames_in(&self, bytes: u64) -> u64 {
+        let (frames, of) = self.found;
+        let size = of.checked_div(frames).unwrap_or(0).max(1);
+        bytes.saturating_add(size / 2) / size
+    }
+
     /// Moves to the next frame.
     pub(super) fn advance(&mut self) -> io::Result<Step> {
         self.pos += self.current;
         self.current = 0;
-        let mut skipped = 0;
+        let (mut skipped, mut in_step) = (0_u64, true);
         loop {
             let Some(header) = self.header_at(0)? else {
-                if !self.fill(HEADER_BYTES)? || self.is_final_tag()? {
-                    return Ok(Step::End(End::Clean));
+                if !self.fill(HEADER_BYTES)? {
+                    return Ok(Step::End(End::Clean, skipped));
                 }
-                (self.pos, skipped) = (self.pos + 1, skipped + 1);
+                in_step = false;
+                match self.tag()? {
+                    Some((before, len)) => {
+                        skipped = skipped.saturating_sub(before);
+                        self.discard(len)?;
+                    }
+                    None => (self.pos, skipped) = (self.pos + 1, skipped + 1),
+                }
                 if self.first.is_none() && skipped > self.max_junk {
-                    return Ok(Step::End(End::Clean));
+                    return Ok(Step::End(End::Clean, skipped));
                 }
                 continue;
             };
@@ -74,26 +101,44 @@ impl<R: Read> Frames<R> {
                     return Ok(self.accept(header, size, skipped));
                 }
                 (Some(size), Some(first)) if first.is_compatible(&header) => {
-                    if !self.fill(size)? {
-                        return Ok(Step::End(End::Truncated));
-                    }
                     // In step the header's word is enough; out of step it may be chance.
-                    if skipped == 0 || self.is_followed(&header, size)? {
+                    if in_step && !self.fill(size)? {
+                        return Ok(Step::End(End::Truncated, skipped));
+                    }
+                    if in_step || self.is_followed(&header, size)? {
                         return Ok(self.accept(header, size, skipped));
                     }
                 }
-                (Some(size), Some(_)) if skipped == 0 && self.is_followed(&header, size)? => {
-                    return Ok(Step::End(End::FormatChanged));
+                (Some(size), Some(_))
+                    if (skipped == 0 || self.is_lenient) && self.is_followed(&header, size)? =>
+                {
+                    return Ok(Step::End(End::FormatChanged, skipped));
                 }
                 _ => {}
             }
-            (self.pos, skipped) = (self.pos + 1, skipped + 1);
+            (self.pos, skipped, in_step) = (self.pos + 1, skipped + 1, false);
+        }
+    }
+
+    /// Passes all frames that are left, of whatever format, and says how many seconds they are.
+    pub(super) fn rest(&mut self) -> io::Result<f64> {
+        let mut seconds = 0.0;
+        (self.max_junk, self.is_lenient) = (u64::MAX, true);
+        loop {
+            match self.advance()? {
+                Step::Frame(header, _) => {
+                    seconds += header.frame_samples() as f64 / f64::from(header.sample_rate);
+                }
+                Step::End(End::FormatChanged, _) => self.first = None,
+                Step::End(End::Clean | End::Truncated, _) => return Ok(seconds),
+            }
         }
     }
 
     fn accept(&mut self, header: Header, size: usize, skipped: u64) -> Step {
         self.first.get_or_insert(header);
         self.current = size;
+        self.found = (self.found.0 + 1, self.found.1 + size as u64);
         Step::Frame(header, skipped)
     }
 
@@ -105,7 +150,9 @@ impl<R: Read> Frames<R> {
         if !self.fill(size + HEADER_BYTES)? {
             return Ok(true);
         }
-        if &self.buf[self.pos + size..self.pos + size + 3] == b"TAG" {
+        // What is there of a tag's head is enough.
+        self.fill(size + tags::HEAD_BYTES)?;
+        if tags::at(&self.buf[self.pos + size..]).is_some() {
             return Ok(true);
         }
         Ok(self.header_at(size)?.is_some_and(|next| next.is_compatible(header)))
@@ -119,9 +166,32 @@ impl<R: Read> Frames<R> {
         Ok(bytes.and_then(|bytes| Header::parse(*bytes)))
     }
 
-    fn is_final_tag(&mut self) -> io::Result<bool> {
-        let is_tag = self.buf[self.pos..].starts_with(b"TAG");
-        Ok(is_tag && self.fill(ID3V1_BYTES)? && !self.fill(ID3V1_BYTES + 1)?)
+    /// A tag that begins here: how many bytes of it were passed already, and its length from here.
+    fn tag(&mut self) -> io::Result<Option<(u64, u64)>> {
+        if !matches!(self.buf[self.pos], b'A' | b'I' | b'L' | b'T') {
+            return Ok(None);
+        }
+        // Near the end there may be less.
+        self.fill(tags::HEAD_BYTES)?;
+        Ok(match tags::at(&self.buf[self.pos..]) {
+            None => None,
+            Some(Tag::Of(len)) => Some((0, len)),
+            Some(Tag::Footer(before)) => Some((before, tags::HEAD_BYTES as u64)),
+            Some(Tag::Lyrics) => {
+                self.fill(tags::MAX_LYRICS)?;
+                let bytes = &self.buf[self.pos..];
+                tags::lyrics_end(&bytes[..bytes.len().min(tags::MAX_LYRICS)]).map(|len| (0, len))
+            }
+        })
+    }
+
+    /// Passes `len` bytes, or what there is of them.
+    fn discard(&mut self, mut len: u64) -> io::Result<()> {
+        while len > 0 && self.fill(1)? {
+            let passed = len.min((self.buf.len() - self.pos) as u64);
+            (self.pos, len) = (self.pos + passed as usize, len - passed);
+        }
+        Ok(())
     }
 
     /// Makes `len` bytes available from the current position; `false` if the stream has fewer.
@@ -162,13 +232,15 @@ mod tests {
         frame
     }
 
+    /// Checks the bytes skipped before each frame and before the end, and how it ended.
     fn check(bytes: &[u8], skips: &[u64], end: End) {
         let mut frames = Frames::new(bytes, 10_000);
         let mut got = Vec::new();
         loop {
             match frames.advance().unwrap() {
                 Step::Frame(_, skipped) => got.push(skipped),
-                Step::End(got_end) => {
+                Step::End(got_end, skipped) => {
+                    got.push(skipped);
                     assert_eq!((&got[..], got_end), (skips, end));
                     return;
                 }
@@ -179,39 +251,87 @@ mod tests {
     #[test]
     fn frames_are_found_behind_junk() {
         let two = [frame(STEREO), frame(STEREO)].concat();
-        check(&two, &[0, 0], End::Clean);
-        check(&[b"junk\xff\xfb\x90\x64!".to_vec(), two.clone()].concat(), &[9, 0], End::Clean);
-        check(&[two.clone(), vec![1; 5000], two.clone()].concat(), &[0, 0, 5000, 0], End::Clean);
+        check(&two, &[0, 0, 0], End::Clean);
+        check(&[b"junk\xff\xfb\x90\x64!".to_vec(), two.clone()].concat(), &[9, 0, 0], End::Clean);
+        let junk = [two.clone(), vec![1; 5000], two.clone()].concat();
+        check(&junk, &[0, 0, 5000, 0, 0], End::Clean);
         // A header within the junk, with nothing behind it.
         let junk = [vec![0; 10], STEREO.to_vec(), vec![0; 50]].concat();
-        check(&[two.clone(), junk, two.clone()].concat(), &[0, 0, 64, 0], End::Clean);
-        check(&[two.clone(), vec![0; 3]].concat(), &[0, 0], End::Clean);
-        check(&two[..800], &[0], End::Truncated);
-        check(&frame(STEREO), &[0], End::Clean);
-        check(&[b"TAG".to_vec(), vec![0xff; 125]].concat(), &[], End::Clean);
+        check(&[two.clone(), junk.clone(), two.clone()].concat(), &[0, 0, 64, 0, 0], End::Clean);
+        check(&[two.clone(), junk].concat(), &[0, 0, 61], End::Clean);
+        check(&[two.clone(), vec![0; 3]].concat(), &[0, 0, 0], End::Clean);
+        check(&two[..800], &[0, 0], End::Truncated);
+        check(&frame(STEREO), &[0, 0], End::Clean);
+        check(&[b"TAG".to_vec(), vec![0xff; 125]].concat(), &[0], End::Clean);
     }
 
     #[test]
-    fn a_tag_at_the_end_is_no_junk() {
-        let mut bytes = [frame(STEREO), frame(STEREO)].concat();
-        bytes.extend_from_slice(b"TAG");
-        bytes.extend_from_slice(&STEREO);
-        bytes.resize(2 * 417 + 128, 0);
-        check(&bytes, &[0, 0], End::Clean);
+    fn tags_are_no_junk() {
+        let two = [frame(STEREO), frame(STEREO)].concat();
+        let id3v1 = [b"TAG".as_slice(), &STEREO, &[0; 121]].concat();
+        let id3v2 = [b"ID3\x03\0\0\0\x05\0\0".as_slice(), &STEREO, &[0; 5 * 16384 - 4]].concat();
+        let ape = |flags: u32| {
+            let numbers = [2000, 132, 1, flags].map(u32::to_le_bytes);
+            [b"APETAGEX".as_slice(), numbers.as_flattened(), &[0; 8]].concat()
+        };
+        let items = vec![7; 100];
+        let lyrics = b"LYRICSBEGININD0000200000013LYRICS200".to_vec();
+        let both = [ape(0xa000_0000), items.clone(), ape(0x8000_0000)].concat();
+        for tags in [
+            id3v1.clone(),
+            id3v2.clone(),
+            both.clone(),
+            [items, ape(0x8000_0000)].concat(),
+            lyrics.clone(),
+            [both, lyrics, id3v1, id3v2].concat(),
+        ] {
+            check(&[&two[..], &tags, &two].concat(), &[0, 0, 0, 0, 0], End::Clean);
+            check(&[&two[..], &tags].concat(), &[0, 0, 0], End::Clean);
+            check(&[&tags[..], &two].concat(), &[0, 0, 0], End::Clean);
+            let other = [frame(MONO), frame(MONO)].concat();
+            check(&[&two[..], &tags, &other].concat(), &[0, 0, 0], End::FormatChanged);
+        }
     }
 
     #[test]
     fn another_format_ends_the_stream() {
         let bytes = [frame(STEREO), frame(STEREO), frame(MONO), frame(MONO)].concat();
-        check(&bytes, &[0, 0], End::FormatChanged);
+        check(&bytes, &[0, 0, 0], End::FormatChanged);
         // One stray header is damage, not a new format.
         let bytes = [frame(STEREO), frame(STEREO), frame(MONO), frame(STEREO)].concat();
-        check(&bytes, &[0, 0, 417], End::Clean);
+        check(&bytes, &[0, 0, 417, 0], End::Clean);
+    }
+
+    #[test]
+    fn the_rest_is_measured_in_every_format() {
+        let bytes = [
+            [STEREO; 3].map(frame).concat(),
+            [MONO; 4].map(frame).concat(),
+            b"TAG".to_vec(),
+            vec![0; 125],
+            vec![9; 20_000],
+            [STEREO; 2].map(frame).concat(),
+        ];
+        let bytes = bytes.concat();
+        let mut frames = Frames::new(&bytes[..], 10);
+        frames.advance().unwrap();
+        assert_eq!(frames.rest().unwrap(), f64::from(2 + 4 + 2) * 1152.0 / 44_100.0);
+    }
+
+    #[test]
+    fn bytes_are_counted_in_frames() {
+        let bytes = [STEREO; 3].map(frame).concat();
+        let mut frames = Frames::new(&bytes[..], 10);
+        assert_eq!(frames.frames_in(0), 0);
+        frames.advance().unwrap();
+        assert_eq!([0, 208, 209, 625, 626, 4170].map(|bytes| frames.frames_in(bytes)), {
+            [0, 0, 1, 1, 2, 10]
+        });
     }
 
     #[test]
     fn junk_before_the_first_frame_is_bounded() {
         let bytes = [vec![1; 10_001], frame(STEREO), frame(STEREO)].concat();
-        check(&bytes, &[], End::Clean);
+        check(&bytes, &[10_001], End::Clean);
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Header {
     pub(super) sample_rate: u32,
     pub(super) channels: usize,
     pub(super) has_crc: bool,
+    /// The mode extension of joint stereo; `None` in the other modes.
+    pub(super) joint: Option<u8>,
     /// Bytes of the frame with its header; `None` for the free format.
     size: Option<usize>,
 }
@@ -77,7 +79,8 @@ impl Header {
         };
         let channels = if word >> 6 & 3 == 3 { 1 } else { 2 };
         let has_crc = word >> 16 & 1 == 0;
-        Some(Self { layer, low_rate, sample_rate, channels, has_crc, size })
+        let joint = (word >> 6 & 3 == 1).then_some((word >> 4 & 3) as u8);
+        Some(Self { layer, low_rate, sample_rate, channels, has_crc, joint, size })
     }
 
     /// Bytes of the frame with its header; `None` for the free format.
@@ -139,6 +142,14 @@ mod tests {
             Some(4 * (12 * 384_000 / 44_100 + 1)),
         );
         check([0xff, 0xfb, 0x00, 0x64], Layer::Three, 44_100, 2, None);
+    }
+
+    #[test]
+    fn joint_stereo_has_an_extension() {
+        let joint = |mode| Header::parse([0xff, 0xfb, 0x90, mode]).unwrap().joint;
+        assert_eq!([0x04, 0x40, 0x64, 0x70, 0xb4, 0xc4].map(joint), {
+            [None, Some(0), Some(2), Some(3), None, None]
+        });
     }
 
     #[test]
