@@ -6,7 +6,8 @@
 //! found here, and
 //! * an Info frame with a count of frames cuts the decoder's delay and the encoder's padding;
 //! * a frame that cannot be decoded is silence of its length, so what follows stays in place;
-//! * a frame whose main data began before the stream did, or before bytes that were skipped, is muted;
+//! * a frame whose main data began before the stream did, or before a tag or junk between
+//!   frames, is muted;
 //! * a change of rate, layer or channel count ends the stream, and what follows is measured, as is
 //!   what follows the music that an Info frame counts: mostly a second song.
 
@@ -78,7 +79,7 @@ pub(super) struct MpegReader {
     decoded: u64,
     /// Bytes of main data that a frame may reach back to.
     reservoir: usize,
-    /// Bytes were skipped since the first frame: what cannot be reached was lost to a damage.
+    /// Something lay between frames: what cannot be reached was lost to it.
     is_torn: bool,
     skipped: u64,
     silenced: u64,
@@ -177,10 +178,10 @@ impl MpegReader {
             match advance(&mut self.frames, &self.fault)? {
                 Step::Frame(header, skipped) => {
                     self.header = header;
-                    if skipped > 0 {
+                    if !self.frames.is_in_step() {
                         (self.reservoir, self.is_torn) = (0, true);
-                        self.skip(skipped, findings);
                     }
+                    self.skip(skipped, findings);
                 }
                 Step::End(end, skipped) => {
                     self.skip(skipped, findings);

@@ -273,14 +273,14 @@ fn damage_has_its_share() {
     });
     let share = 1.0 - 3.0 / frame_count as f64;
     check(broken, CLIP_LEN, &[Resynchronized], share - 0.05..share + 0.05);
-    // One byte too many is no frame too few.
-    let at = frames(&bare)[20].start;
+    // What lies between frames parts a frame from the main data that it reaches back to.
+    let (one, frames) = (1.0 / frame_count as f64, frames(&bare));
+    let at = frames[20].start;
     let shifted = [&bare[..at], &[0], &bare[at..]].concat();
-    check(shifted, frame_count * FRAME_SAMPLES, &[Resynchronized], 0.0..0.0);
-    // A frame that went missing takes the main data of the next along, at least in part.
-    let bare_frames = frames(&bare);
-    let lost =
-        [&bare[..at], &vec![0; bare_frames[20].len()], &bare[bare_frames[21].start..]].concat();
-    let one = 1.0 / frame_count as f64;
-    check(lost, (frame_count - 1) * FRAME_SAMPLES, &[Resynchronized], one..3.1 * one);
+    let share = 0.9 * one..1.1 * one;
+    check(shifted, frame_count * FRAME_SAMPLES, &[Resynchronized], share.clone());
+    let tagged = [&bare[..at], b"ID3\x03\0\0\0\0\0\x05.....", &bare[at..]].concat();
+    check(tagged, frame_count * FRAME_SAMPLES, &[], share);
+    let lost = [&bare[..at], &vec![0; frames[20].len()], &bare[frames[21].start..]].concat();
+    check(lost, (frame_count - 1) * FRAME_SAMPLES, &[Resynchronized], 1.9 * one..2.1 * one);
 }

@@ -37,6 +37,8 @@ pub(super) struct Frames<R> {
     first: Option<Header>,
     /// Length of the frame that was returned last.
     current: usize,
+    /// Nothing lies between the current frame and the one before.
+    is_in_step: bool,
     /// Frames so far, and their bytes.
     found: (u64, u64),
     /// Bytes that may be skipped before the first frame.
@@ -55,6 +57,7 @@ impl<R: Read> Frames<R> {
             at_end: false,
             first: None,
             current: 0,
+            is_in_step: true,
             found: (0, 0),
             max_junk,
             is_lenient: false,
@@ -64,6 +67,11 @@ impl<R: Read> Frames<R> {
     /// Bytes of the current frame.
     pub(super) fn frame(&mut self) -> &mut [u8] {
         &mut self.buf[self.pos..self.pos + self.current]
+    }
+
+    /// Whether nothing, no tag either, lies between the current frame and the one before.
+    pub(super) fn is_in_step(&self) -> bool {
+        self.is_in_step
     }
 
     /// How many frames of the size of those so far `bytes` would be, to the nearest.
@@ -77,13 +85,14 @@ impl<R: Read> Frames<R> {
     pub(super) fn advance(&mut self) -> io::Result<Step> {
         self.pos += self.current;
         self.current = 0;
-        let (mut skipped, mut in_step) = (0_u64, true);
+        let mut skipped = 0_u64;
+        self.is_in_step = true;
         loop {
             let Some(header) = self.header_at(0)? else {
                 if !self.fill(HEADER_BYTES)? {
                     return Ok(Step::End(End::Clean, skipped));
                 }
-                in_step = false;
+                self.is_in_step = false;
                 match self.tag()? {
                     Some((before, len)) => {
                         skipped = skipped.saturating_sub(before);
@@ -102,10 +111,10 @@ impl<R: Read> Frames<R> {
                 }
                 (Some(size), Some(first)) if first.is_compatible(&header) => {
                     // In step the header's word is enough; out of step it may be chance.
-                    if in_step && !self.fill(size)? {
+                    if self.is_in_step && !self.fill(size)? {
                         return Ok(Step::End(End::Truncated, skipped));
                     }
-                    if in_step || self.is_followed(&header, size)? {
+                    if self.is_in_step || self.is_followed(&header, size)? {
                         return Ok(self.accept(header, size, skipped));
                     }
                 }
@@ -116,7 +125,7 @@ impl<R: Read> Frames<R> {
                 }
                 _ => {}
             }
-            (self.pos, skipped, in_step) = (self.pos + 1, skipped + 1, false);
+            (self.pos, skipped, self.is_in_step) = (self.pos + 1, skipped + 1, false);
         }
     }
 
