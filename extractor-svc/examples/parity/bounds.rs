@@ -15,8 +15,9 @@ pub(crate) enum Class {
     B,
     /// Lossy.
     C,
-    /// With digitally silent frames, whatever the codec: there, scale-free features hang on the
-    /// rounding of the resampler.
+    /// Whatever the codec: with digitally silent frames, where scale-free features hang on the
+    /// rounding of the resampler, or otherwise so that librosa, once its input moves in the last
+    /// digit, is further from itself than the class allows.
     D,
 }
 

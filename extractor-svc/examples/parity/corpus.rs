@@ -17,8 +17,8 @@ pub(crate) struct Recording {
     /// What stands between the golden vector and ours, digital silence aside.
     pub(crate) class: Class,
     pub(crate) golden: Vec<f64>,
-    /// Where frames are digitally silent: how far librosa is from itself, column by column, when
-    /// its input moves in the last digit.
+    /// In class D: how far librosa is from itself, column by column, when its input moves in the
+    /// last digit.
     pub(crate) sensitivity: Option<Vec<f64>>,
     pub(crate) exception: Option<Exception>,
     /// Broken on purpose: extracted however much of it is lost.
@@ -36,14 +36,17 @@ impl Recording {
         if self.sensitivity.is_some() { Class::D } else { self.class }
     }
 
-    /// Deviation and deviation in units of the bound of every column, by family and statistic.
+    /// Whether librosa, by its distance from itself, leaves the bound of the recording's class.
+    fn is_unsettled(&self, own: &[f64]) -> bool {
+        let bounds = columns()
+            .zip(&self.golden)
+            .map(|((family, statistic), want)| bound(family, statistic, self.class).at(*want));
+        bounds.zip(own).any(|(bound, own)| *own > bound)
+    }
+
+    /// Deviation and deviation in units of the bound of every column.
     pub(crate) fn deviations(&self, values: &[f64]) -> Vec<Deviation> {
-        let columns = FAMILIES.iter().flat_map(|(family, rows)| {
-            STATISTICS
-                .iter()
-                .flat_map(move |statistic| std::iter::repeat_n((*family, *statistic), *rows))
-        });
-        columns
+        columns()
             .zip(values.iter().zip(&self.golden))
             .enumerate()
             .map(|(at, ((family, statistic), (got, want)))| {
@@ -65,6 +68,15 @@ impl Recording {
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map_or((f64::INFINITY, String::new()), |(factor, name)| (factor, name.clone()))
     }
+}
+
+/// Family and statistic of every column.
+fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FAMILIES.iter().flat_map(|(family, rows)| {
+        STATISTICS
+            .iter()
+            .flat_map(move |statistic| std::iter::repeat_n((*family, *statistic), *rows))
+    })
 }
 
 /// How far one value is from librosa's.
@@ -104,26 +116,22 @@ impl Corpus {
             let file = row["file"].clone();
             let entry =
                 manifest.get(&file).with_context(|| format!("{file}: not in the manifest"))?;
-            let is_silent = |row: Option<&Row>, column: &str| -> anyhow::Result<bool> {
+            let own = sensitivity.get(&file);
+            let is_positive = |row: Option<&Row>, column: &str| -> anyhow::Result<bool> {
                 row.map_or(Ok(false), |row| Ok(row[column].parse::<f64>()? > 0.0))
             };
-            let own = sensitivity.get(&file);
-            let silent = is_silent(conditioning.get(&file), "zero_frames_frac")?
-                || is_silent(own, "zero_share")?;
-            let sensitivity = match own {
-                Some(own) if silent => Some(vector(own, schema)?),
-                _ => None,
-            };
-            ensure!(sensitivity.is_some() || !silent, "{file}: silent frames, no sensitivity");
+            let silent = is_positive(conditioning.get(&file), "zero_frames_frac")?
+                || is_positive(own, "zero_share")?;
+            ensure!(own.is_some() || !silent, "{file}: silent frames, no sensitivity");
+            let own = own.map(|own| vector(own, schema)).transpose()?;
             let exception =
                 exceptions.remove(&file).map(|row| Exception { code: row["code"].clone() });
             let class = class(&entry["codec"], &entry["sample_rate"]);
-            recordings.push(Recording {
-                sensitivity,
-                exception,
-                damaged: entry["kind"] == "bad",
-                ..Recording::new(file, class, vector(&row, schema)?)
-            });
+            let mut recording = Recording::new(file, class, vector(&row, schema)?);
+            recording.sensitivity = own.filter(|own| silent || recording.is_unsettled(own));
+            recording.exception = exception;
+            recording.damaged = entry["kind"] == "bad";
+            recordings.push(recording);
         }
         if let Some(unknown) = exceptions.keys().next() {
             bail!("{unknown} is listed as an exception and is not in the corpus");

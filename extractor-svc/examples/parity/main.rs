@@ -17,22 +17,27 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::atomic::AtomicBool,
 };
 
 use clap::Parser;
 use extractor_svc::{
     batch::{Pace, for_each_ordered},
-    decode::EncodedAudio,
+    decode::{EncodedAudio, load_mono},
     error::ExtractError,
+    features::analyze_with,
     limits::Limits,
     pipeline,
     profile::Profile,
+    resample::Resampler,
+    simd::Level,
     window::Window,
 };
 use proto::features::{DEFAULT_PROFILE, FeatureSchema};
 
 use crate::{
-    corpus::Corpus,
+    bounds::Class,
+    corpus::{Corpus, Recording},
     field::Case,
     report::{Outcome, Report},
 };
@@ -54,6 +59,9 @@ struct Args {
     /// Print and judge the field cases only.
     #[arg(long)]
     field_only: bool,
+    /// Extract lossless recordings by every instruction set that this processor has.
+    #[arg(long)]
+    every_level: bool,
     /// Files worked on at a time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -63,7 +71,11 @@ struct Args {
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let schema = FeatureSchema::librosa();
-    let runner = Runner { profile: Profile::parse(DEFAULT_PROFILE)?, jobs: args.jobs };
+    let runner = Runner {
+        profile: Profile::parse(DEFAULT_PROFILE)?,
+        jobs: args.jobs,
+        every_level: args.every_level,
+    };
     let mut passes = true;
     if !args.field_only {
         let corpus = Corpus::read(&args.corpus, &args.exceptions, &schema)?;
@@ -71,10 +83,13 @@ fn main() -> anyhow::Result<ExitCode> {
             corpus.recordings.iter().partition(|recording| recording.damaged);
         let paths = sound.iter().map(|recording| args.corpus.join(&recording.file));
         let values = runner.extract(paths, &Limits::default())?;
+        let others =
+            sound.iter().map(|recording| runner.extract_otherwise(recording, &args.corpus));
         let outcomes: Vec<_> = sound
             .iter()
             .zip(values)
-            .map(|(recording, values)| Outcome::new(recording, values))
+            .zip(others)
+            .map(|((recording, values), others)| Outcome::new(recording, values, others))
             .collect();
         let report = Report::new(&schema, &outcomes);
         if args.files {
@@ -113,6 +128,7 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// Extracts many files at a time.
 struct Runner {
+    every_level: bool,
     profile: Profile,
     jobs: usize,
 }
@@ -136,6 +152,29 @@ impl Runner {
         )?;
         Ok(values)
     }
+
+    /// The vectors of a lossless recording by the instruction sets below the best.
+    fn extract_otherwise(&self, recording: &Recording, corpus: &Path) -> Vec<Vec<f64>> {
+        let levels = Level::all().filter(|level| *level != Level::detect());
+        if !self.every_level || recording.class == Class::C {
+            return Vec::new();
+        }
+        // A recording that fails has its say in the pipeline's own outcome.
+        let path = corpus.join(&recording.file);
+        levels.filter_map(|level| extract_by(&path, &self.profile, level).ok()).collect()
+    }
+}
+
+/// What the pipeline does, by a given instruction set from the resampler on.
+fn extract_by(path: &Path, profile: &Profile, level: Level) -> anyhow::Result<Vec<f64>> {
+    let audio = EncodedAudio::from_file(File::open(path)?);
+    let go_on = AtomicBool::new(false);
+    let (y, source) = load_mono(audio, &Window::whole(), &Limits::default(), &go_on)?;
+    let mut resampler = Resampler::with_level(source.sample_rate, profile.sample_rate(), level);
+    let mut signal = Vec::new();
+    resampler.push(&y, &mut signal);
+    resampler.finish(&mut signal);
+    Ok(analyze_with(signal, profile, level, &|| false)?.values)
 }
 
 fn extract(path: &Path, profile: &Profile, limits: &Limits) -> Result<Vec<f64>, ExtractError> {

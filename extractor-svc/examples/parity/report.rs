@@ -1,6 +1,6 @@
 //! The table: family, class, files, deviations, bound, pass.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use extractor_svc::error::ExtractError;
 use proto::features::{FAMILIES, FeatureSchema};
@@ -17,11 +17,17 @@ use crate::{
 pub(crate) struct Outcome<'a> {
     recording: &'a Recording,
     values: Result<Vec<f64>, ExtractError>,
+    /// The same by other instruction sets, where they are asked for.
+    others: Vec<Vec<f64>>,
 }
 
 impl<'a> Outcome<'a> {
-    pub(crate) fn new(recording: &'a Recording, values: Result<Vec<f64>, ExtractError>) -> Self {
-        Self { recording, values }
+    pub(crate) fn new(
+        recording: &'a Recording,
+        values: Result<Vec<f64>, ExtractError>,
+        others: Vec<Vec<f64>>,
+    ) -> Self {
+        Self { recording, values, others }
     }
 }
 
@@ -50,8 +56,8 @@ impl Line {
 
 pub(crate) struct Report<'a> {
     lines: Vec<Line>,
-    /// Worst deviation in units of its bound, with its column, by recording.
-    worst: Vec<(&'a Recording, f64, String)>,
+    /// By recording: worst deviation in units of its bound, its column, values out of their bound.
+    worst: Vec<(&'a Recording, f64, String, usize)>,
     /// Sentences that make the run fail.
     broken: Vec<String>,
     /// Sentences that are only told.
@@ -93,12 +99,14 @@ impl<'a> Report<'a> {
     ) -> Vec<(&'a Recording, &'a [f64])> {
         let mut compared = Vec::new();
         let (mut lossy, mut lossy_exceptions, mut exceptions) = (0_usize, 0_usize, 0_usize);
-        for Outcome { recording, values } in outcomes {
+        for Outcome { recording, values, others } in outcomes {
             let file = &recording.file;
             lossy += usize::from(recording.class == Class::C);
             let worst = values.as_ref().ok().map(|values| recording.worst(schema, values));
             if let Some((worst, column)) = worst.clone() {
-                self.worst.push((recording, worst, column));
+                let outside = values.iter().flat_map(|values| recording.deviations(values));
+                let outside = outside.filter(|deviation| deviation.factor > 1.0).count();
+                self.worst.push((recording, worst, column, outside));
             }
             match (&recording.exception, values) {
                 (Some(exception), values) => {
@@ -116,7 +124,10 @@ impl<'a> Report<'a> {
                 (None, Err(error)) => {
                     self.broken.push(format!("{file}: {}: {error}", error.reason()));
                 }
-                (None, Ok(values)) => compared.push((*recording, values.as_slice())),
+                (None, Ok(values)) => {
+                    let vectors = std::iter::once(values).chain(others);
+                    compared.extend(vectors.map(|values| (*recording, values.as_slice())));
+                }
             }
         }
         let share = lossy_exceptions as f64 / lossy.max(1) as f64;
@@ -158,10 +169,13 @@ impl<'a> Report<'a> {
         worst.sort_by(|a, b| b.1.total_cmp(&a.1));
         worst
             .iter()
-            .map(|(recording, factor, column)| {
+            .map(|(recording, factor, column, outside)| {
                 let mark = if recording.exception.is_some() { " exception" } else { "" };
                 let class = recording.table_class();
-                format!("{class:?} {factor:9.2} {column:24} {}{mark}\n", recording.file)
+                format!(
+                    "{class:?} {factor:9.2} {column:24} {outside:2} outside {}{mark}\n",
+                    recording.file
+                )
             })
             .collect()
     }
@@ -186,11 +200,12 @@ fn line(
     deviations.sort_by(f64::total_cmp);
     let at = |share: f64| deviations[((deviations.len() - 1) as f64 * share).round() as usize];
     let within = all.iter().filter(|deviation| deviation.factor <= 1.0).count();
+    let names: BTreeSet<&str> = files.iter().map(|(recording, _)| &*recording.file).collect();
     Line {
         family,
         statistic,
         class,
-        files: files.len(),
+        files: names.len(),
         bound: (class != Class::D).then(|| bound(family, statistic, class)),
         deviations: [at(0.5), at(0.95), at(1.0)],
         within: within as f64 / all.len() as f64,
@@ -200,18 +215,22 @@ fn line(
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| family | class | files | 50 % | 95 % | 100 % | bound | within | pass |")?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|---|")?;
+        writeln!(
+            f,
+            "| family | class | files | 50 % | 95 % | 100 % | bound | worst / bound | within | pass |"
+        )?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|")?;
         for line in &self.lines {
             let [median, most, all] = line.deviations;
             let bound = line.bound.map_or("the file's".to_owned(), |bound| bound.to_string());
             writeln!(
                 f,
-                "| {} {} | {:?} | {} | {median:.1e} | {most:.1e} | {all:.1e} | {bound} | {:.1} % | {} |",
+                "| {} {} | {:?} | {} | {median:.1e} | {most:.1e} | {all:.1e} | {bound} | {:.2} | {:.1} % | {} |",
                 line.family,
                 line.statistic,
                 line.class,
                 line.files,
+                line.worst,
                 100.0 * line.within,
                 if line.passes() { "yes" } else { "**NO**" },
             )?;

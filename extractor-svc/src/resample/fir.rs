@@ -1,17 +1,10 @@
 //! A FIR stage as a stream, and the in-place halving of a whole signal.
 
+use std::mem;
+
 use super::kaiser::{DB_PER_BIT, edge_filter};
 use super::overlap_save::{OverlapSave, Workspace};
 use crate::simd::Level;
-
-/// Samples of a block where a whole signal is halved: all about one stays in the first cache, which is
-/// worth more than the shorter overlap of longer blocks.
-const HALVING_BLOCK: usize = 2048;
-
-/// Samples of a block of a conversion, for any `down` up to 4. Where a sound has died away, all that is
-/// left is the rounding of its blocks, here and in soxr alike; with 2048 samples, which is as fast,
-/// one recording more of the parity corpus has such frames differ from librosa's by more than allowed.
-const BLOCK: usize = 3072;
 
 /// A running FIR stage. Blocks lie on a fixed grid, so the result does not depend on how the
 /// input is split.
@@ -19,23 +12,59 @@ const BLOCK: usize = 3072;
 pub(super) struct Fir {
     filter: OverlapSave,
     workspace: Workspace,
+    /// Every input becomes itself and zeros, so many values in all. Blocks of soxr that stuff by
+    /// other numbers than powers of two begin between two inputs; these are stuffed beforehand.
+    stuffed: usize,
+    /// One of so many outputs is kept, where the filter itself does not drop the others.
+    kept: usize,
+    /// Outputs of the filter to pass over before the next that is kept.
+    skipped: usize,
     /// Input from one margin before the next pair of blocks on.
     pending: Vec<f32>,
     received: usize,
     emitted: usize,
+    /// Stuffed input, and outputs before most are dropped.
+    spare: Vec<f32>,
 }
 
 impl Fir {
     pub(super) fn new(up: usize, down: usize, taps: &[f64], level: Level) -> Self {
-        let filter = OverlapSave::new(up, down, taps, BLOCK, level);
+        let (up, stuffed) = if up.is_power_of_two() { (up, 1) } else { (1, up) };
+        let (down, kept) = if down <= 2 { (down, 1) } else { (1, down) };
+        let filter = OverlapSave::new(up, down, taps, level);
         let mut pending = Vec::with_capacity(filter.pair_input());
         // The signal is zero before it starts.
         pending.resize(filter.margin(), 0.0);
-        Self { workspace: filter.workspace(), filter, pending, received: 0, emitted: 0 }
+        Self {
+            workspace: filter.workspace(),
+            filter,
+            stuffed,
+            kept,
+            skipped: 0,
+            pending,
+            received: 0,
+            emitted: 0,
+            spare: Vec::new(),
+        }
     }
 
     /// Takes `samples` and appends the outputs that have become certain.
-    pub(super) fn push(&mut self, mut samples: &[f32], out: &mut Vec<f32>) {
+    pub(super) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
+        if self.stuffed == 1 {
+            self.push_stuffed(samples, out);
+            return;
+        }
+        let mut spare = mem::take(&mut self.spare);
+        spare.clear();
+        spare.resize(samples.len() * self.stuffed, 0.0);
+        for (value, sample) in spare.iter_mut().step_by(self.stuffed).zip(samples) {
+            *value = *sample;
+        }
+        self.push_stuffed(&spare, out);
+        self.spare = spare;
+    }
+
+    fn push_stuffed(&mut self, mut samples: &[f32], out: &mut Vec<f32>) {
         self.received += samples.len();
         while !samples.is_empty() {
             let missing = self.filter.pair_input() - self.pending.len();
@@ -63,6 +92,16 @@ impl Fir {
         self.filter.write_pair(&self.workspace, &mut out[start..]);
         self.emitted += count;
         self.pending.drain(..self.filter.pair_step().min(self.pending.len()));
+        if self.kept > 1 {
+            let mut len = start;
+            for at in (start + self.skipped..start + count).step_by(self.kept) {
+                out[len] = out[at];
+                len += 1;
+            }
+            let next = self.skipped + (len - start) * self.kept;
+            self.skipped = next - count;
+            out.truncate(len);
+        }
     }
 }
 
@@ -78,7 +117,7 @@ impl Halving {
     pub(crate) fn new() -> Self {
         let mut taps = edge_filter(1, 2.0, 21.0 * DB_PER_BIT);
         taps.iter_mut().for_each(|tap| *tap *= std::f64::consts::SQRT_2);
-        Self(OverlapSave::new(1, 2, &taps, HALVING_BLOCK, Level::BASELINE))
+        Self(OverlapSave::new(1, 2, &taps, Level::BASELINE))
     }
 }
 

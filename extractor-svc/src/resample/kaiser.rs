@@ -46,12 +46,33 @@ const LONG_HALF_BAND: [f64; 9] = [
     1.119_803_673_853_970_4e-05,
 ];
 
-/// Kaiser parameter of an edge filter with the given attenuation: a cubic fit.
-fn edge_beta(attenuation: f64) -> f64 {
-    ((2.034_813_031_548_013e-09 * attenuation + 1.031_136_463_731_676_4e-05) * attenuation
-        + 0.108_706_893_618_925_65)
-        * attenuation
-        - 0.873_000_948_250_851_3
+/// Cubics in the attenuation (highest power first) that give the Kaiser parameter for transitions of
+/// 0.0005, 0.001, 0.002, … times the cut-off: a fit of libsoxr's.
+const KAISER_FITS: [[f64; 4]; 10] = [
+    [-6.784_957e-10, 1.028_56e-05, 0.108_755_6, -0.897_836_5],
+    [-6.897_885e-10, 1.027_433e-05, 0.108_76, -0.897_465_8],
+    [-1.000_683e-09, 1.030_092e-05, 0.108_767_7, -0.897_790_7],
+    [-3.654_474e-10, 1.040_631e-05, 0.108_708_5, -0.891_776_6],
+    [8.106_988e-09, 6.983_091e-06, 0.109_138_7, -0.902_204_8],
+    [9.519_571e-09, 7.272_678e-06, 0.109_006_8, -0.889_076_8],
+    [-5.626_821e-09, 1.342_186e-05, 0.108_399_9, -0.856_545_2],
+    [-9.965_946e-08, 5.073_548e-05, 0.104_096_7, -0.682_277_8],
+    [1.604_808e-07, -5.856_462e-05, 0.118_599_8, -1.248_24],
+    [-1.511_964e-07, 6.363_034e-05, 0.106_462_7, -0.807_666_5],
+];
+
+/// Narrowest transition of [`KAISER_FITS`].
+const NARROWEST_FIT: f64 = 0.0005;
+
+/// Kaiser parameter for an attenuation of at least 60 dB, and a `transition` relative to the cut-off.
+fn kaiser_beta(attenuation: f64, transition: f64) -> f64 {
+    let octave = (transition / NARROWEST_FIT).log2().max(0.0);
+    let fit = |at: usize| {
+        let [cubic, square, linear, constant] = KAISER_FITS[at.min(KAISER_FITS.len() - 1)];
+        ((cubic * attenuation + square) * attenuation + linear) * attenuation + constant
+    };
+    let (lower, upper) = (fit(octave as usize), fit(octave as usize + 1));
+    lower + (upper - lower) * octave.fract()
 }
 
 /// Width of the main lobe's slope for a Kaiser parameter, in taps times bandwidth.
@@ -96,29 +117,34 @@ pub(super) fn polyphase_kernel(t: f64, cutoff: f64, span: f64) -> f64 {
 /// Edge filter: an odd number of symmetric taps on the grid that is `up` times finer than the
 /// input, gain `up`, cutting at `1 / band` of that grid's Nyquist frequency.
 pub(super) fn edge_filter(up: usize, band: f64, attenuation: f64) -> Vec<f64> {
-    let beta = edge_beta(attenuation);
-    let estimate = (slope_width(beta) * 2.0 * band / (1.0 - PASS_BAND_END) + 1.0).ceil() as usize;
     let unit = if up == 4 && band.round() as usize == 4 { 8 } else { 4 };
+    low_pass(up, PASS_BAND_END / band, 1.0 / band, attenuation, unit)
+}
+
+/// Filter of the last stage where the rate rises to more than four times: four times finer, on an
+/// input of `ratio` (below 1) times the rate that a quarter of the output has.
+pub(super) fn quadrupling_filter(ratio: f64, attenuation: f64) -> Vec<f64> {
+    low_pass(4, PASS_BAND_END * ratio / 4.0, (2.0 - ratio).max(1.0) / 4.0, attenuation, 8)
+}
+
+/// Symmetric taps, 1 more than a multiple of `unit`, of gain `up`: the pass band ends at `pass`, the
+/// stop band begins at `stop`, relative to the grid's Nyquist frequency.
+fn low_pass(up: usize, pass: f64, stop: f64, attenuation: f64, unit: usize) -> Vec<f64> {
+    let half_transition = (stop - pass) / 2.0;
+    let cutoff = stop - half_transition;
+    let beta = kaiser_beta(attenuation, half_transition / (2.0 * cutoff));
+    let estimate = (slope_width(beta) / half_transition + 1.0).ceil() as usize;
     let taps = (estimate - 1).next_multiple_of(unit) + 1;
     let centre = (taps / 2) as f64;
-    let cutoff = (1.0 + PASS_BAND_END) / (2.0 * band);
     (0..taps)
         .map(|i| up as f64 * windowed_sinc(i as f64 - centre, cutoff, beta, taps as f64 / 2.0))
         .collect()
 }
 
-/// Half-band filter for a halving: 31 taps, or 35 where more attenuation is asked for.
-pub(super) fn half_band_filter(attenuation: f64) -> Vec<f64> {
-    let side: &[f64] =
-        if attenuation <= SHORT_HALF_BAND_DB { &SHORT_HALF_BAND } else { &LONG_HALF_BAND };
-    let centre = 2 * side.len() - 1;
-    let mut taps = vec![0.0; 2 * centre + 1];
-    taps[centre] = 0.5;
-    for (i, &tap) in side.iter().enumerate() {
-        taps[centre + 2 * i + 1] = tap;
-        taps[centre - 2 * i - 1] = tap;
-    }
-    taps
+/// Half-band filter for a halving: taps 1, 3, 5, … from a centre of one half. 31 taps in all, or 35
+/// where more attenuation is asked for.
+pub(super) fn half_band_filter(attenuation: f64) -> &'static [f64] {
+    if attenuation <= SHORT_HALF_BAND_DB { &SHORT_HALF_BAND } else { &LONG_HALF_BAND }
 }
 
 #[cfg(test)]
@@ -142,7 +168,7 @@ mod tests {
             assert!((gain - up as f64).abs() < 1e-6 * up as f64, "{up}:{band} has gain {gain}");
         }
         for attenuation in [130.0, 140.0] {
-            let gain: f64 = half_band_filter(attenuation).iter().sum();
+            let gain = 0.5 + 2.0 * half_band_filter(attenuation).iter().sum::<f64>();
             assert!((gain - 1.0).abs() < 3e-7, "half-band has gain {gain}");
         }
     }

@@ -7,6 +7,7 @@
 //! Decoding and mixing to mono do not belong here, nor does the choice of the target rate.
 
 mod fir;
+mod half_band;
 mod kaiser;
 mod overlap_save;
 mod plan;
@@ -17,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fir::Fir;
 pub(crate) use fir::{Halver, Halving, Stopped};
+use half_band::HalfBand;
 use plan::{StagePlan, plan};
 use polyphase::Polyphase;
 
@@ -72,6 +74,7 @@ pub struct Resampler {
 #[derive(Clone, Debug)]
 enum Stage {
     Fir(Box<Fir>),
+    HalfBand(HalfBand),
     Polyphase(Box<Polyphase>),
 }
 
@@ -79,6 +82,7 @@ impl Stage {
     fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         match self {
             Self::Fir(stage) => stage.push(samples, out),
+            Self::HalfBand(stage) => stage.push(samples, out),
             Self::Polyphase(stage) => stage.push(samples, out),
         }
     }
@@ -86,6 +90,7 @@ impl Stage {
     fn finish(&mut self, out: &mut Vec<f32>) {
         match self {
             Self::Fir(stage) => stage.finish(out),
+            Self::HalfBand(stage) => stage.finish(out),
             Self::Polyphase(stage) => stage.finish(out),
         }
     }
@@ -93,8 +98,6 @@ impl Stage {
 
 impl Resampler {
     /// A conversion from `from_hz` to `to_hz`, both in Hz and not 0. Equal rates copy bit by bit.
-    ///
-    /// soxr's own stages are followed where `from_hz` is at least a quarter of `to_hz`.
     #[must_use]
     pub fn new(from_hz: u32, to_hz: u32) -> Self {
         Self::with_level(from_hz, to_hz, Level::detect())
@@ -110,6 +113,7 @@ impl Resampler {
                 StagePlan::Fir { up, down, taps } => {
                     Stage::Fir(Box::new(Fir::new(up, down, &taps, level)))
                 }
+                StagePlan::HalfBand(side) => Stage::HalfBand(HalfBand::new(side, level)),
                 StagePlan::Polyphase(plan) => {
                     Stage::Polyphase(Box::new(Polyphase::new(plan, level)))
                 }

@@ -1,20 +1,29 @@
 //! A zero-phase FIR filter with rate change, block by block in the frequency domain.
 //!
-//! The signal is cut into blocks on a fixed grid; two neighbouring blocks share one complex
+//! The signal is cut into blocks on soxr's own grid; two neighbouring blocks share one complex
 //! transform. Zero-stuffing repeats the block's spectrum, decimation folds it, so that the forward
 //! transform has the input's length and the inverse transform the output's.
+//!
+//! The grid is not a matter of speed alone. A block of zeros gives zeros; in every other block the
+//! transform leaves its rounding also where the filter saw nothing but zeros, and all that librosa
+//! computes without regard to loudness hangs on which frames are digitally silent.
 
-use std::array;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::fft::{Complex32, PowerOfTwo, forward_f64};
-use crate::peak::larger;
+use crate::peak::Peak;
 use crate::quarters::{Forward, Inverse, QUARTERS, in_quarters};
 use crate::simd::{Isa, Kernel, Level};
 
-/// Length of the aligned chunks that are searched for silence. Shorter than half of every filter.
-const CHUNK: usize = 16;
+/// Shortest and longest block of soxr, as powers of two.
+const BLOCK_BITS: (u32, u32) = (10, 17);
+
+/// Length of soxr's blocks on the fine grid for a filter of `taps`: about four times the filter, as
+/// a power of two (`set_dft_length` in its `cr.c`, with its default limits).
+pub(super) fn block_len(taps: usize) -> usize {
+    let bits = ((taps as f64).log2() + 2.77) as u32;
+    1 << bits.clamp(BLOCK_BITS.0, BLOCK_BITS.1)
+}
 
 /// The filter, ready to run.
 #[derive(Clone, Debug)]
@@ -39,8 +48,6 @@ pub(crate) struct OverlapSave {
 pub(crate) struct Workspace {
     /// Two neighbouring blocks, one after the other, where the input does not fill them.
     blocks: Vec<f32>,
-    /// Runs of zeros in each block.
-    silences: [Vec<Range<usize>>; 2],
     spectrum: Vec<Complex32>,
     folded: Vec<Complex32>,
     /// Both blocks of the output, with what lies before and after it.
@@ -50,14 +57,17 @@ pub(crate) struct Workspace {
 }
 
 impl OverlapSave {
-    /// A filter of `taps` (odd, symmetric) on the grid `up` times finer than the input, keeping
-    /// every `down`-th value of the result, in blocks of `input` samples, a multiple of `4 down`.
-    pub(crate) fn new(up: usize, down: usize, taps: &[f64], input: usize, level: Level) -> Self {
+    /// A filter of `taps` (symmetric, 1 more than a multiple of 4) on the grid `up` times finer than
+    /// the input, keeping every `down`-th value of the result. `up` is a power of two that divides
+    /// half the filter, `down` is 1 or 2.
+    pub(crate) fn new(up: usize, down: usize, taps: &[f64], level: Level) -> Self {
         let half = taps.len() / 2;
-        debug_assert!(input.is_multiple_of(QUARTERS * down), "{input} samples, 1 of {down}");
-        let fine = input * up;
-        let margin = half.div_ceil(up).next_multiple_of(down);
-        let step = (input - 2 * margin) / down * down;
+        debug_assert!(up.is_power_of_two() && half.is_multiple_of(up), "{up} times finer");
+        debug_assert!((1..=2).contains(&down) && half.is_multiple_of(2), "every {down}-th value");
+        let fine = block_len(taps.len());
+        let input = fine / up;
+        let margin = half / up;
+        let step = input - 2 * margin;
         let response = forward_f64((0..fine).map(|i| {
             // Centred on index 0, so that the response is real.
             let offset =
@@ -88,7 +98,6 @@ impl OverlapSave {
         let scratch = self.forward.scratch_len().max(self.inverse.scratch_len());
         Workspace {
             blocks: Vec::new(),
-            silences: Default::default(),
             spectrum: vec![zero; self.forward.len()],
             folded: vec![zero; self.inverse.len()],
             filtered: [0; 2].map(|_| vec![0.0; self.inverse.len()]),
@@ -126,8 +135,7 @@ impl OverlapSave {
     /// up to [`OverlapSave::pair_input`] samples; what is missing is zero.
     pub(crate) fn filter_pair(&self, input: &[f32], workspace: &mut Workspace) {
         let len = self.forward.len();
-        let Workspace { blocks, silences, spectrum, folded, filtered: [x, y], scratch, scales } =
-            workspace;
+        let Workspace { blocks, spectrum, folded, filtered: [x, y], scratch, scales } = workspace;
         let pair = if input.len() == self.pair_input() {
             [&input[..len], &input[self.step..]]
         } else {
@@ -137,13 +145,9 @@ impl OverlapSave {
             copy_zero_padded(input.get(self.step..).unwrap_or_default(), second);
             [&*first, &*second]
         };
-        for ((block, scale), silences) in pair.into_iter().zip(&mut *scales).zip(silences) {
-            let (peak, has_silence) = self.level.run(Look(block));
+        for (block, scale) in pair.into_iter().zip(&mut *scales) {
+            let peak = self.level.run(Peak(block));
             *scale = (peak > 0.0).then(|| PowerOfTwo::equalising(peak));
-            silences.clear();
-            if has_silence {
-                find_silences(block, silences);
-            }
         }
         if *scales == [None; 2] {
             return;
@@ -166,28 +170,6 @@ impl OverlapSave {
                 continue;
             }
             out.copy_from_slice(&workspace.filtered[index][first..first + out.len()]);
-            // The transform leaves its rounding where the filter saw nothing but zeros, and
-            // features without a scale of their own would take that for sound.
-            for silence in &workspace.silences[index] {
-                self.blank_run(silence.start, silence.end, self.forward.len(), out);
-            }
-        }
-    }
-
-    /// Zeroes the outputs whose support lies in the zero run `start..end` of a block.
-    fn blank_run(&self, start: usize, end: usize, block_len: usize, out: &mut [f32]) {
-        // Support of the output centred at fine index c: c - half ..= c + half.
-        let fine_first = if start == 0 { 0 } else { (start - 1) * self.up + 1 + self.half };
-        let fine_end = if end == block_len {
-            block_len * self.up
-        } else {
-            (end * self.up).saturating_sub(self.half)
-        };
-        let first_output = self.margin * self.up / self.down;
-        let from = fine_first.div_ceil(self.down).saturating_sub(first_output);
-        let to = fine_end.div_ceil(self.down).saturating_sub(first_output).min(out.len());
-        if from < to {
-            out[from..to].fill(0.0);
         }
     }
 
@@ -213,47 +195,6 @@ impl OverlapSave {
                 k += run;
             }
         }
-    }
-}
-
-/// Whether a sample is exactly zero, of either sign.
-#[inline(always)]
-fn is_zero(sample: &f32) -> bool {
-    sample.to_bits() << 1 == 0
-}
-
-/// The largest magnitude of a block, and whether an aligned chunk of it is all zeros.
-struct Look<'a>(&'a [f32]);
-
-impl Kernel for Look<'_> {
-    type Output = (f32, bool);
-
-    #[inline(always)]
-    fn run<I: Isa>(self) -> (f32, bool) {
-        let (chunks, rest) = self.0.as_chunks::<CHUNK>();
-        let (mut peaks, mut has_silence) = ([0.0; CHUNK], false);
-        for chunk in chunks {
-            peaks = array::from_fn(|lane| larger(peaks[lane], chunk[lane].abs()));
-            let mut sounds = 0;
-            for sample in chunk {
-                sounds |= u32::from(!is_zero(sample));
-            }
-            has_silence |= sounds == 0;
-        }
-        (peaks.iter().chain(rest).fold(0.0, |peak, x| larger(peak, x.abs())), has_silence)
-    }
-}
-
-/// The runs of zeros in a block.
-fn find_silences(block: &[f32], runs: &mut Vec<Range<usize>>) {
-    let mut start = 0;
-    while start < block.len() {
-        let run = block[start..].iter().take_while(|x| is_zero(x)).count();
-        if run > 0 {
-            runs.push(start..start + run);
-        }
-        start += run;
-        start += block[start..].iter().take_while(|x| !is_zero(x)).count();
     }
 }
 

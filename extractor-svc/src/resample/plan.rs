@@ -5,6 +5,7 @@
 
 use super::kaiser::{
     DB_PER_BIT, PASS_BAND_END, ROLL_OFF, edge_filter, half_band_filter, polyphase_taps,
+    quadrupling_filter,
 };
 
 /// Clock of steps that have no small fraction: 32 fractional bits.
@@ -18,6 +19,8 @@ const MAX_EXACT_PHASES: u64 = 2048;
 pub(super) enum StagePlan {
     /// Zero-stuffing by `up`, symmetric taps, every `down`-th value.
     Fir { up: usize, down: usize, taps: Vec<f64> },
+    /// Halving by the half-band filter with these taps 1, 3, 5, … from its centre.
+    HalfBand(&'static [f64]),
     /// A continuous kernel read every `step` input samples.
     Polyphase(PolyphasePlan),
 }
@@ -40,24 +43,26 @@ pub(super) struct PolyphasePlan {
 }
 
 /// The stages from `from_hz` to `to_hz`, in order; none for equal rates.
-///
-/// Reproduces soxr down to a quarter of the target rate; below it soxr takes other stages.
 pub(super) fn plan(from_hz: u32, to_hz: u32) -> Vec<StagePlan> {
     let (numerator, denominator) = reduce(u64::from(from_hz), u64::from(to_hz));
     if numerator == denominator {
         return Vec::new();
     }
+    // Above four times the source's rate the last stage is one of its own; five times is simple.
+    let quadruples = denominator > 4 * numerator && denominator != 5 * numerator;
+    let (numerator, denominator) =
+        if quadruples { reduce(4 * numerator, denominator) } else { (numerator, denominator) };
     // Halve until less than 4 times the target rate is left.
     let whole = numerator / denominator;
     let halvings = if whole < 2 { 0 } else { whole.ilog2() - 1 };
     let (numerator, denominator) = reduce(numerator, denominator << halvings);
-    let rounding = 20.0 * f64::from(halvings + 1).log10();
+    let rounding = 20.0 * f64::from(halvings + 1 + u32::from(quadruples)).log10();
 
     let mut stages = Vec::new();
     let single = numerator.max(denominator) < 5 || numerator * denominator < 6;
     let attenuation = if single { 21.0 } else { 22.0 } * DB_PER_BIT + rounding;
     for _ in 0..halvings {
-        stages.push(StagePlan::Fir { up: 1, down: 2, taps: half_band_filter(attenuation) });
+        stages.push(StagePlan::HalfBand(half_band_filter(attenuation)));
     }
     if single {
         let band = numerator.max(denominator) as f64;
@@ -65,6 +70,10 @@ pub(super) fn plan(from_hz: u32, to_hz: u32) -> Vec<StagePlan> {
         stages.push(StagePlan::Fir { up: denominator as usize, down: numerator as usize, taps });
     } else {
         two_stages(numerator, denominator, attenuation, &mut stages);
+    }
+    if quadruples {
+        let taps = quadrupling_filter(numerator as f64 / denominator as f64, attenuation);
+        stages.push(StagePlan::Fir { up: 4, down: 1, taps });
     }
     stages
 }
@@ -155,6 +164,7 @@ mod tests {
     fn describe(from_hz: u32) -> String {
         let describe = |stage: &StagePlan| match stage {
             StagePlan::Fir { up, down, taps } => format!("{up}/{down}:{}", taps.len()),
+            StagePlan::HalfBand(side) => format!("1/2:{}", 4 * side.len() - 1),
             StagePlan::Polyphase(plan) => {
                 format!("poly {}/{} x{}", plan.numerator, plan.denominator, plan.taps)
             }
@@ -180,6 +190,9 @@ mod tests {
             (96000, "1/2:35, 1/1:465, poly 320/147 x14"),
             (176_400, "1/2:31, 1/2:31, 1/2:421"),
             (192_000, "1/2:35, 1/2:35, 1/1:477, poly 320/147 x14"),
+            (4000, "2/1:429, poly 640/441 x15, 4/1:129"),
+            (4410, "5/1:965"),
+            (5512, "2/1:429, poly 8589155460/4294967296 x15, 4/1:849"),
             (12345, "2/1:409, poly 823/735 x15"),
         ] {
             assert_eq!(describe(from_hz), expected, "{from_hz} Hz");

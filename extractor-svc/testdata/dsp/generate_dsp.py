@@ -16,9 +16,15 @@ import numpy as np
 
 warnings.filterwarnings("ignore")
 HERE = os.path.dirname(os.path.abspath(__file__))
-RATES = [5600, 8000, 11025, 12000, 12345, 16000, 24000, 32000, 37800, 44056, 44100, 48000, 50000,
-         66150, 88200, 96000, 176400, 192000, 22051]
+RATES = [4000, 5512, 5600, 7350, 8000, 11025, 12000, 12345, 14700, 16000, 24000,
+         29400, 32000, 33075, 37800, 44056, 44100, 48000, 50000, 66150, 88200, 96000, 176400, 192000, 22051]
 TARGETS = [(44100, 48000), (22050, 44100), (44100, 16000), (48000, 16000), (8000, 24000)]
+# Where silence is compared: every plan of stages, every stuffing and thinning.
+SILENT = [(rate, 22050) for rate in
+          (4000, 4410, 5512, 5513, 7350, 8000, 11025, 12000, 12345, 14700, 16000, 22051,
+           24000, 29400, 32000, 33075, 37800, 44056, 44100, 48000, 50000, 64000, 66150, 88200, 96000, 176400, 192000)] + [
+          (44100, 48000), (22050, 44100), (11025, 44100), (44100, 16000), (2, 1)]
+BURST = 300
 PROFILES = ["sr=22050,hop_length=512", "sr=44100,hop_length=256", "sr=16000,hop_length=512",
             "sr=44100,hop_length=441", "sr=22050,hop_length=160", "sr=96000,hop_length=1024",
             "sr=9000,hop_length=64", "sr=48000,hop_length=512", "sr=32000,hop_length=768"]
@@ -39,6 +45,17 @@ def noise(n):
 
 def resampled(x, source, target):
     return librosa.resample(x, orig_sr=source, target_sr=target, res_type="soxr_hq")
+
+
+def bursts(n):
+    """Places of bursts of noise in silence: the start, odd places, and 40 samples before the end."""
+    return [0, n // 4 + 77, n // 2 + 1013, n - 40 - BURST]
+
+
+def zero_runs(y, least=64):
+    """Runs of at least `least` exact zeros, as start-end: shorter ones are chance."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (y == 0).astype(int), [0]])))
+    return [(a, b) for a, b in edges.reshape(-1, 2) if b - a >= least]
 
 
 def music(n, sr=22050):
@@ -85,6 +102,18 @@ def main():
     # Long enough for many blocks; every 101st value.
     for rate in (44100, 48000):
         save(f"resample_long_{rate}_22050", resampled(noise(200_000), rate, 22050)[::101])
+
+    with open(os.path.join(HERE, "zero_runs.csv"), "w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["from_hz", "to_hz", "samples", "zero_runs"])
+        for source, target in SILENT:
+            # About 20,000 outputs, or 40,000 inputs where those are more.
+            n = min(max(40_000, 20_000 * source // target), 200_000)
+            x, sound = np.zeros(n, np.float32), noise(n)
+            for start in bursts(n):
+                x[start:start + BURST] = sound[start:start + BURST]
+            runs = zero_runs(resampled(x, source, target))
+            rows.writerow([source, target, n, " ".join(f"{a}-{b}" for a, b in runs)])
 
     pcm = music(44100)
     save("music_i16", pcm)
