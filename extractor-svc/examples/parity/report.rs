@@ -144,17 +144,32 @@ impl<'a> Report<'a> {
 
     /// Class D as a whole.
     fn judge_silence(&mut self, files: &[(&Recording, Vec<Deviation>)]) {
-        let factors = || files.iter().flat_map(|(_, all)| all.iter().map(|one| one.factor));
-        let within = factors().filter(|factor| *factor <= 1.0).count();
-        let (count, far) = (factors().count(), factors().filter(|factor| *factor > 10.0).count());
-        let share = within as f64 / count as f64;
+        let (unbounded, bounded): (Vec<_>, Vec<_>) =
+            files.iter().partition(|(recording, _)| UNBOUNDED.contains(&&*recording.file));
+        let factors = |files: &[&(&Recording, Vec<Deviation>)]| -> Vec<f64> {
+            files.iter().flat_map(|(_, all)| all.iter().map(|one| one.factor)).collect()
+        };
+        let beyond =
+            |factors: &[f64], limit: f64| factors.iter().filter(|factor| **factor > limit).count();
+        let inside = factors(&bounded);
+        let share = 1.0 - beyond(&inside, 1.0) as f64 / inside.len() as f64;
         self.notes.push(format!(
-            "class D: {:.1} % of {count} values are within the bound or twice librosa's distance from \
-             itself (at least {:.0} %), {far} are beyond ten times that",
+            "class D: {:.1} % of {} values are within the bound or twice librosa's distance from \
+             itself (at least {:.0} %), {} are beyond ten times that",
             100.0 * share,
+            inside.len(),
             100.0 * share_within(Class::D),
+            beyond(&inside, 10.0),
         ));
-        if share < share_within(Class::D) {
+        let outside = factors(&unbounded);
+        self.notes.push(format!(
+            "not counted there, decoded otherwise than by librosa: {UNBOUNDED:?}, {} of {} values \
+             outside, {} beyond ten times",
+            beyond(&outside, 1.0),
+            outside.len(),
+            beyond(&outside, 10.0),
+        ));
+        if inside.is_empty() || share < share_within(Class::D) {
             self.broken.push("class D: too few values are within their bound".to_owned());
         }
     }
