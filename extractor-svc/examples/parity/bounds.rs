@@ -56,8 +56,8 @@ pub(crate) fn bound(family: &str, statistic: &str, class: Class) -> Bound {
     let [a, b, c] = match family {
         "mfcc" => [(1e-3, 6.5e-4), (2e-3, 2e-3), (1e-2, 1e-2)],
         "chroma_cqt" => [(1.5e-6, 2.1e-6), (1e-5, 6e-6), (1e-3, 1e-3)],
-        "spectral_centroid" => [(5e-5, 1e-4), (0.13, 0.062), (0.5, 0.5)],
-        "spectral_bandwidth" => [(1.4e-3, 8e-4), (0.028, 0.019), (0.5, 0.5)],
+        "spectral_centroid" => [(3.5e-4, 1e-4), (0.13, 0.062), (0.5, 0.5)],
+        "spectral_bandwidth" => [(8e-3, 5.8e-3), (0.028, 0.019), (0.5, 0.5)],
         "spectral_rolloff" => [(1e-12, 7e-12), (0.17, 0.24), (0.5, 0.5)],
         "rmse" => [(1e-6, 1.5e-6), (5e-7, 7e-7), (1e-5, 1e-5)],
         "zcr" => [(1e-12, 1e-12), (7e-5, 6e-5), (1e-3, 1e-3)],
