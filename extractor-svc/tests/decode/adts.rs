@@ -108,7 +108,7 @@ fn a_stream_of_two_forms_is_refused_where_it_changes() {
     for frame in &mut all[31..] {
         *frame = other_rate(frame);
     }
-    let error = shared::load(all.concat()).unwrap_err();
+    let error = shared::load(all.concat()).expect_err("it is refused");
     assert_eq!(error.reason(), "UNSUPPORTED_CODEC");
     // 30 frames at 44.1 kHz.
     assert!(
@@ -122,7 +122,7 @@ fn other_kinds_of_aac_are_refused_by_name() {
     let refusal = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut frames = frames();
         frames.iter_mut().for_each(change);
-        let error = shared::load(frames.concat()).unwrap_err();
+        let error = shared::load(frames.concat()).expect_err("it is refused");
         assert_eq!(error.reason(), "UNSUPPORTED_CODEC");
         error.to_string()
     };

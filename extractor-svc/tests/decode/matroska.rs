@@ -114,7 +114,7 @@ fn check(bytes: &[u8], expected: &[f32], trimmed: (u64, u64)) {
 }
 
 fn refusal(bytes: Vec<u8>) -> (&'static str, String) {
-    let error: ExtractError = shared::load(bytes).unwrap_err();
+    let error: ExtractError = shared::load(bytes).expect_err("it is refused");
     (error.reason(), error.to_string())
 }
 
