@@ -445,7 +445,6 @@ mod tests {
         frame
     }
 
-    /// Bytes skipped before each frame, and the last step.
     fn steps(bytes: &[u8]) -> (Vec<u64>, Step) {
         let mut frames = Frames::new(bytes);
         let mut skips = Vec::new();
@@ -484,7 +483,6 @@ mod tests {
         check(&[&two, b"APETAGEX", &[0; 40]], &[0, 0], Step::End);
         check(&[b"junk", &two, &[1; 500], &two], &[4, 0, 500, 0], Step::End);
         check(&[&two, &two[..299]], &[0, 0], Step::Cut);
-        // A frame that lost its second half: the next is found within it.
         check(&[&two, &two[..150], &two], &[0, 0, 150, 0], Step::End);
         check(&[&[1; 400]], &[], Step::End);
     }
