@@ -59,7 +59,7 @@ pub struct Decoder {
 enum Reader {
     Pcm { reader: PcmReader, codec: &'static str, spec: (u32, usize) },
     Blocks { reader: BlockReader, codec: &'static str, spec: (u32, usize) },
-    Mpeg(MpegReader),
+    Mpeg(Box<MpegReader>),
     Ogg(OggReader),
     Packets(PacketReader),
 }

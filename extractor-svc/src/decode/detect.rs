@@ -131,7 +131,7 @@ fn probed(view: SourceView, limits: &Limits) -> Result<(&'static str, Reader), E
     let container = match id {
         format_id::FORMAT_ID_MP1 | format_id::FORMAT_ID_MP2 | format_id::FORMAT_ID_MP3 => {
             let input = rewound(format)?;
-            return Ok((name, Reader::Mpeg(MpegReader::open(Box::new(input), fault)?)));
+            return Ok((name, Reader::Mpeg(Box::new(MpegReader::open(Box::new(input), fault)?))));
         }
         // There is something before it that is no Ogg.
         format_id::FORMAT_ID_OGG => {

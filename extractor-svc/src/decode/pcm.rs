@@ -193,7 +193,7 @@ fn mix(bytes: &[u8], encoding: Encoding, channels: usize, out: &mut Vec<f32>) {
     match encoding {
         Encoding::U8 => mix_bytes(bytes, channels, out, |[x]| (f32::from(x) - 128.0) / 128.0),
         Encoding::S8 => {
-            mix_bytes(bytes, channels, out, |x| f32::from(i8::from_le_bytes(x)) / 128.0)
+            mix_bytes(bytes, channels, out, |x| f32::from(i8::from_le_bytes(x)) / 128.0);
         }
         Encoding::S16 => mix_bytes(bytes, channels, out, |x| sixteen(i16::from_le_bytes(x))),
         Encoding::S16Be => mix_bytes(bytes, channels, out, |x| sixteen(i16::from_be_bytes(x))),

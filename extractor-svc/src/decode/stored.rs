@@ -68,7 +68,7 @@ pub(super) fn open(
         Payload::Mpeg => {
             let fault = view.fault();
             let view = view.show(Vec::new(), start, len);
-            Ok(Reader::Mpeg(MpegReader::open(Box::new(view), fault)?))
+            Ok(Reader::Mpeg(Box::new(MpegReader::open(Box::new(view), fault)?)))
         }
     }
 }

@@ -31,7 +31,7 @@ impl Channel {
     fn next(&mut self, code: u8) -> i16 {
         let code = code & 0xf;
         let step = i32::from(self.step);
-        self.step = ((STEP_CHANGE[usize::from(code)] * step >> 8) as i16).max(MIN_STEP);
+        self.step = (((STEP_CHANGE[usize::from(code)] * step) >> 8) as i16).max(MIN_STEP);
         let (first, second) = self.coefficients;
         let predicted = (i32::from(self.last) * first + i32::from(self.before) * second) >> 8;
         let signed = i32::from(code) - if code & 8 == 0 { 0 } else { 16 };
