@@ -67,7 +67,8 @@ fn what_is_cut_off_is_damage() {
     let cut = FLAC[..FLAC.len() * 3 / 10].to_vec();
     let (found, facts) = load(cut).unwrap();
     assert!(found.len() > FRAMES / 5 && found == whole()[..found.len()]);
-    assert_eq!(facts.damaged_share, (FRAMES - found.len()) as f64 / FRAMES as f64);
+    let expected = (FRAMES - found.len()) as f64 / FRAMES as f64;
+    assert!((facts.damaged_share - expected).abs() < 1e-12);
     assert_eq!(codes(&facts), [WarningCode::TruncatedStream]);
 }
 
@@ -81,7 +82,7 @@ fn a_damaged_frame_is_left_out_and_counted() {
         assert_eq!(lost, 4096, "byte {at}");
         let before = found.iter().zip(&whole).take_while(|(a, b)| a == b).count();
         assert!(found[before..] == whole[before + lost..], "byte {at}");
-        assert_eq!(facts.damaged_share, lost as f64 / FRAMES as f64);
+        assert!((facts.damaged_share - lost as f64 / FRAMES as f64).abs() < 1e-12);
     }
     // In the last frame, with a tag behind it.
     let mut file = [FLAC, b"TAG", &[0; 125]].concat();
