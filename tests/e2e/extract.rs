@@ -20,10 +20,6 @@ use proto::{
 /// other samples are analysed.
 const OTHER_LENGTH: [&str; 0] = [];
 
-/// Clips that librosa's decoder reads otherwise, sample for sample.
-const OTHER_SAMPLES: [(&str, &str); 1] =
-    [("chords_ima_adpcm_22050.wav", "the decoders round the IMA predictor differently")];
-
 /// Analysed samples at 22,050 Hz, from what the answer says about the audio.
 fn samples_22050(analyzed: prost_types::Duration) -> f64 {
     let whole = i32::try_from(analyzed.seconds).expect("clips last seconds");
@@ -55,10 +51,6 @@ async fn every_clip_agrees_with_librosa() {
         let (times, share) = close::slack(clip.class);
         let misses =
             |times| close::misses(names.names(), &vector.values, &clip.golden, clip.class, times);
-        if let Some((_, why)) = OTHER_SAMPLES.iter().find(|(file, _)| *file == clip.file) {
-            assert!(!misses(times).is_empty(), "{}: agrees, but is listed: {why}", clip.file);
-            continue;
-        }
         report.extend(misses(times).iter().map(|line| format!("{}: {line}", clip.file)));
         let (near, all) = counts.entry(format!("{:?}", clip.class)).or_insert((0, 0));
         *near += vector.values.len() - misses(1.0).len();

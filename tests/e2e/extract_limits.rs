@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use e2e::{
     calls::{CHUNK_BYTES, chunk_message, config_message, extract, full_view, send},
+    clips,
     library::binaries,
     process::Server,
     refusal::{assert_refused, refused},
@@ -114,34 +115,22 @@ async fn rates_and_channels() {
     }
 }
 
-/// An AIFF file with `text` bytes of annotation before its sound.
-fn annotated(text: usize) -> Vec<u8> {
-    let chunk = |id: &[u8; 4], body: &[u8]| {
-        let len = u32::try_from(body.len()).expect("a short chunk").to_be_bytes();
-        [&id[..], &len, body].concat()
-    };
-    // 1 channel, 10,000 frames of 16 bits at 22,050 Hz (an 80-bit float).
-    let mut common = vec![0, 1, 0, 0, 0x27, 0x10, 0, 16];
-    common.extend([0x40, 0x0d, 0xac, 0x44, 0, 0, 0, 0, 0, 0]);
-    let samples: Vec<u8> = (0..10_000_i16).flat_map(|i| (i * 3).to_be_bytes()).collect();
-    let body = [
-        chunk(b"COMM", &common),
-        chunk(b"ANNO", &vec![b'a'; text]),
-        chunk(b"SSND", &[&[0; 8][..], &samples].concat()),
-    ]
-    .concat();
-    chunk(b"FORM", &[b"AIFF", &body[..]].concat())
+/// Ogg whose second page, with headers of the codec, comes behind so many bytes that are none.
+fn padded(junk: usize) -> Vec<u8> {
+    let clip = clips::read("arpeggio_q2_22050_mono.ogg").expect("the clip is there");
+    let second = 4 + clip[4..].windows(4).position(|word| word == b"OggS").expect("a page");
+    [&clip[..second], &vec![0; junk], &clip[second..]].concat()
 }
 
 #[tokio::test]
-async fn tags_before_the_audio() {
+async fn bytes_before_the_audio() {
     let (_server, channel) = start(&["--max-header-bytes", "131072"]).await;
-    let vector = sent(&channel, &annotated(60_000)).await.expect("within");
-    let refusal = refused(sent(&channel, &annotated(200_000)).await);
+    let vector = sent(&channel, &padded(60_000)).await.expect("within");
+    let refusal = refused(sent(&channel, &padded(200_000)).await);
     assert_eq!((refusal.code, &refusal.reason[..]), (Code::ResourceExhausted, "HEADER_TOO_LARGE"));
     assert_eq!(refusal.facts["max_header_bytes"], "131072");
     let (_server, channel) = start(&[]).await;
-    let other = sent(&channel, &annotated(200_000)).await.expect("within the default");
+    let other = sent(&channel, &padded(200_000)).await.expect("within the default");
     assert_eq!(other.values, vector.values);
 }
 

@@ -176,6 +176,7 @@ async fn as_many_uploads_as_the_flag_takes_are_served() {
     let server = start(&[
         "--workers=1",
         "--max-uploads=700",
+        "--max-queue=700",
         "--max-memory=8589934592",
         "--max-concurrent-calls=700",
         "--max-concurrent-calls-per-peer=700",

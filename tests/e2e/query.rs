@@ -13,7 +13,7 @@ use proto::{
 };
 
 /// Clips that have a vector.
-const TRACKS: i64 = 40;
+const TRACKS: i64 = 56;
 
 /// Nearest first; equal distances by row; no track twice; finite, not negative.
 #[track_caller]

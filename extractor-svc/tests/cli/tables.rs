@@ -178,7 +178,12 @@ fn patterns_and_profiles_are_obeyed() {
     let table = folder.path().join("t.csv");
     extract(&[&clips()], "--pattern bells_*.wav --pattern *.caf", &table, 0);
     let default = rows(&table);
-    let expected = ["arpeggio_s16_22050.caf", "bells_f64_22050.wav", "bells_mulaw_22050.wav"];
+    let expected = [
+        "arpeggio_s16_22050.caf",
+        "bells_f64_22050.wav",
+        "bells_mulaw_22050.wav",
+        "chords_opus_48000.caf",
+    ];
     assert_eq!(names(&default), expected);
 
     let profile = "custom:sr=44100,hop_length=256";

@@ -157,8 +157,10 @@ def extractor_cases(check, binary):
     flags = ("--max-header-bytes", 1 << 16, "--max-memory", 16 << 20)
     with Server(binary, *flags) as server, grpc.insecure_channel(server.address) as channel:
         stub = extractor_grpc.ExtractorServiceStub(channel)
-        tagged = matroska_without_audio(bytes(1 << 17))
-        check.refused("HEADER_TOO_LARGE", MUCH, lambda: stub.ExtractFeatures(upload(tagged), timeout=SECONDS),
+        ogg = (AUDIO / "arpeggio_q2_22050_mono.ogg").read_bytes()
+        second = ogg.index(b"OggS", 4)
+        padded = ogg[:second] + bytes(1 << 17) + ogg[second:]
+        check.refused("HEADER_TOO_LARGE", MUCH, lambda: stub.ExtractFeatures(upload(padded), timeout=SECONDS),
                       facts=["max_header_bytes"])
         minutes = wav(22_050, 1, tone(22_050, 1) * 240)
         check.refused("MEMORY_EXCEEDED", MUCH, lambda: stub.ExtractFeatures(upload(minutes), timeout=SECONDS),

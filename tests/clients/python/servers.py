@@ -86,8 +86,8 @@ def float_bytes(samples):
     return struct.pack(f"<{len(samples)}f", *samples)
 
 
-def matroska_without_audio(tag=b""):
-    """A Matroska file whose only track is video, behind a title of so many bytes."""
+def matroska_without_audio():
+    """A Matroska file whose only track is video."""
     def element(identifier, content):
         length = len(content)
         return bytes.fromhex(identifier) + struct.pack(">Q", length | 1 << 56) + content
@@ -102,6 +102,4 @@ def matroska_without_audio(tag=b""):
     track = element("ae", number("d7", 1) + number("73c5", 1) + number("83", 1) + element("86", b"V_VP8") + video)
     block = element("a3", b"\x81\x00\x00\x80" + bytes(16))
     cluster = element("1f43b675", number("e7", 0) + block)
-    title = element("67c8", element("45a3", b"TITLE") + element("4487", tag))
-    tags = element("1254c367", element("7373", element("63c0", b"") + title)) if tag else b""
-    return header + element("18538067", info + tags + element("1654ae6b", track) + cluster)
+    return header + element("18538067", info + element("1654ae6b", track) + cluster)
