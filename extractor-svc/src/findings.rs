@@ -174,7 +174,7 @@ mod tests {
         let check = |muted, missing, first, wanted, analysed, declared: Option<u64>, expected| {
             let declared = declared.map(|frames| DeclaredLength { frames, slack: 10 });
             let share = Damage { muted, missing }.share(first, wanted, analysed, declared);
-            assert_eq!(share, expected);
+            assert!((share - expected).abs() < 1e-12, "{share}, expected {expected}");
         };
         check(0, 0, 0, None, 1000, None, 0.0);
         check(250, 0, 0, None, 1000, None, 0.25);

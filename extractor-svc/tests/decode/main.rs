@@ -3,6 +3,13 @@
 //! The audio is not part of the project. Tests that need it say so and pass where it is absent,
 //! unless `SOUNDALIKE_REQUIRE_SHARED=1` makes that a failure.
 
+#![allow(
+    clippy::float_cmp,
+    clippy::single_range_in_vec_init,
+    clippy::unwrap_used,
+    reason = "samples are compared to the bit, ranges of frames are data, and what fails here fails a test"
+)]
+
 mod aac;
 mod adts;
 mod bad;

@@ -143,7 +143,10 @@ fn a_gap_note_counts_where_no_edit_does() {
     let meta = boxed(b"meta", &[vec![0; 4], boxed(b"ilst", &item)].concat());
     let udta = boxed(b"udta", &meta);
     let track = Track::sowt(&all);
-    assert_eq!(samples(movie_first(b"", &[track.clone()], &udta)), floats(&all[0x840..]));
+    assert_eq!(
+        samples(movie_first(b"", std::slice::from_ref(&track), &udta)),
+        floats(&all[0x840..])
+    );
     let edited = Track { edits: vec![(0, 5000)], ..track };
     assert_eq!(samples(movie_first(b"", &[edited], &udta)), floats(&all));
 }
@@ -248,7 +251,7 @@ fn boxes_that_are_too_short_do_no_harm() {
     for kind in [b"meta", b"ilst", b"----", b"name", b"data"] {
         for len in 0..16 {
             let meta = boxed(b"udta", &boxed(kind, &vec![0; len]));
-            assert_eq!(samples(movie_first(b"", &[track.clone()], &meta)).len(), 100);
+            assert_eq!(samples(movie_first(b"", std::slice::from_ref(&track), &meta)).len(), 100);
         }
     }
     let whole = movie_first(&boxed(b"ftyp", b"qt  "), &[track], &[]);

@@ -74,7 +74,7 @@ fn decode(bytes: Vec<u8>) -> Result<u64, ExtractError> {
 
 #[test]
 fn changed_files_never_break_the_decoder() {
-    let sound: Vec<u8> = (0..6000_u32).map(|i| (i * i >> 5) as u8).collect();
+    let sound: Vec<u8> = (0..6000_u32).map(|i| ((i * i) >> 5) as u8).collect();
     let made = [AU, IMA4].map(|header| [header, &sound].concat());
     let seeds = SEEDS.into_iter().chain(made.iter().map(Vec::as_slice));
     for (index, seed) in seeds.enumerate() {

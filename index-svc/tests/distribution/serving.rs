@@ -103,10 +103,10 @@ fn a_damaged_object_is_never_served_and_a_repaired_one_is() {
         library.publish("two");
         damage(&library.object(&library.two, file), change);
 
-        // A server that starts now has the one before in its cache, and says why it serves it.
+        // A server that starts now serves the one before from its cache, and says why it stays.
         let server = library.serve();
         answers(&server, &library.one);
-        let told = server.told("the wanted version is not to be had; the last one is served", 1);
+        let told = server.told("a version is refused; the old one stays", 1);
         assert!(told[0]["error"].as_str().expect("why").contains(*file), "{told:?}");
         wait_for("the refusal", || {
             let refused = server.metric("index_swaps_total{outcome=\"refused\"}");

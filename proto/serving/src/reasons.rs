@@ -73,6 +73,7 @@ fn classify(code: Code, message: &str) -> (Code, &'static str) {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what the transport makes is made here")]
 mod tests {
     use super::*;
 
