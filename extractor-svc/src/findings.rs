@@ -171,11 +171,12 @@ mod tests {
 
     #[test]
     fn the_share_of_damage_is_that_of_the_window() {
-        let check = |muted, missing, first, wanted, analysed, declared: Option<u64>, expected| {
-            let declared = declared.map(|frames| DeclaredLength { frames, slack: 10 });
-            let share = Damage { muted, missing }.share(first, wanted, analysed, declared);
-            assert!((share - expected).abs() < 1e-12, "{share}, expected {expected}");
-        };
+        let check =
+            |muted, missing, first, wanted, analysed, declared: Option<u64>, expected: f64| {
+                let declared = declared.map(|frames| DeclaredLength { frames, slack: 10 });
+                let share = Damage { muted, missing }.share(first, wanted, analysed, declared);
+                assert!((share - expected).abs() < 1e-12, "{share}, expected {expected}");
+            };
         check(0, 0, 0, None, 1000, None, 0.0);
         check(250, 0, 0, None, 1000, None, 0.25);
         check(0, 250, 0, None, 750, None, 0.25);
