@@ -61,6 +61,17 @@ def serving_cases(check, extractor_binary, index_binary, directory, certificates
         check.refused("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED",
                       lambda: stub.ExtractFeatures(stalled(config()), timeout=SECONDS))
 
+    # More than a request of one message, or its metadata, may have.
+    with Server(extractor_binary) as server, grpc.insecure_channel(server.address) as channel:
+        stub = extractor_grpc.ExtractorServiceStub(channel)
+        long = extractor.ListFeatureProfilesRequest(page_token="x" * 5000)
+        check.refused("MESSAGE_TOO_LARGE", "RESOURCE_EXHAUSTED", lambda: stub.ListFeatureProfiles(long, timeout=SECONDS),
+                      facts=["max_message_bytes"])
+        metadata = [("x-long", "x" * (17 << 10))]
+        check.refused("METADATA_TOO_LARGE", "RESOURCE_EXHAUSTED",
+                      lambda: stub.ListFeatureProfiles(listing, timeout=SECONDS, metadata=metadata),
+                      facts=["bytes", "max_metadata_bytes"])
+
     # Places for calls, in all and of one peer, and for uploads: each says when to come back.
     for flag, call in (
         ("--max-concurrent-calls", lambda stub: stub.ListFeatureProfiles(listing, timeout=SECONDS)),
