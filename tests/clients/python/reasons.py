@@ -27,8 +27,8 @@ SOURCES = (
     "proto/serving/src/status.rs",
 )
 
-# Upper-case words of these sources that are no reason: kinds of a precondition.
-KINDS = {"PROFILE", "SCHEMA", "INDEX_VERSION"}
+# Upper-case words of these sources that are no reason: kinds of a precondition, and how names are written.
+KINDS = {"PROFILE", "SCHEMA", "INDEX_VERSION", "SCREAMING_SNAKE_CASE"}
 
 # Reasons that no client can be shown, and why.
 UNREACHABLE = {
