@@ -29,7 +29,9 @@ def main():
 
     with open(options.table, newline="") as table:
         rows = list(csv.reader(table))
-    names, row = rows[0][1:], rows[len(rows) // 2]
+    # Behind the features stand what is damaged, and the warnings.
+    assert rows[0][-2:] == ["damaged_share", "warnings"], rows[0][-2:]
+    names, row = rows[0][1:-2], rows[len(rows) // 2]
     request = json.dumps({"trackId": row[0], "featureView": "FEATURE_VIEW_FULL"})
     code, text, error = grpcurl("-d", request, options.index, "soundalike.v1.IndexService/Lookup")
     assert code == 0, error
@@ -38,7 +40,7 @@ def main():
     # Zero is left out of JSON.
     assert int(answer["track"].get("trackIndex", 0)) == len(rows) // 2 - 1, answer["track"]
     assert answer["featureVector"]["names"] == names
-    assert answer["featureVector"]["values"] == [float(value) for value in row[1:]]
+    assert answer["featureVector"]["values"] == [float(value) for value in row[1:-2]]
 
     code, _, error = grpcurl("-d", '{"trackId": "no such song"}', options.index, "soundalike.v1.IndexService/Lookup")
     assert code != 0 and "NotFound" in error, error
