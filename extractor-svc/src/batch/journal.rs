@@ -70,7 +70,7 @@ impl JournalHead {
 /// A file as it was: the same path, size and time of change mean the same content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The file, as [`source_path`] names it.
+    /// The file, as `source_path` names it.
     pub path: String,
     /// Bytes.
     pub size: u64,
