@@ -1,7 +1,7 @@
 //! Which reader the bytes need.
 //!
-//! An ID3v2 tag may precede any container. Containers that want a word of help are recognised by
-//! their marker; all else is left to symphonia's probe, whose finds of MPEG audio come back here.
+//! An ID3v2 tag may precede any container. Containers are recognised by their marker; frames of MPEG
+//! audio, of ADTS and pages of Ogg behind other bytes are found by symphonia's probe.
 
 use std::io::Read;
 
@@ -72,8 +72,11 @@ pub(super) fn open(
     }
     foreign::refuse(&mut view, start)?;
     let view = view.show(Vec::new(), start, None);
-    // What describes packets in CAF may follow them.
-    probed(if head.starts_with(b"caff") { view.seekable() } else { view }, limits)
+    if head.starts_with(b"caff") {
+        // What describes its packets may follow them.
+        return Ok(("caf", probed_packets(view.seekable(), limits)?));
+    }
+    frames(view, limits)
 }
 
 fn headerless(
@@ -124,35 +127,34 @@ fn adts_frames(
     Ok(Reader::Packets(PacketReader::open(Box::new(format), fault, limits)?))
 }
 
-fn probed(view: SourceView, limits: &Limits) -> Result<(&'static str, Reader), ExtractError> {
+fn probed_packets(view: SourceView, limits: &Limits) -> Result<Reader, ExtractError> {
+    let fault = view.fault();
+    Ok(Reader::Packets(PacketReader::open(packets::probe(view)?, fault, limits)?))
+}
+
+/// Finds frames that carry their own marker, which may begin anywhere; what has a head is read only
+/// where the audio begins, as libsndfile and ffmpeg do.
+fn frames(view: SourceView, limits: &Limits) -> Result<(&'static str, Reader), ExtractError> {
     let fault = view.fault();
     let format = packets::probe(view)?;
     let (id, name) = (format.format_info().format, format.format_info().short_name);
-    let container = match id {
+    match id {
         format_id::FORMAT_ID_MP1 | format_id::FORMAT_ID_MP2 | format_id::FORMAT_ID_MP3 => {
             let input = rewound(format)?;
-            return Ok((name, Reader::Mpeg(Box::new(MpegReader::open(Box::new(input), fault)?))));
+            Ok((name, Reader::Mpeg(Box::new(MpegReader::open(Box::new(input), fault)?))))
         }
-        // There is something before it that is no Ogg.
         format_id::FORMAT_ID_OGG => {
             let input = rewound(format)?;
-            return Ok(("ogg", Reader::Ogg(OggReader::open(Box::new(input), fault, limits)?)));
+            Ok(("ogg", Reader::Ogg(OggReader::open(Box::new(input), fault, limits)?)))
         }
-        format_id::FORMAT_ID_CAF => "caf",
         format_id::FORMAT_ID_ADTS => {
             let input = rewound(format)?;
-            return Ok(("adts", adts_frames(Box::new(input), fault, limits)?));
+            Ok(("adts", adts_frames(Box::new(input), fault, limits)?))
         }
-        format_id::FORMAT_ID_FLAC => "flac",
-        format_id::FORMAT_ID_ISOMP4 => "mp4",
-        // Found behind other bytes, where nothing else reads it either.
-        format_id::FORMAT_ID_MKV => {
-            let detail = "Matroska behind other bytes".to_owned();
-            return Err(ExtractError::UnsupportedContainer { detail });
+        _ => {
+            Err(ExtractError::UnsupportedContainer { detail: format!("{name} behind other bytes") })
         }
-        _ => name,
-    };
-    Ok((container, Reader::Packets(PacketReader::open(format, fault, limits)?)))
+    }
 }
 
 fn rewound(
