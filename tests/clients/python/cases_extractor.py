@@ -42,6 +42,17 @@ def seconds(value):
     return duration_pb2.Duration(seconds=value)
 
 
+def two_tracks():
+    """The track of an MP4 twice. Its `moov` is the last box, so that no offset moves."""
+    content = (AUDIO / "chords_alac_22050.m4a").read_bytes()
+    movie = content.index(b"moov") - 4
+    track = content.index(b"trak", movie) - 4
+    size = int.from_bytes(content[track:track + 4])
+    length = int.from_bytes(content[movie:movie + 4]) + size
+    return b"".join((content[:movie], length.to_bytes(4), content[movie + 4:track + size], content[track:track + size],
+                     content[track + size:]))
+
+
 def findings():
     """Audio with something to say about it, by the finding."""
     flac = (AUDIO / "chords_s16_44100.flac").read_bytes()
@@ -56,6 +67,8 @@ def findings():
         "CLIPPED": wav(22_050, 1, [math.copysign(1.0, sample) for sample in tone(22_050, 2)]),
         "SHORT_WINDOW": wav(22_050, 1, tone(22_050, 1)),
         "DURATION_MISMATCH": bytes(short),
+        "TRAILING_AUDIO": (AUDIO / "arpeggio_opus_chained.opus").read_bytes(),
+        "SEVERAL_TRACKS": two_tracks(),
         # Noise in the silence, at whatever level, would have more pitches than the tone.
         "TUNING_AMBIGUOUS": wav(22_050, 1, tone(22_050, 0.5) + [0.0] * (20 * 22_050)),
     }

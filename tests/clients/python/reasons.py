@@ -38,8 +38,6 @@ UNREACHABLE = {
     "DECODER_PANICKED": "a defect of a decoder; the fuzzed corpus has no bytes that reach it",
     "AUDIO_TOO_SHORT": "the served profile halves nothing before its constant-Q transform, so one sample is enough; "
                        "a custom profile of the batch command can reach it",
-    "TRAILING_AUDIO": "takes two recordings in one file; the decoder's own tests have such",
-    "SEVERAL_TRACKS": "takes a container with tracks of equal rank; the decoder's own tests have such",
     "NON_FINITE_FEATURE": "samples that pass as plausible are too small to overflow anything",
     "INTERNAL": "a defect of the service or a damaged disk; opening an index checks what can be checked",
 }
