@@ -37,7 +37,7 @@ use self::ogg::OggReader;
 use self::packets::PacketReader;
 use self::pcm::PcmReader;
 use crate::error::{ExtractError, isolated};
-use crate::findings::{DeclaredLength, Findings, Warning};
+use crate::findings::{DeclaredLength, Findings, Warning, WarningCode};
 use crate::limits::{CHANNEL_CEILING, Limits};
 
 /// Decodes one source to blocks of mono samples.
@@ -168,9 +168,14 @@ impl Decoder {
         Ok(found)
     }
 
-    /// Findings so far; complete once the end was reached.
+    /// Findings so far, in the order of the contract; complete once the end was reached.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.findings.warnings().to_vec()
+        let mut warnings = self.findings.warnings().to_vec();
+        if let Some(message) = self.reader.damage() {
+            warnings.push(Warning { code: WarningCode::Resynchronized, message });
+        }
+        warnings.sort_by_key(|warning| warning.code);
+        warnings
     }
 
     /// Largest share of damage that is accepted.
@@ -257,6 +262,17 @@ impl Reader {
             Self::Mpeg(reader) => reader.next_block(out, findings),
             Self::Ogg(reader) => reader.next_block(out, findings),
             Self::Packets(reader) => reader.next_block(out, findings),
+        }
+    }
+
+    /// What was skipped or replaced so far to go on behind a damage; `None` if nothing was.
+    fn damage(&self) -> Option<String> {
+        match self {
+            // Without packets there is nothing to go on behind.
+            Self::Pcm { .. } | Self::Blocks { .. } => None,
+            Self::Mpeg(reader) => reader.damage(),
+            Self::Ogg(reader) => reader.damage(),
+            Self::Packets(reader) => reader.damage(),
         }
     }
 

@@ -101,6 +101,11 @@ impl Findings {
         self.missing += frames;
     }
 
+    /// Takes back frames that were counted as missing by an estimate, and are not.
+    pub(crate) fn regain(&mut self, frames: u64) {
+        self.missing = self.missing.saturating_sub(frames);
+    }
+
     /// The warnings so far.
     pub(crate) fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -130,6 +135,8 @@ pub(crate) struct Damage {
     pub(crate) muted: u64,
     /// Frames that a reader knows to have left out.
     pub(crate) missing: u64,
+    /// Those that it left out before the window.
+    pub(crate) missing_before: u64,
 }
 
 impl Damage {
@@ -146,7 +153,7 @@ impl Damage {
     ) -> f64 {
         let known = analysed + self.missing;
         let expected = declared.map_or(known, |declared| {
-            let until = declared.frames.saturating_sub(first);
+            let until = declared.frames.saturating_sub(first).saturating_sub(self.missing_before);
             let span = wanted.map_or(until, |wanted| wanted.min(until));
             if span.saturating_sub(known) <= declared.slack { known } else { span }
         });
@@ -174,7 +181,8 @@ mod tests {
         let check =
             |muted, missing, first, wanted, analysed, declared: Option<u64>, expected: f64| {
                 let declared = declared.map(|frames| DeclaredLength { frames, slack: 10 });
-                let share = Damage { muted, missing }.share(first, wanted, analysed, declared);
+                let damage = Damage { muted, missing, missing_before: 0 };
+                let share = damage.share(first, wanted, analysed, declared);
                 assert!((share - expected).abs() < 1e-12, "{share}, expected {expected}");
             };
         check(0, 0, 0, None, 1000, None, 0.0);
@@ -189,6 +197,9 @@ mod tests {
         // A window that ends before the damage has none.
         check(0, 0, 100, Some(400), 400, Some(1000), 0.0);
         check(0, 0, 600, Some(900), 300, Some(1000), 0.25);
+        let declared = Some(DeclaredLength { frames: 1000, slack: 10 });
+        let damage = Damage { missing_before: 300, ..Damage::default() };
+        assert_eq!(damage.share(200, None, 500, declared), 0.0);
         check(0, 0, 0, None, 0, None, 0.0);
         check(0, 0, 0, None, 0, Some(1000), 1.0);
     }

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let mut cli = Cli::parse();
     // What a decoder says of foreign bytes is in the answer; in the log it would be a line for each
     // file that anyone sends. Who wants it says `symphonia=info`.
-    cli.log.log.insert_str(0, "symphonia=error,");
+    cli.log.log.insert_str(0, "symphonia=off,");
     // A server goes on when nobody reads its log; a command waits for its reader.
     let is_server = matches!(cli.command, Command::Serve(_));
     let writing = if is_server { LogWriting::Behind } else { LogWriting::Direct };

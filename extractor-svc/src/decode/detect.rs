@@ -102,7 +102,9 @@ fn boxes(view: SourceView, start: u64, limits: &Limits) -> Result<Reader, Extrac
     if equal_tracks == 0 {
         return Ok(Reader::Packets(reader));
     }
-    let text = format!("{equal_tracks} more audio tracks are enabled and have as many channels");
+    let text = format!(
+        "audio tracks that are enabled and have as many channels, and are not read: {equal_tracks}"
+    );
     Ok(Reader::Packets(reader.remarking(WarningCode::SeveralTracks, text)))
 }
 
@@ -114,7 +116,7 @@ fn matroska(view: SourceView, start: u64, limits: &Limits) -> Result<Reader, Ext
     if equals == 0 {
         return Ok(Reader::Packets(reader));
     }
-    let text = format!("{equals} more audio tracks have the rank of the first, which is read");
+    let text = format!("audio tracks that have the rank of the first, and are not read: {equals}");
     Ok(Reader::Packets(reader.remarking(WarningCode::SeveralTracks, text)))
 }
 

@@ -82,6 +82,8 @@ pub(super) struct MpegReader {
     /// Something lay between frames: what cannot be reached was lost to it.
     is_torn: bool,
     skipped: u64,
+    /// Samples that the skipped bytes may have been.
+    missed: u64,
     silenced: u64,
     done: bool,
 }
@@ -128,6 +130,7 @@ impl MpegReader {
             reservoir: 0,
             is_torn: false,
             skipped,
+            missed: 0,
             silenced: 0,
             done: false,
         })
@@ -194,14 +197,22 @@ impl MpegReader {
         Ok(true)
     }
 
-    /// Counts bytes that were skipped. Where no Info frame counts the frames, those that the bytes
-    /// may have been are missing.
+    /// Counts bytes that were skipped: the frames that they may have been are missing here. Where an
+    /// Info frame counts the frames, the end of the stream shows whether they were.
     fn skip(&mut self, bytes: u64, findings: &mut Findings) {
         self.skipped += bytes;
-        if self.music.1 == u64::MAX {
-            let frames = self.frames.frames_in(bytes);
-            findings.miss(frames.saturating_mul(self.header.frame_samples() as u64));
-        }
+        let frames = self.frames.frames_in(bytes);
+        let samples = frames.saturating_mul(self.header.frame_samples() as u64);
+        self.missed = self.missed.saturating_add(samples);
+        findings.miss(samples);
+    }
+
+    /// What was skipped or replaced so far; `None` if nothing was.
+    pub(super) fn damage(&self) -> Option<String> {
+        let (skipped, silenced) = (self.skipped, self.silenced);
+        (skipped > 0 || silenced > 0).then(|| {
+            format!("{skipped} bytes between frames skipped, {silenced} frames replaced by silence")
+        })
     }
 
     fn decode_frame(
@@ -260,20 +271,18 @@ impl MpegReader {
     /// Says how the music ended; `end` is `None` where the Info frame's count says that it has.
     fn finish(&mut self, end: Option<End>, findings: &mut Findings) -> Result<(), ExtractError> {
         self.done = true;
-        if self.skipped > 0 || self.silenced > 0 {
-            let text = format!(
-                "{} bytes between frames skipped, {} frames replaced by silence",
-                self.skipped, self.silenced
-            );
-            findings.warn(WarningCode::Resynchronized, text);
+        let mut missing = 0;
+        if self.music.1 < u64::MAX {
+            let lost = self.music.1.saturating_sub(self.decoded);
+            findings.regain(self.missed.saturating_sub(lost));
+            missing = lost.saturating_sub(self.missed);
         }
-        let missing = self.music.1.saturating_sub(self.decoded);
         let text = match end {
             Some(End::FormatChanged) => {
                 Some(format!("rate, layer or channel count change after {} samples", self.decoded))
             }
             Some(End::Truncated) => Some("the last frame is incomplete".into()),
-            _ if self.music.1 < u64::MAX && missing > 2 * self.header.frame_samples() as u64 => {
+            _ if missing > 2 * self.header.frame_samples() as u64 => {
                 Some(format!("{missing} samples are missing at the end"))
             }
             _ => None,

@@ -178,6 +178,16 @@ impl OggReader {
         self.trouble.as_deref()
     }
 
+    /// What was lost so far; `None` if nothing was.
+    pub(super) fn damage(&self) -> Option<String> {
+        (self.holes > 0 || self.dropped > 0).then(|| {
+            format!(
+                "{} gaps in the stream, {} pages with a wrong sum, {} undecodable packets dropped",
+                self.holes, self.pages.damaged, self.dropped
+            )
+        })
+    }
+
     /// Appends the mono samples of a page's packets; `false` at the end.
     pub(super) fn next_block(
         &mut self,
@@ -319,13 +329,6 @@ impl OggReader {
         } else if let Some(declared) = self.declared.filter(|&declared| declared != frames) {
             let text = format!("{declared} frames declared, {frames} decoded");
             findings.warn(WarningCode::DurationMismatch, text);
-        }
-        if self.holes > 0 || self.dropped > 0 {
-            let text = format!(
-                "{} gaps in the stream, {} pages with a wrong sum, {} undecodable packets dropped",
-                self.holes, self.pages.damaged, self.dropped
-            );
-            findings.warn(WarningCode::Resynchronized, text);
         }
         let mut trailing = Trailing::default();
         if let End::Chained(page) = &end {

@@ -4,10 +4,12 @@
 //! cannot go on, and a change of rate or channel count end the audio.
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV};
+use symphonia::core::formats::well_known::{
+    FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MKV,
+};
 use symphonia::core::formats::{FormatOptions, FormatReader, MediaInfo, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
@@ -16,7 +18,7 @@ use symphonia::core::units::{Duration, Time, TimeBase, Timestamp};
 
 use super::check_channels;
 use super::codecs::{name, registry, vorbis};
-use super::mpeg::MIXED_BLOCKS;
+use super::mpeg::{MIXED_BLOCKS, MpegDecoder};
 use super::planes::{self, Precision};
 use super::source::{Fault, SourceView};
 use crate::error::ExtractError;
@@ -58,11 +60,45 @@ enum Trims {
     Times,
 }
 
+/// A decoder; of MPEG audio, one that knows which samples it concealed.
+enum PacketDecoder {
+    Mpeg(MpegDecoder),
+    Other(Box<dyn AudioDecoder>),
+}
+
+impl PacketDecoder {
+    fn make(params: &AudioCodecParameters, codec: &str) -> symphonia::core::errors::Result<Self> {
+        let options = AudioDecoderOptions::default();
+        Ok(match codec {
+            "mp1" | "mp2" | "mp3" => Self::Mpeg(MpegDecoder::new(params, &options)?),
+            _ => Self::Other(registry::decoders().make_audio_decoder(params, &options)?),
+        })
+    }
+
+    fn get(&self) -> &dyn AudioDecoder {
+        match self {
+            Self::Mpeg(decoder) => decoder,
+            Self::Other(decoder) => decoder.as_ref(),
+        }
+    }
+
+    /// Decodes a packet; returns how many of its frames are concealed.
+    fn decode(&mut self, packet: &PacketRef<'_>) -> symphonia::core::errors::Result<usize> {
+        match self {
+            Self::Mpeg(decoder) => {
+                decoder.decode_ref(packet)?;
+                Ok(decoder.concealed())
+            }
+            Self::Other(decoder) => decoder.decode_ref(packet).map(|_| 0),
+        }
+    }
+}
+
 /// Reads and decodes the packets of one audio track.
 pub(super) struct PacketReader {
     format: Box<dyn FormatReader>,
     fault: Fault,
-    decoder: Box<dyn AudioDecoder>,
+    decoder: PacketDecoder,
     track_id: u32,
     codec: &'static str,
     /// Rate and channels of the first packet.
@@ -86,6 +122,8 @@ pub(super) struct PacketReader {
     /// What was noticed while opening.
     remark: Option<(WarningCode, String)>,
     precision: Precision,
+    /// Positions are exact. Matroska counts milliseconds, of FLAC too.
+    counts_frames: bool,
     time_base: Option<TimeBase>,
     dropped: u64,
     /// Why the first packet that was dropped was.
@@ -120,22 +158,20 @@ impl PacketReader {
         {
             vorbis::check(setup)?;
         }
-        let decoder = registry::decoders()
-            .make_audio_decoder(params, &AudioDecoderOptions::default())
-            .map_err(|error| match error {
-                Error::Unsupported(what) if what.starts_with("core") => {
-                    ExtractError::UnsupportedCodec { codec: codec.into() }
-                }
-                Error::Unsupported(what) => {
-                    ExtractError::UnsupportedCodec { codec: format!("{codec} ({what})") }
-                }
-                error => ExtractError::UndecodableAudio { detail: error.to_string() },
-            })?;
-        let rate = decoder.codec_params().sample_rate.or(params.sample_rate).unwrap_or(0);
+        let decoder = PacketDecoder::make(params, codec).map_err(|error| match error {
+            Error::Unsupported(what) if what.starts_with("core") => {
+                ExtractError::UnsupportedCodec { codec: codec.into() }
+            }
+            Error::Unsupported(what) => {
+                ExtractError::UnsupportedCodec { codec: format!("{codec} ({what})") }
+            }
+            error => ExtractError::UndecodableAudio { detail: error.to_string() },
+        })?;
+        let rate = decoder.get().codec_params().sample_rate.or(params.sample_rate).unwrap_or(0);
         let container = format.format_info().format;
         let trims = match container {
             FORMAT_ID_ISOMP4 => Trims::Frames,
-            FORMAT_ID_MKV => Trims::Times,
+            FORMAT_ID_MKV | FORMAT_ID_FLAC => Trims::Times,
             _ => Trims::Done,
         };
         // Of MP4, each packet says what is to be left out of it.
@@ -169,6 +205,7 @@ impl PacketReader {
             packet_frames: 0,
             remark: None,
             precision: Precision::of(container, codec),
+            counts_frames: codec == "flac" && container != FORMAT_ID_MKV,
             time_base,
             dropped: 0,
             trouble: None,
@@ -206,6 +243,13 @@ impl PacketReader {
         self.trouble.as_deref()
     }
 
+    /// What was skipped so far; `None` if nothing was.
+    pub(super) fn damage(&self) -> Option<String> {
+        let (dropped, damages) = (self.dropped, self.damages);
+        (dropped > 0 || damages > 0)
+            .then(|| format!("{damages} damages skipped, {dropped} undecodable packets dropped"))
+    }
+
     /// Appends the mono samples of one packet; `false` at the end.
     pub(super) fn next_block(
         &mut self,
@@ -224,7 +268,11 @@ impl PacketReader {
                 }
                 Ok(Some(_)) => None,
                 Ok(None) => Some(None),
-                Err(Error::ResetRequired) => Some(Some("a second stream follows".to_owned())),
+                Err(Error::ResetRequired) => {
+                    let text = "another recording follows and was not read";
+                    findings.warn(WarningCode::TrailingAudio, text);
+                    Some(None)
+                }
                 Err(Error::DecodeError(_)) if self.skips_damage => {
                     self.is_behind_damage = true;
                     None
@@ -269,7 +317,9 @@ impl PacketReader {
     ) -> Result<Option<Option<String>>, ExtractError> {
         let next_ts = packet.pts.saturating_add(packet.block_dur());
         let expected = self.next_ts.replace(next_ts).unwrap_or(packet.pts);
-        if std::mem::take(&mut self.is_behind_damage) {
+        // Frames of FLAC are numbered, so that a gap shows which are missing.
+        let has_gap = self.counts_frames && packet.pts > expected;
+        if std::mem::take(&mut self.is_behind_damage) || has_gap {
             self.damages += 1;
             let gap = packet.pts.duration_from(expected).unwrap_or(Duration::ZERO);
             findings.miss(self.frames_of(gap));
@@ -277,8 +327,9 @@ impl PacketReader {
         // Some decoders of symphonia would leave out as well what is left out here.
         let bare = PacketRef::new(packet.track_id, packet.pts, packet.dur, &packet.data);
         let packet_ref = if self.trims == Trims::Done { packet.as_packet_ref() } else { bare };
-        match self.decoder.decode_ref(&packet_ref) {
-            Ok(audio) => {
+        let concealed = self.decoder.decode(&packet_ref);
+        match concealed.map(|concealed| (self.decoder.get().last_decoded(), concealed)) {
+            Ok((audio, concealed)) => {
                 let spec = (audio.spec().rate(), audio.num_planes());
                 let frames = audio.frames() as u64;
                 if frames > 0 && *self.spec.get_or_insert(spec) != spec {
@@ -304,6 +355,7 @@ impl PacketReader {
                 let cut = if end <= frames - skipped { end } else { 0 };
                 self.trimmed.1 += cut;
                 let keep = skipped as usize..(frames - cut) as usize;
+                findings.mute(concealed.min(keep.len()) as u64);
                 planes::downmix(&audio, keep, self.precision, out);
                 if packet.block_dur().is_zero() {
                     // Where the container states no durations, the decoder's are right.
@@ -349,18 +401,11 @@ impl PacketReader {
     /// How many frames a declared count may be off without being a finding: none in FLAC; elsewhere
     /// a few packets, or a hundredth, is how containers count.
     fn slack(&self, declared: u64) -> u64 {
-        // Matroska counts milliseconds, of FLAC too.
-        let counts_frames = self.codec == "flac" && self.trims != Trims::Times;
-        if counts_frames { 0 } else { (declared / 100).max(8192) }
+        if self.counts_frames { 0 } else { (declared / 100).max(8192) }
     }
 
     fn finish(&mut self, why: Option<String>, findings: &mut Findings) {
         self.done = true;
-        if self.dropped > 0 || self.damages > 0 {
-            let (dropped, damages) = (self.dropped, self.damages);
-            let text = format!("{damages} damages skipped, {dropped} undecodable packets dropped");
-            findings.warn(WarningCode::Resynchronized, text);
-        }
         if why.is_some() && self.declared.is_none() {
             // Of a film that is cut, the stated length is its sound's as well.
             let rate = self.spec.map_or(0, |(rate, _)| rate);

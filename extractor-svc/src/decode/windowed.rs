@@ -194,10 +194,14 @@ impl WindowedDecoder {
     /// `start` to `end` of what is about to be handed out.
     fn count_losses(&mut self, start: usize, end: usize) {
         let before = std::mem::replace(&mut self.losses, self.decoder.losses());
+        let missing = self.losses.1;
         // What was lost before the window began is not the window's damage.
         if end > 0 || self.frames > 0 {
             self.damage.muted += (self.losses.0 - before.0).min((end - start) as u64);
-            self.damage.missing += self.losses.1 - before.1;
+            // An estimate may have been corrected.
+            self.damage.missing = (self.damage.missing + missing).saturating_sub(before.1);
+        } else {
+            self.damage.missing_before = missing;
         }
     }
 

@@ -284,3 +284,88 @@ fn damage_has_its_share() {
     let lost = [&bare[..at], &vec![0; frames[20].len()], &bare[frames[21].start..]].concat();
     check(lost, (frame_count - 1) * FRAME_SAMPLES, &[Resynchronized], 1.9 * one..2.1 * one);
 }
+
+/// An Info frame shows only at the end of the stream what is missing; a window may end before.
+#[test]
+fn a_window_knows_of_the_damage_in_it() {
+    let counted = own("dual_channel.mp3");
+    let bare = counted[frames(&counted)[0].end..].to_vec();
+    for bytes in [counted, bare] {
+        let frames = frames(&bytes);
+        let mut holed = bytes.clone();
+        holed[frames[10].start..frames[20].start].fill(0);
+        let window = Window::new(0.0, Some(1.0)).unwrap();
+        let (_, facts) = shared::load_window(holed.clone(), &window).unwrap();
+        assert_eq!(codes(&facts), [Resynchronized]);
+        let share = (10 * FRAME_SAMPLES) as f64 / 44_100.0;
+        assert!((share - 0.05..share + 0.05).contains(&facts.damaged_share), "{facts:?}");
+        // Behind the damage there is none.
+        let window = Window::new(0.9, None).unwrap();
+        assert_eq!(shared::load_window(holed, &window).unwrap().1.damaged_share, 0.0);
+    }
+}
+
+/// What lies between frames is no missing sound where the count of the frames is right.
+#[test]
+fn junk_between_counted_frames_is_told_and_is_no_damage() {
+    let bytes = own("dual_channel.mp3");
+    let at = frames(&bytes)[20].start;
+    let junk = [&bytes[..at], &[7; 5000], &bytes[at..]].concat();
+    let one = 1.0 / (frames(&bytes).len() - 1) as f64;
+    // The frame behind it has lost its reservoir.
+    check(junk, CLIP_LEN, &[Resynchronized], 0.0..1.1 * one);
+}
+
+/// The length of a tag reaches past the end: the rest of the music is lost, and that is said.
+#[test]
+fn a_tag_that_swallows_the_rest_is_damage() {
+    let counted = own("dual_channel.mp3");
+    let bare = counted[frames(&counted)[0].end..].to_vec();
+    let tags: [&[u8]; 2] = [
+        b"ID3\x03\0\0\x01\0\0\0",
+        b"APETAGEX\xd0\x07\0\0\0\0\0\x10\0\0\0\0\0\0\0\xa0\0\0\0\0\0\0\0\0",
+    ];
+    for tag in tags {
+        for bytes in [&counted, &bare] {
+            let at = frames(bytes)[frames(bytes).len() / 2].start;
+            let error = refusal([&bytes[..at], tag, &bytes[at..]].concat(), &Window::whole());
+            let Some(ExtractError::TooDamaged { share, .. }) = error else { panic!("{error:?}") };
+            assert!((0.4..0.6).contains(&share), "{share}");
+        }
+    }
+}
+
+/// A recording that was cut within a frame, and another one behind it.
+#[test]
+fn a_tag_within_a_cut_frame_is_found() {
+    let counted = own("dual_channel.mp3");
+    let bare = counted[frames(&counted)[0].end..].to_vec();
+    let count = frames(&bare).len();
+    let tag = [b"ID3\x03\0\0\0\x01\x10\0".as_slice(), &[0x55; (1 << 14) + (16 << 7)]].concat();
+    let joined = [&bare[..bare.len() - 150], &tag, &bare].concat();
+    let (samples, facts) = shared::load(joined).unwrap();
+    assert_eq!(samples.len(), 2 * count * FRAME_SAMPLES);
+    assert!(facts.damaged_share < 1.5 / count as f64, "{facts:?}");
+}
+
+#[test]
+fn concealed_frames_are_counted_in_every_container() {
+    let bytes = own("dual_channel.mp3");
+    let mut matroska = own("dual_channel.mka");
+    // Each third frame reaches back further than there is main data.
+    let mut lost = 0;
+    let mut broken = bytes.clone();
+    for at in frames(&bytes).into_iter().skip(1).step_by(3) {
+        let old = &bytes[at.clone()];
+        let there = matroska.windows(old.len()).position(|bytes| bytes == old);
+        let Some(there) = there else { continue };
+        for file in [&mut broken[at.start..], &mut matroska[there..]] {
+            (file[4], file[5]) = (0xff, file[5] | 0x80);
+        }
+        lost += 1;
+    }
+    let share = f64::from(lost) * FRAME_SAMPLES as f64 / CLIP_LEN as f64;
+    let (_, facts) = shared::load(matroska).unwrap();
+    assert!((facts.damaged_share - share).abs() < 0.1, "{facts:?}, expected {share}");
+    assert!(share > 0.2);
+}

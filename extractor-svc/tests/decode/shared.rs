@@ -35,8 +35,16 @@ pub(crate) fn bytes(path: &Path) -> Vec<u8> {
 
 /// The whole audio of `bytes`.
 pub(crate) fn load(bytes: Vec<u8>) -> Result<(Vec<f32>, SourceFacts), ExtractError> {
+    load_window(bytes, &Window::whole())
+}
+
+/// A window of the audio of `bytes`.
+pub(crate) fn load_window(
+    bytes: Vec<u8>,
+    window: &Window,
+) -> Result<(Vec<f32>, SourceFacts), ExtractError> {
     let audio = EncodedAudio::from_bytes(bytes);
-    load_mono(audio, &Window::whole(), &Limits::default(), &AtomicBool::new(false))
+    load_mono(audio, window, &Limits::default(), &AtomicBool::new(false))
 }
 
 /// The whole audio of `bytes` that come in chunks of `len`.

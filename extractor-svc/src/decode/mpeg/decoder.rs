@@ -39,7 +39,7 @@ impl MpegDecoder {
     ///
     /// # Errors
     /// If `params` name another codec.
-    pub(super) fn new(
+    pub(in crate::decode) fn new(
         params: &AudioCodecParameters,
         options: &AudioDecoderOptions,
     ) -> Result<Self> {
@@ -48,7 +48,7 @@ impl MpegDecoder {
     }
 
     /// Samples per channel of the last frame that are silent because their main data is missing.
-    pub(super) fn concealed(&self) -> usize {
+    pub(in crate::decode) fn concealed(&self) -> usize {
         self.concealed
     }
 

@@ -83,7 +83,7 @@ impl<R: Read> Frames<R> {
 
     /// Moves to the next frame.
     pub(super) fn advance(&mut self) -> io::Result<Step> {
-        self.pos += self.current;
+        self.pos += self.until_tag()?;
         self.current = 0;
         let mut skipped = 0_u64;
         self.is_in_step = true;
@@ -96,7 +96,8 @@ impl<R: Read> Frames<R> {
                 match self.tag()? {
                     Some((before, len)) => {
                         skipped = skipped.saturating_sub(before);
-                        self.discard(len)?;
+                        // A tag that is longer than what there is, has a damaged length.
+                        skipped += self.discard(len)?.unwrap_or(0);
                     }
                     None => (self.pos, skipped) = (self.pos + 1, skipped + 1),
                 }
@@ -167,6 +168,24 @@ impl<R: Read> Frames<R> {
         Ok(self.header_at(size)?.is_some_and(|next| next.is_compatible(header)))
     }
 
+    /// Length of the current frame, or of what there is of it before a tag: where no frame follows,
+    /// another recording may begin in the midst of one that was cut.
+    fn until_tag(&mut self) -> io::Result<usize> {
+        let len = self.current;
+        if len == 0 || self.header_at(len)?.is_some() {
+            return Ok(len);
+        }
+        self.fill(len + tags::HEAD_BYTES)?;
+        if tags::at(&self.buf[self.pos + len..]).is_some() {
+            return Ok(len);
+        }
+        let begins = |at: &usize| {
+            let rest = &self.buf[self.pos + at..];
+            rest.starts_with(b"ID3") && tags::at(rest).is_some()
+        };
+        Ok((HEADER_BYTES..len).find(begins).unwrap_or(len))
+    }
+
     fn header_at(&mut self, offset: usize) -> io::Result<Option<Header>> {
         if !self.fill(offset + HEADER_BYTES)? {
             return Ok(None);
@@ -194,13 +213,14 @@ impl<R: Read> Frames<R> {
         })
     }
 
-    /// Passes `len` bytes, or what there is of them.
-    fn discard(&mut self, mut len: u64) -> io::Result<()> {
-        while len > 0 && self.fill(1)? {
-            let passed = len.min((self.buf.len() - self.pos) as u64);
-            (self.pos, len) = (self.pos + passed as usize, len - passed);
+    /// Passes `len` bytes. If there are fewer, passes those, and says how many they were.
+    fn discard(&mut self, len: u64) -> io::Result<Option<u64>> {
+        let mut left = len;
+        while left > 0 && self.fill(1)? {
+            let passed = left.min((self.buf.len() - self.pos) as u64);
+            (self.pos, left) = (self.pos + passed as usize, left - passed);
         }
-        Ok(())
+        Ok((left > 0).then_some(len - left))
     }
 
     /// Makes `len` bytes available from the current position; `false` if the stream has fewer.

@@ -44,9 +44,7 @@ impl Trailing {
         self.close();
         let Self { streams, seconds, .. } = self;
         (streams > 0).then(|| {
-            format!(
-                "{streams} more streams of {seconds:.1} s follow the first one and were not read"
-            )
+            format!("streams behind the first one that were not read: {streams}, of {seconds:.1} s")
         })
     }
 

@@ -12,14 +12,14 @@ use symphonia::core::checksum::Crc16Ansi;
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_FLAC;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::{Error, Result, SeekErrorKind, seek_error};
+use symphonia::core::errors::{Error, Result, SeekErrorKind, reset_error, seek_error};
 use symphonia::core::formats::well_known::FORMAT_ID_FLAC;
 use symphonia::core::formats::{
     FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
 };
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions, Monitor as _};
 use symphonia::core::meta::{Metadata, MetadataLog};
-use symphonia::core::packet::{Packet, PacketRef};
+use symphonia::core::packet::{Packet, PacketBuilder, PacketRef};
 use symphonia::core::units::{Duration, TimeBase, Timestamp};
 
 use super::header::{FrameHeader, MAX_HEADER_BYTES, Shape};
@@ -60,8 +60,12 @@ pub(in crate::decode) struct FlacFrames {
     summed: usize,
     starts: Vec<Start>,
     is_over: bool,
-    /// Frames of sound up to the end of the last frame that was found, by its own number.
-    until: u64,
+    /// Where the first frame begins, by its own number: not at 0 if the stream was joined later.
+    origin: Option<u64>,
+    /// Where the last frame begins and ends, behind `origin`.
+    last: (u64, u64),
+    /// Another recording has begun.
+    is_behind: bool,
 }
 
 /// A place at which a frame seems to begin.
@@ -102,7 +106,9 @@ impl FlacFrames {
             summed: 0,
             starts: Vec::new(),
             is_over: false,
-            until: 0,
+            origin: None,
+            last: (0, 0),
+            is_behind: false,
         }
     }
 
@@ -170,16 +176,30 @@ impl FlacFrames {
         }
     }
 
+    /// Whether a frame is behind the stated end, or counts anew: it is of another recording, which
+    /// libsndfile does not read either.
+    fn is_another(&self, header: &FrameHeader) -> bool {
+        let number = header.first_sample(&self.shape);
+        let first = number.saturating_sub(self.origin.unwrap_or(number));
+        self.total.is_some_and(|total| first >= total) || (number == 0 && self.last.0 > 0)
+    }
+
     /// The frame in `start..end` as a packet.
     fn packet(&mut self, start: usize, header: FrameHeader, end: usize) -> Packet {
         self.shape.confirm(&header);
-        let first = header.first_sample(&self.shape);
-        self.until = first.saturating_add(header.samples.into());
+        let number = header.first_sample(&self.shape);
+        let first = number.saturating_sub(*self.origin.get_or_insert(number));
+        let until = first.saturating_add(header.samples.into());
+        self.last = (first, until);
         let pts = Timestamp::new(i64::try_from(first).unwrap_or(i64::MAX));
-        Packet::new(0, pts, Duration::from(u64::from(header.samples)), &self.bytes[start..end])
+        let packet = PacketBuilder::new().track_id(0).pts(pts);
+        let over = self.total.map_or(0, |total| until.saturating_sub(total));
+        let packet = packet.dur(Duration::from(u64::from(header.samples) - over));
+        let packet = packet.trim_end(Duration::from(over));
+        packet.data(&self.bytes[start..end]).build()
     }
 
-    /// The last frame, behind which are other bytes or none.
+    /// The last frame, behind which is nothing, or what is no frame.
     fn last(&mut self) -> Option<Packet> {
         if self.starts.is_empty() {
             return None;
@@ -190,6 +210,11 @@ impl FlacFrames {
             self.starts.clear();
             return Some(self.packet(at, header, end));
         }
+        self.last_decodable()
+    }
+
+    /// The latest frame that a decoder finds whole among those that may have begun.
+    fn last_decodable(&mut self) -> Option<Packet> {
         let mut decoder = self.decoder()?;
         // The latest is the likeliest: those before it are of damaged frames.
         for Start { at, header, .. } in std::mem::take(&mut self.starts).into_iter().rev() {
@@ -231,12 +256,23 @@ impl FormatReader for FlacFrames {
 
     fn next_packet(&mut self) -> Result<Option<Packet>> {
         loop {
+            if self.is_behind {
+                return reset_error();
+            }
             if let Some((at, header)) = self.next_header() {
                 let closed = self.closed_by(at).map(|index| self.starts.swap_remove(index));
                 // A first start has nothing before it to be summed up.
                 self.summed = at;
                 let next = Start { at, header, crc: Crc16Ansi::new(0) };
                 if let Some(Start { at: start, header, .. }) = closed {
+                    if self.is_another(&header) {
+                        self.is_behind = true;
+                        self.starts.retain(|earlier| earlier.at < start);
+                        match self.last_decodable() {
+                            Some(packet) => return Ok(Some(packet)),
+                            None => continue,
+                        }
+                    }
                     self.starts.clear();
                     self.starts.push(next);
                     return Ok(Some(self.packet(start, header, at)));
@@ -247,11 +283,14 @@ impl FormatReader for FlacFrames {
                 self.starts.push(next);
             } else if !self.is_over {
                 self.read_on()?;
-            } else if let Some(packet) = self.last() {
-                return Ok(Some(packet));
-            } else if self.total.is_some_and(|total| self.until < total) {
-                return Err(Error::IoError(io::ErrorKind::UnexpectedEof.into()));
             } else {
+                let has_begun = !self.starts.is_empty();
+                if let Some(packet) = self.last() {
+                    return Ok(Some(packet));
+                }
+                if self.total.map_or(has_begun, |total| self.last.1 < total) {
+                    return Err(Error::IoError(io::ErrorKind::UnexpectedEof.into()));
+                }
                 return Ok(None);
             }
         }
