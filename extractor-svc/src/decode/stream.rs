@@ -107,6 +107,11 @@ impl State {
         }
     }
 
+    /// Position of the first byte that is kept, or of the next one that comes.
+    fn kept_from(&self) -> u64 {
+        self.chunks.front().map_or(self.len, |(start, _)| *start)
+    }
+
     /// The reader has come to `pos`.
     fn advance(&mut self, pos: u64) {
         self.read = self.read.max(pos.min(self.len));
@@ -237,7 +242,7 @@ impl StreamWriter {
     /// Bytes in the chunks that are kept.
     pub fn held(&self) -> u64 {
         let state = self.shared.state();
-        state.chunks.front().map_or(0, |(start, _)| state.len - start)
+        state.len - state.kept_from()
     }
 
     /// Says that all bytes are there.
@@ -316,6 +321,11 @@ impl Read for StreamReader {
             .shared
             .wait(|state| state.len >= wanted, &*self.pause)
             .map_err(io::Error::other)?;
+        // Other bytes in their place would be a wrong vector.
+        if self.pos < state.kept_from() && !buf.is_empty() {
+            let detail = format!("byte {} was read and let go", self.pos);
+            return Err(io::Error::other(ExtractError::SourceFailed { detail }));
+        }
         let mut filled = 0;
         let first = state.chunks.partition_point(|(start, _)| *start <= self.pos).saturating_sub(1);
         for (start, chunk) in state.chunks.range(first..) {

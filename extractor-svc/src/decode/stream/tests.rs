@@ -37,6 +37,32 @@ fn chunks_are_one_run_of_bytes() {
 }
 
 #[test]
+fn what_was_let_go_is_an_error_and_no_other_bytes() {
+    let (writer, mut reader) = stream(bounds());
+    for chunk in ["0123", "4567", "89"] {
+        writer.push(chunk).unwrap();
+    }
+    reader.forgetting().start();
+    reader.read_exact(&mut [0; 6]).unwrap();
+    let mut buf = [0; 2];
+    // The chunk of byte 4 is still in use.
+    reader.seek(SeekFrom::Start(4)).unwrap();
+    reader.read_exact(&mut buf).unwrap();
+    assert_eq!(&buf, b"45");
+    for pos in [0, 3] {
+        reader.seek(SeekFrom::Start(pos)).unwrap();
+        assert!(reader.read(&mut buf).unwrap_err().to_string().contains("let go"), "byte {pos}");
+    }
+    writer.finish();
+    reader.seek(SeekFrom::Start(6)).unwrap();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "6789");
+    reader.seek(SeekFrom::Start(9)).unwrap();
+    assert!(reader.read(&mut buf).is_err());
+}
+
+#[test]
 fn samples_come_before_the_end_of_the_stream() {
     let (writer, reader) = stream(bounds());
     let layout = PcmLayout { sample: PcmSample::S16Le, sample_rate: 8000, channels: 1 };
