@@ -26,7 +26,7 @@ use crate::{
         DATA_FILE, DISTANCE_QUANTILES, ReadTxn, RowPlaces, SCALER, Store, TRACKS_FILE, VECTORS_FILE,
     },
     vectors::ScaledVectors,
-    versions::resolve,
+    versions::{Place, resolve},
 };
 
 /// Which engines are opened.
@@ -55,6 +55,9 @@ pub struct Index {
     pub(crate) filters: Filters,
     /// Rows a query may look at on the thread that asks; see [`Self::warm`].
     pub(crate) here: OnceLock<usize>,
+    /// Its place among the open versions of a server. The last field, since fields are dropped in order:
+    /// the place is free when the files are closed.
+    pub(crate) place: Option<Place>,
 }
 
 impl Index {
@@ -142,6 +145,7 @@ impl Index {
             engines,
             filters,
             here,
+            place: None,
         })
     }
 

@@ -232,6 +232,16 @@ async fn no_call_fails_and_no_answer_mixes_versions() {
     let infos: Vec<&str> = info.lines().filter(|l| l.starts_with("index_version_info")).collect();
     assert_eq!(infos, [format!("index_version_info{{version=\"{two}\"}} 1")]);
     server.told("another version answers", names.len());
+    // Not for a moment were there more than two, though calls held each of them to their ends.
+    let open = server.messages().into_iter().scan(0, |open, message| {
+        match message.as_str() {
+            "a version is being opened" => *open += 1,
+            "a version is closed" => *open -= 1,
+            _ => {}
+        }
+        Some(*open)
+    });
+    assert_eq!(open.max(), Some(2));
     drop(client);
     assert_eq!(server.terminate(), Some(0));
 }

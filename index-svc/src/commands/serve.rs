@@ -53,7 +53,9 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         let pool = server.pool("search")?;
         let metrics = VersionMetrics::new(server.registry())?;
         metrics.serves(&index, None);
-        metrics.looked(follower.answered());
+        if let Some(answered) = follower.answered() {
+            metrics.looked(answered);
+        }
         drop(index);
         let mut routes = RoutesBuilder::default();
         let live = LiveRecall::new(server.registry(), pool.clone(), args.recall_check_interval)?;
@@ -109,7 +111,7 @@ fn open(
     Ok(opened)
 }
 
-/// Looks at the source every `interval` until the returned sender is dropped. A thread of its own:
+/// Looks at the source, and again every `interval` until the returned sender is dropped. A thread of its own:
 /// a look may open and verify gigabytes, and neither calls nor the end of the process wait for it.
 fn watch(
     mut follower: Follower,
@@ -118,39 +120,50 @@ fn watch(
 ) -> anyhow::Result<Sender<()>> {
     let (sender, ended) = channel::<()>();
     thread::Builder::new().name("versions".to_owned()).spawn(move || {
-        while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            let profile = follower.served().current().manifest().profile_id.clone();
-            let answered = follower.answered();
-            let seen = follower.look();
-            metrics.looked(follower.answered());
-            if follower.answered() && !answered {
-                tracing::info!("the source says again which version is wanted");
-            }
-            match seen {
-                Seen::Swapped { from, to, took } => {
-                    metrics.serves(&to, Some(&from));
-                    let (version, tracks) = (to.version(), to.rows());
-                    let seconds = took.as_secs_f64();
-                    tracing::info!(from, version, tracks, seconds, "another version answers");
-                    let next = &to.manifest().profile_id;
-                    if *next != profile {
-                        tracing::warn!(from = profile, to = next, "queries need another profile");
-                    }
-                }
-                Seen::Refused { name, error } if name.is_empty() && is_passing(&error) => {
-                    let version = follower.served().current().version().to_owned();
-                    tracing::warn!(%error, version, "the store does not answer; the old version stays");
-                }
-                Seen::Refused { name, error } => {
-                    metrics.refused();
-                    let version = follower.served().current().version().to_owned();
-                    tracing::error!(name, %error, version, "a version is refused; the old one stays");
-                }
-                _ => {}
+        loop {
+            look(&mut follower, &metrics);
+            if ended.recv_timeout(interval) != Err(RecvTimeoutError::Timeout) {
+                return;
             }
         }
     })?;
     Ok(sender)
+}
+
+fn look(follower: &mut Follower, metrics: &VersionMetrics) {
+    let profile = follower.served().current().manifest().profile_id.clone();
+    let before = follower.answered();
+    let seen = follower.look();
+    let answered = follower.answered() == Some(true);
+    metrics.looked(answered);
+    if answered && before == Some(false) {
+        tracing::info!("the source says again which version is wanted");
+    }
+    match seen {
+        Seen::Swapped { from, to, took } => {
+            metrics.serves(&to, Some(&from));
+            let (version, tracks) = (to.version(), to.rows());
+            let seconds = took.as_secs_f64();
+            tracing::info!(from, version, tracks, seconds, "another version answers");
+            let next = &to.manifest().profile_id;
+            if *next != profile {
+                tracing::warn!(from = profile, to = next, "queries need another profile");
+            }
+        }
+        Seen::Waits { name } => {
+            tracing::warn!(name, "a version waits until calls on an older one have ended");
+        }
+        Seen::Refused { name, error } if is_passing(&error) => {
+            let version = follower.served().current().version().to_owned();
+            tracing::warn!(name, %error, version, "the store does not answer; the old version stays");
+        }
+        Seen::Refused { name, error } => {
+            metrics.refused();
+            let version = follower.served().current().version().to_owned();
+            tracing::error!(name, %error, version, "a version is refused; the old one stays");
+        }
+        _ => {}
+    }
 }
 
 /// Whether a store did not answer, as opposed to having nothing that could be served.

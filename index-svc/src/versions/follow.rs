@@ -1,13 +1,19 @@
-//! A look at the source: a new version is opened, verified, warmed, and swapped in; what cannot be
+//! A look at the source: a new version is verified, opened, warmed, and swapped in; what cannot be
 //! is refused, and the version that answers goes on.
+//!
+//! Two versions are open at most. For a third one, the version before the one that answers is let go
+//! first, and while calls still hold it, the third one waits.
 
 use std::{
-    path::Path,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
-use super::{Served, VersionSource};
+use super::{
+    Served, VersionSource,
+    places::{Place, Places},
+};
 use crate::{
     error::Error,
     index::{EngineChoice, Index},
@@ -46,6 +52,12 @@ pub enum Seen {
         /// Time from the look to the swap.
         took: Duration,
     },
+    /// The version that is wanted is sound and waits until the calls on an older one have ended; it is
+    /// told once, and each further look tries again.
+    Waits {
+        /// Its name at the source.
+        name: String,
+    },
     /// The version that is wanted cannot be served, or the source does not say which one is.
     Refused {
         /// Its name at the source; empty when the source did not say it.
@@ -65,7 +77,26 @@ pub struct Follower {
     name: String,
     previous_name: String,
     refused: Option<Refused>,
-    answered: bool,
+    /// Name of the version that was verified and waits for a place.
+    waiting: Option<String>,
+    places: Places,
+    /// Those that are open, though no longer served.
+    open: Vec<Open>,
+    answered: Option<bool>,
+}
+
+/// A version as long as somebody holds it.
+#[derive(Debug)]
+struct Open {
+    directory: PathBuf,
+    index: Weak<Index>,
+}
+
+/// What became of a version that is wanted.
+enum Next {
+    Ready(Arc<Index>),
+    /// All places are taken.
+    Waits,
 }
 
 #[derive(Debug)]
@@ -76,56 +107,32 @@ struct Refused {
 }
 
 impl Follower {
-    /// Opens the version that was last served from here, else the one that is wanted; the next looks
-    /// go on to the wanted one.
+    /// Opens the version that was last served from here, without a question to the source; without
+    /// such a version, the one that is wanted. The first look goes on from there.
     ///
     /// # Errors
     /// When there is none that can be opened and verified.
     pub fn open(source: Box<dyn VersionSource>, opening: Opening) -> Result<Self, Error> {
-        let wanted = source.wanted();
-        let answered = wanted.is_ok();
-        // A restart answers at once with what is here; the wanted version is fetched meanwhile.
-        if let (Ok(name), Some(last)) = (&wanted, source.last_served())
-            && *name != last
-        {
-            match first(&*source, &last, opening) {
+        let mut follower = Unopened { source, opening, places: Places::default() };
+        // The source may answer late or never, and what it wants may take an hour to come.
+        if let Some(last) = follower.source.last_served() {
+            match follower.first(&last) {
                 Ok(index) => {
-                    tracing::info!(wanted = name, last, "the last version is served at first");
-                    return Ok(Self::serving(source, opening, index, last, answered));
+                    tracing::info!(last, "the version that was last served is served at first");
+                    return Ok(follower.serving(index, last, None));
                 }
                 Err(error) => tracing::warn!(%error, last, "the last version cannot be opened"),
             }
         }
-        let opened = wanted.and_then(|name| Ok((first(&*source, &name, opening)?, name)));
-        let (index, name) = match (opened, source.last_served()) {
-            (Ok(opened), _) => opened,
-            (Err(error), None) => return Err(error),
-            (Err(error), Some(name)) => {
-                tracing::error!(
-                    %error, name, "the wanted version is not to be had; the last one is served"
-                );
-                (first(&*source, &name, opening)?, name)
-            }
-        };
-        Ok(Self::serving(source, opening, index, name, answered))
+        let wanted = follower.source.wanted()?;
+        let index = follower.first(&wanted)?;
+        Ok(follower.serving(index, wanted, Some(true)))
     }
 
-    fn serving(
-        source: Box<dyn VersionSource>,
-        opening: Opening,
-        index: Index,
-        name: String,
-        answered: bool,
-    ) -> Self {
-        let served = Arc::new(Served::new(index));
-        let previous_name = String::new();
-        source.serves(&name, &previous_name);
-        Self { source, opening, served, name, previous_name, refused: None, answered }
-    }
-
-    /// Whether the source said, when it was last asked, which version is wanted.
+    /// Whether the source said, when it was last asked, which version is wanted; none if it has not
+    /// been asked yet.
     #[must_use]
-    pub fn answered(&self) -> bool {
+    pub fn answered(&self) -> Option<bool> {
         self.answered
     }
 
@@ -139,13 +146,13 @@ impl Follower {
     pub fn look(&mut self) -> Seen {
         let start = Instant::now();
         let wanted = self.source.wanted();
-        self.answered = wanted.is_ok();
+        self.answered = Some(wanted.is_ok());
         let name = match wanted {
             Ok(name) => name,
             Err(error) => return self.refuse(String::new(), error),
         };
         if name == self.name {
-            self.refused = None;
+            (self.refused, self.waiting) = (None, None);
             return Seen::Nothing;
         }
         if let Some(refused) = &mut self.refused
@@ -156,37 +163,72 @@ impl Follower {
             return Seen::Nothing;
         }
         match self.next(&name) {
-            Ok(next) => {
-                let from = self.served.current().version().to_owned();
-                let to = Arc::clone(&next);
-                // Closed here unless a call still runs on it, and then by that call.
-                drop(self.served.swap(next));
-                self.previous_name = std::mem::replace(&mut self.name, name);
-                self.refused = None;
-                self.source.serves(&self.name, &self.previous_name);
-                Seen::Swapped { from, to, took: start.elapsed() }
+            Ok(Next::Ready(next)) => self.swap(name, next, start),
+            Ok(Next::Waits) if self.waiting.as_ref() == Some(&name) => Seen::Nothing,
+            Ok(Next::Waits) => {
+                self.waiting = Some(name.clone());
+                Seen::Waits { name }
             }
             Err(error) => self.refuse(name, error),
         }
     }
 
-    /// The version `name`, ready to answer.
-    fn next(&self, name: &str) -> Result<Arc<Index>, Error> {
-        match self.served.previous() {
-            Some(previous) if name == self.previous_name => Ok(previous),
-            _ => {
-                let directory = self.source.directory(name)?;
-                let opened = open(&directory, self.opening);
-                if opened.is_err() {
-                    self.source.rejected(name);
-                }
-                Ok(Arc::new(opened?))
-            }
+    fn swap(&mut self, name: String, next: Arc<Index>, start: Instant) -> Seen {
+        (self.refused, self.waiting) = (None, None);
+        let current = self.served.current();
+        if Arc::ptr_eq(&current, &next) {
+            // Another name for the same directory.
+            self.name = name;
+            return Seen::Nothing;
         }
+        let from = current.version().to_owned();
+        // What was open before both is let go of: another one, if `next` was not opened but found.
+        self.served.swap(Arc::clone(&next));
+        self.previous_name = std::mem::replace(&mut self.name, name);
+        self.source.serves(&self.name, &self.previous_name);
+        Seen::Swapped { from, to: next, took: start.elapsed() }
+    }
+
+    /// The version `name`, ready to answer, or waiting for its place.
+    fn next(&mut self, name: &str) -> Result<Next, Error> {
+        if let Some(previous) = self.served.previous()
+            && name == self.previous_name
+        {
+            return Ok(Next::Ready(previous));
+        }
+        let directory = self.source.directory(name)?;
+        // A call may hold it still, and what is open in a process cannot be opened there once more.
+        if let Some(open) = self.still_open(&directory) {
+            return Ok(Next::Ready(open));
+        }
+        if self.waiting.as_deref() != Some(name) {
+            self.or_reject(name, verify_files(&directory))?;
+        }
+        // It was verified with the version before still open, so that a bad one costs nobody that.
+        self.served.let_go();
+        let Some(place) = self.places.take(name) else { return Ok(Next::Waits) };
+        let index = self.or_reject(name, open(&directory, self.opening.engines, place))?;
+        self.open.push(Open::new(&directory, &index));
+        Ok(Next::Ready(index))
+    }
+
+    fn or_reject<T>(&self, name: &str, outcome: Result<T, Error>) -> Result<T, Error> {
+        if outcome.is_err() {
+            self.source.rejected(name);
+        }
+        outcome
+    }
+
+    /// The version of this directory, if anybody holds it.
+    fn still_open(&mut self, directory: &Path) -> Option<Arc<Index>> {
+        self.open.retain(|open| open.index.strong_count() > 0);
+        let directory = real(directory);
+        self.open.iter().find(|open| open.directory == directory)?.index.upgrade()
     }
 
     /// Tells of a refusal once; the same version is tried again after 1, 2, 4, … looks.
     fn refuse(&mut self, name: String, error: Error) -> Seen {
+        self.waiting = None;
         if let Some(refused) = &mut self.refused
             && refused.name == name
         {
@@ -199,32 +241,80 @@ impl Follower {
     }
 }
 
-/// The first version, ready to be warmed by who serves it.
-fn first(source: &dyn VersionSource, name: &str, opening: Opening) -> Result<Index, Error> {
-    let open = || {
-        let directory = source.directory(name)?;
-        if opening.verify {
+/// A follower that has no version yet.
+#[derive(Debug)]
+struct Unopened {
+    source: Box<dyn VersionSource>,
+    opening: Opening,
+    places: Places,
+}
+
+impl Unopened {
+    /// The version `name`, ready to be warmed by who serves it.
+    fn first(&mut self, name: &str) -> Result<Arc<Index>, Error> {
+        match self.try_first(name) {
+            Err(error) if self.source.rejected(name) => {
+                tracing::warn!(%error, name, "a version is damaged where it lies and is fetched again");
+                self.try_first(name)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn try_first(&mut self, name: &str) -> Result<Arc<Index>, Error> {
+        let directory = self.source.directory(name)?;
+        if self.opening.verify {
             verify_files(&directory)?;
         }
-        Index::open_with(&directory, opening.engines)
-    };
-    match open() {
-        Err(error) if source.rejected(name) => {
-            tracing::warn!(%error, name, "a version is damaged where it lies and is fetched again");
-            open()
+        let place = self.places.take(name);
+        placed(&directory, self.opening.engines, place.expect("nothing is open yet"))
+    }
+
+    fn serving(self, index: Arc<Index>, name: String, answered: Option<bool>) -> Follower {
+        let Self { source, opening, places } = self;
+        let directory = source.directory(&name);
+        let open = directory.iter().map(|directory| Open::new(directory, &index)).collect();
+        let (served, previous_name) = (Arc::new(Served::new(index)), String::new());
+        source.serves(&name, &previous_name);
+        let (refused, waiting) = (None, None);
+        Follower {
+            source,
+            opening,
+            served,
+            name,
+            previous_name,
+            refused,
+            waiting,
+            places,
+            open,
+            answered,
         }
-        outcome => outcome,
     }
 }
 
-/// A version that is to answer after another.
-fn open(directory: &Path, opening: Opening) -> Result<Index, Error> {
-    // Before the store maps the file: LMDB trusts its pages, and a damaged one may end the process
-    // that is serving.
-    verify_files(directory)?;
-    let index = Index::open_with(directory, opening.engines)?;
+impl Open {
+    fn new(directory: &Path, index: &Arc<Index>) -> Self {
+        Self { directory: real(directory), index: Arc::downgrade(index) }
+    }
+}
+
+/// Two names may lead to one directory, which the process can have open once.
+fn real(directory: &Path) -> PathBuf {
+    directory.canonicalize().unwrap_or_else(|_| directory.to_owned())
+}
+
+/// A version that is to answer after another. Its files were verified before: LMDB trusts the pages it
+/// maps, and a damaged one may end the process that is serving.
+fn open(directory: &Path, engines: EngineChoice, place: Place) -> Result<Arc<Index>, Error> {
+    let index = placed(directory, engines, place)?;
     warm(&index)?;
     Ok(index)
+}
+
+fn placed(directory: &Path, engines: EngineChoice, place: Place) -> Result<Arc<Index>, Error> {
+    let mut index = Index::open_with(directory, engines)?;
+    index.place = Some(place);
+    Ok(Arc::new(index))
 }
 
 fn verify_files(directory: &Path) -> Result<(), Error> {

@@ -15,12 +15,14 @@
 //! | `pointer` | `CURRENT`: read, checked, moved by a rename |
 //! | `source` | where versions come from: a folder of them, one directory or a link to it |
 //! | `served` | the version that answers, the one before it, and the swap |
-//! | `follow` | a look at the source; a new version opened, verified, warmed and swapped in |
+//! | `places` | room for two open versions |
+//! | `follow` | a look at the source; a new version verified, opened, warmed and swapped in |
 //!
 //! Whoever wants versions from elsewhere implements [`VersionSource`]; nothing else knows where they
 //! come from.
 
 mod follow;
+mod places;
 mod pointer;
 mod served;
 mod source;
@@ -33,4 +35,4 @@ pub use self::{
     served::Served,
     source::{Folder, Single, VersionSource, source_at},
 };
-pub(crate) use self::{pointer::is_version_name, source::resolve};
+pub(crate) use self::{places::Place, pointer::is_version_name, source::resolve};

@@ -1,9 +1,9 @@
 //! The version that answers, and the one before it.
 //!
 //! A call takes an [`Arc`] of one version at its beginning and keeps it to its end: a swap in between
-//! changes nothing for it, and no answer mixes two. The version before stays open, so that a caller
-//! who holds its name (`expected_index_version`) can finish what it began, and so that going back is
-//! immediate.
+//! changes nothing for it, and no answer mixes two. The version before stays open until another one
+//! is to be opened, so that a caller who holds its name (`expected_index_version`) can finish what it
+//! began, and so that going back is immediate.
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ struct OpenVersions {
 impl Served {
     /// Serves `index`.
     #[must_use]
-    pub fn new(index: Index) -> Self {
-        let open = OpenVersions { current: Arc::new(index), previous: None };
+    pub fn new(index: Arc<Index>) -> Self {
+        let open = OpenVersions { current: index, previous: None };
         Self { open: ArcSwap::from_pointee(open) }
     }
 
@@ -54,11 +54,14 @@ impl Served {
         self.open.load().previous.clone()
     }
 
-    /// Lets `next` answer from the next call on; returns what is closed when its last call ends.
-    pub(super) fn swap(&self, next: Arc<Index>) -> Option<Arc<Index>> {
-        let open = self.open.load_full();
-        let previous = Some(Arc::clone(&open.current));
+    /// Lets `next` answer from the next call on.
+    pub(super) fn swap(&self, next: Arc<Index>) {
+        let previous = Some(self.current());
         self.open.store(Arc::new(OpenVersions { current: next, previous }));
-        open.previous.clone()
+    }
+
+    /// Closes the version before the current one, as soon as the last call that holds it ends.
+    pub(super) fn let_go(&self) {
+        self.open.store(Arc::new(OpenVersions { current: self.current(), previous: None }));
     }
 }

@@ -8,3 +8,4 @@ mod publishing;
 #[path = "../running/mod.rs"]
 mod running;
 mod serving;
+mod slow_store;

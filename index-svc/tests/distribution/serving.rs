@@ -9,6 +9,7 @@ use std::{
 use crate::{
     library::{CUT, FILES, FLIP, Library, damage},
     running::{Running, wait_for},
+    slow_store::{SlowStore, URL},
 };
 
 impl Library {
@@ -143,6 +144,43 @@ fn a_store_that_is_gone_stops_no_server() {
     library.publish("two");
     answers(&server, &library.two);
     server.told("the source says again which version is wanted", 1);
+}
+
+/// A restart during a roll: the version that was served answers before the store has said a word.
+#[test]
+fn a_store_that_keeps_a_restart_waiting_keeps_no_caller_waiting() {
+    let library = Library::new();
+    library.publish("one");
+    drop(library.serve());
+    library.publish("two");
+
+    let store = SlowStore::start(library.store());
+    let cache = library.cache();
+    let server = Running::start(
+        Path::new(URL),
+        &[
+            "--cache",
+            cache.to_str().expect("UTF-8"),
+            "--storage-endpoint",
+            &store.endpoint,
+            "--storage-allow-http",
+            "true",
+            "--storage-anonymous",
+            "true",
+            // The store answers when the test says so, however long that is.
+            "--storage-timeout",
+            "1h",
+        ],
+    );
+    wait_for("the store to be asked", || (store.asked() > 0).then_some(()));
+    answers(&server, &library.one);
+    assert!(server.page("/readyz").starts_with("HTTP/1.1 200"));
+    assert_eq!(server.metric("index_source_looks_total{outcome=\"answered\"}"), Some(0.0));
+
+    store.open();
+    answers(&server, &library.two);
+    server.told("a version is fetched", 1);
+    assert_eq!(server.terminate(), Some(0));
 }
 
 #[test]

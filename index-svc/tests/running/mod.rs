@@ -75,6 +75,12 @@ impl Running {
         log.iter().filter(|event| event["message"] == message).cloned().collect()
     }
 
+    /// What the log has said so far, in its order.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        let log = self.log.lock().expect("not poisoned");
+        log.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect()
+    }
+
     /// Status line and body of a page of the metrics port.
     pub(crate) fn page(&self, path: &str) -> String {
         let ports = self.told("metrics port", 1);
