@@ -46,6 +46,7 @@ pub mod live;
 pub mod manifest;
 pub mod metadata;
 pub mod pages;
+mod passing;
 pub mod planner;
 pub mod query;
 pub mod recall;

@@ -203,12 +203,13 @@ impl IndexService for IndexApi {
                     }
                 })
                 .collect();
-            let mut found = current.search_many(&together, stop)?.into_iter();
-            let next = |answer: Result<Option<RecommendResponse>, QueryError>| {
-                Ok(answer?.unwrap_or_else(|| {
+            let mut found = all_or_each(current, &together, stop)?.into_iter();
+            let next = |answer: Result<Option<RecommendResponse>, QueryError>| match answer? {
+                Some(answer) => Ok(answer),
+                None => {
                     let answer = found.next().expect("one for each that is searched together");
-                    recommended(current, answer)
-                }))
+                    Ok(recommended(current, answer?))
+                }
             };
             each(answers, stop, next, |outcome| {
                 let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
@@ -252,6 +253,26 @@ fn recommended(index: &Index, answer: Answer) -> RecommendResponse {
     let stats = Some(reply::stats(index, &answer));
     let (neighbors, next_page_token) = (reply::neighbors(answer.neighbors), answer.next_page_token);
     RecommendResponse { neighbors, next_page_token, stats }
+}
+
+/// The answers to many queries, in passes that they share; where one cannot be answered, each by itself,
+/// so that the error is its own and no other's.
+fn all_or_each(
+    index: &Index,
+    queries: &[Query],
+    stop: Stop<'_>,
+) -> Result<Vec<Result<Answer, Error>>, Error> {
+    match index.search_many(queries, stop) {
+        Ok(found) => Ok(found.into_iter().map(Ok).collect()),
+        Err(Error::Stopped) => Err(Error::Stopped),
+        Err(_) => {
+            let alone = |query| match index.search_until(query, stop) {
+                Err(Error::Stopped) => Err(Error::Stopped),
+                answer => Ok(answer),
+            };
+            queries.iter().map(alone).collect()
+        }
+    }
 }
 
 /// Answers each item of a batch; one that is refused has a status of its own and stops no other.

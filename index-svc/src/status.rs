@@ -2,6 +2,8 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+use std::time::Duration;
+
 use serving::{PoolError, Refusal};
 use tonic::{Code, Status};
 
@@ -15,6 +17,8 @@ use crate::{
 /// Kind of the `ResourceInfo` and of preconditions about a track.
 const TRACK: &str = "soundalike.v1.Track";
 const INDEX: &str = "soundalike.v1.Index";
+/// When to try again an index that cannot be read for now; another server may be asked at once.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl From<QueryError> for Status {
     fn from(error: QueryError) -> Self {
@@ -136,6 +140,9 @@ fn refusal(error: &QueryError, path: &str, message: &str) -> Refusal {
                 .precondition("INDEX_VERSION", INDEX)
         }
         QueryError::Index(Error::Stopped) => refuse(Code::Cancelled, "CANCELLED"),
+        QueryError::Index(error) if error.is_passing() => {
+            refuse(Code::Unavailable, "INDEX_UNAVAILABLE").retry_after(RETRY_AFTER)
+        }
         QueryError::Index(_) => refuse(Code::Internal, "INTERNAL"),
     }
 }

@@ -35,6 +35,7 @@ pub use self::{
     rows::{TRACKS_FILE, VECTORS_FILE},
 };
 pub(crate) use self::{
+    error::lmdb_is_passing,
     in_order::InOrder,
     rows::{TrackWriter, VectorWriter},
 };

@@ -42,10 +42,13 @@ impl VersionSource for Remote {
             return false;
         }
         // What is not what was built is fetched again; what is, and cannot be opened all the same,
-        // would only come as it is.
+        // would only come as it is. What cannot be read for now may be sound.
         let directory = self.cache.directory(name);
-        let sound = Manifest::read(&directory)
-            .is_ok_and(|(manifest, _)| Index::verify_files(&directory, &manifest).is_ok());
+        let checked = Manifest::read(&directory).map_err(Error::from).and_then(|(manifest, _)| {
+            let gone = manifest.files.keys().any(|file| !directory.join(file).is_file());
+            if gone { Ok(false) } else { Index::verify_files(&directory, &manifest).map(|()| true) }
+        });
+        let sound = checked.unwrap_or_else(|error| error.is_passing());
         if !sound {
             self.cache.remove(name);
         }

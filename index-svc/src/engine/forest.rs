@@ -10,14 +10,15 @@
 //! Filters are applied outside arroy, which scans LMDB linearly when fewer than half of the rows
 //! are allowed.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc};
+use std::{error::Error as StdError, num::NonZeroUsize, path::Path, sync::Arc};
 
 use arroy::{Reader, Writer, distances::Euclidean};
 use rand::{SeedableRng, rngs::StdRng};
 
 use super::{Candidates, Effort, Engine, EngineError, Hit, RowSet, Scan, keep_nearest, scan::hit};
 use crate::{
-    store::{Store, StoreError, WriteTxn},
+    passing::io_is_passing,
+    store::{Store, StoreError, WriteTxn, lmdb_is_passing},
     vectors::ScaledVectors,
 };
 
@@ -51,6 +52,18 @@ fn stored(error: StoreError) -> EngineError {
 
 fn failed(error: arroy::Error) -> EngineError {
     EngineError::Forest(Box::new(error))
+}
+
+/// Whether what is inside of [`EngineError::Forest`] may be answered later.
+pub(crate) fn forest_error_is_passing(error: &(dyn StdError + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return error.is_passing();
+    }
+    match error.downcast_ref::<arroy::Error>() {
+        Some(arroy::Error::Heed(error)) => lmdb_is_passing(error),
+        Some(arroy::Error::Io(error)) => io_is_passing(error),
+        _ => false,
+    }
 }
 
 /// A forest that is open for queries.

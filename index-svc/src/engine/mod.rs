@@ -16,7 +16,10 @@ use std::{error::Error as StdError, path::PathBuf};
 
 use thiserror::Error;
 
-pub(crate) use self::open::{digest_text, open_blocks};
+pub(crate) use self::{
+    forest::forest_error_is_passing,
+    open::{digest_text, open_blocks},
+};
 pub use self::{
     forest::{Forest, ForestWriter, LIFT_RADIUS, lift},
     open::{BLOCKS_FILE, EngineName, Engines},

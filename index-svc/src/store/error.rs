@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use heed::MdbError;
 use thiserror::Error;
+
+use crate::passing::io_is_passing;
 
 /// Why the store could not be opened, read or written.
 #[derive(Debug, Error)]
@@ -66,4 +69,34 @@ pub enum StoreError {
         /// Number of the record.
         row: usize,
     },
+}
+
+impl StoreError {
+    /// Whether the same call may be answered later, with nothing changed by anybody.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => io_is_passing(source),
+            Self::Lmdb { source, .. } => lmdb_is_passing(source),
+            // Until who has it open closes it.
+            Self::OpenTwice { .. } => true,
+            Self::Database { .. }
+            | Self::Missing { .. }
+            | Self::Length { .. }
+            | Self::Place { .. } => false,
+        }
+    }
+}
+
+/// Whether LMDB may answer later: the operating system failed it for now, or others hold what it has
+/// little of.
+pub(crate) fn lmdb_is_passing(error: &heed::Error) -> bool {
+    match error {
+        heed::Error::Io(source) => io_is_passing(source),
+        heed::Error::Mdb(error) => {
+            matches!(error, MdbError::ReadersFull | MdbError::TlsFull | MdbError::MapResized)
+        }
+        heed::Error::EnvAlreadyOpened => true,
+        heed::Error::Encoding(_) | heed::Error::Decoding(_) => false,
+    }
 }

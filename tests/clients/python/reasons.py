@@ -39,6 +39,8 @@ UNREACHABLE = {
     "AUDIO_TOO_SHORT": "the served profile halves nothing before its constant-Q transform, so one sample is enough; "
                        "a custom profile of the batch command can reach it",
     "NON_FINITE_FEATURE": "samples that pass as plausible are too small to overflow anything",
+    "INDEX_UNAVAILABLE": "a disk that fails for a while, or has no room: no test can have one; the index's own tests go through "
+                         "every error that becomes it",
     "INTERNAL": "a defect of the service or a damaged disk; opening an index checks what can be checked",
 }
 

@@ -1,0 +1,181 @@
+//! Every error of an index, and the status it becomes.
+
+use std::{collections::BTreeSet, io, path::PathBuf};
+
+use rustix::io::Errno;
+use storage::StorageError;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    distribution::DistributionError,
+    engine::{EngineError, EngineName, blocks::BlocksError},
+    error::Error,
+    import::ImportError,
+    manifest::ManifestError,
+    metadata::RecordError,
+    query::QueryError,
+    store::StoreError,
+    table::TableError,
+    versions::PointerError,
+};
+
+fn path() -> PathBuf {
+    "here".into()
+}
+
+fn text() -> String {
+    "text".to_owned()
+}
+
+fn of_system(number: Errno) -> io::Error {
+    io::Error::from_raw_os_error(number.raw_os_error())
+}
+
+/// The number of a variant; without a wildcard, so that a new one needs a number, and a line below.
+fn number(error: &Error) -> usize {
+    match error {
+        Error::Io { .. } => 0,
+        Error::Manifest(_) => 1,
+        Error::Store(_) => 2,
+        Error::Engine(_) => 3,
+        Error::Record(_) => 4,
+        Error::Table(_) => 5,
+        Error::Stopped => 6,
+        Error::Pointer(_) => 7,
+        Error::Distribution(_) => 8,
+        Error::Import(_) => 9,
+        Error::NotAnIndex { .. } => 10,
+        Error::Mismatch { .. } => 11,
+        Error::OutputExists { .. } => 12,
+        Error::OutputMissing { .. } => 13,
+        Error::Busy { .. } => 14,
+        Error::UnknownTracks { .. } => 15,
+        Error::NoRows { .. } => 16,
+        Error::TooManyRows { .. } => 17,
+        Error::Unscalable { .. } => 18,
+        Error::UnknownAttribute { .. } => 19,
+        Error::Unsound(_) => 20,
+    }
+}
+const VARIANTS: usize = 21;
+
+/// Each place that an error of the operating system can come from.
+fn from_system(error: fn() -> io::Error) -> Vec<Error> {
+    let stored = || StoreError::Io { path: path(), source: error() };
+    vec![
+        Error::Io { path: path(), source: error() },
+        ManifestError::Io { path: path(), source: error() }.into(),
+        stored().into(),
+        StoreError::Lmdb { path: path(), source: error().into() }.into(),
+        EngineError::Forest(Box::new(stored())).into(),
+        EngineError::Image { path: path(), source: BlocksError::Io(error()) }.into(),
+        EngineError::Blocks(BlocksError::Io(error())).into(),
+        TableError::Io { path: path(), source: error() }.into(),
+        PointerError::Io { path: path(), source: error() }.into(),
+        DistributionError::Io { path: path(), source: error() }.into(),
+        DistributionError::Storage(StorageError::Io { path: path(), source: error() }).into(),
+        ImportError::Io { path: path(), source: error() }.into(),
+    ]
+}
+
+fn passing() -> Vec<Error> {
+    let unreachable = StorageError::Unreachable { url: text(), cause: text() };
+    let mut errors = vec![
+        Error::Busy { path: path() },
+        StoreError::OpenTwice { path: path() }.into(),
+        DistributionError::Storage(StorageError::Changed { url: text() }).into(),
+        DistributionError::Restless { url: text() }.into(),
+        DistributionError::CacheInUse { path: path() }.into(),
+        TableError::Io { path: path(), source: unreachable.into() }.into(),
+        DistributionError::Storage(StorageError::Unreachable { url: text(), cause: text() }).into(),
+    ];
+    for error in [
+        || io::ErrorKind::NotFound.into(),
+        || of_system(Errno::NOSPC),
+        || of_system(Errno::DQUOT),
+        || of_system(Errno::INTR),
+        || of_system(Errno::IO),
+        || of_system(Errno::MFILE),
+        || of_system(Errno::NFILE),
+        || of_system(Errno::NOMEM),
+        || of_system(Errno::STALE),
+        || of_system(Errno::TIMEDOUT),
+        || of_system(Errno::HOSTUNREACH),
+        || of_system(Errno::CONNREFUSED),
+    ] {
+        errors.extend(from_system(error));
+    }
+    errors
+}
+
+fn lasting() -> Vec<Error> {
+    let (got, expected) = (text, text);
+    let mut errors = vec![
+        Error::NotAnIndex { path: path(), why: text() },
+        Error::Mismatch { what: text(), got: got(), expected: expected() },
+        Error::OutputExists { path: path() },
+        Error::OutputMissing { path: path() },
+        Error::UnknownTracks { unknown: vec![text()] },
+        Error::NoRows { read: 1, dropped: 1 },
+        Error::TooManyRows { limit: 1 },
+        Error::Unscalable { column: text(), why: "why" },
+        Error::UnknownAttribute { column: text(), known: vec![] },
+        Error::Unsound(text()),
+        RecordError { field: 0, bytes: 1 }.into(),
+        ManifestError::Seal { path: path() }.into(),
+        ManifestError::TooLarge { path: path(), bytes: 1 }.into(),
+        StoreError::Database { path: path(), name: "facts" }.into(),
+        StoreError::Missing { what: "row", key: text() }.into(),
+        StoreError::Length { what: "row", key: text(), got: 1, expected: 2 }.into(),
+        StoreError::Place { path: path(), row: 1 }.into(),
+        EngineError::Width { got: 1, expected: 2 }.into(),
+        EngineError::Blocks(BlocksError::Magic).into(),
+        EngineError::Image { path: path(), source: BlocksError::Digest { part: "body" } }.into(),
+        EngineError::NotBuilt { name: EngineName::Forest }.into(),
+        EngineError::Forest("nobody's error".into()).into(),
+        TableError::Parquet { path: path(), why: text() }.into(),
+        PointerError::Name { path: path(), name: text() }.into(),
+        DistributionError::NoPointer { url: text() }.into(),
+        DistributionError::NoVersion { url: text(), version: text(), known: vec![] }.into(),
+        DistributionError::Going { url: text(), version: text() }.into(),
+        DistributionError::Storage(StorageError::Denied { url: text(), cause: text() }).into(),
+        DistributionError::Storage(StorageError::Missing { url: text() }).into(),
+        ImportError::TooLarge { path: path(), limit: 1 }.into(),
+    ];
+    for error in [
+        // A file that is shorter than it was: damaged.
+        || io::ErrorKind::UnexpectedEof.into(),
+        || io::ErrorKind::InvalidData.into(),
+        || of_system(Errno::ACCESS),
+        || of_system(Errno::ISDIR),
+    ] {
+        errors.extend(from_system(error));
+    }
+    errors
+}
+
+#[track_caller]
+fn becomes(error: Error, code: Code, reason: &str) {
+    let told = format!("{error:?}");
+    let status = Status::from(QueryError::Index(error).at("seeds[3]"));
+    let details = status.get_error_details();
+    let info = details.error_info().expect("every refusal has one");
+    assert_eq!((status.code(), &*info.reason), (code, reason), "{told}");
+    assert_eq!(details.retry_info().is_some(), code == Code::Unavailable, "{told}");
+    assert!(!status.message().contains("text"), "what is inside stays there: {}", status.message());
+}
+
+#[test]
+fn what_passes_is_unavailable_and_what_does_not_is_internal() {
+    let all = || passing().into_iter().chain(lasting()).chain([Error::Stopped]);
+    let seen: BTreeSet<usize> = all().map(|error| number(&error)).collect();
+    assert_eq!(seen, (0..VARIANTS).collect(), "every variant is in a list");
+    for error in passing() {
+        becomes(error, Code::Unavailable, "INDEX_UNAVAILABLE");
+    }
+    for error in lasting() {
+        becomes(error, Code::Internal, "INTERNAL");
+    }
+    becomes(Error::Stopped, Code::Cancelled, "CANCELLED");
+}
