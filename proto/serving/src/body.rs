@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use tokio::time::Sleep;
 use tonic::{Status, body::Body};
 
@@ -83,6 +83,7 @@ pub(crate) struct ReplyBody {
     access: Access,
     _held: (Admitted, InUse),
     context: CallContext,
+    /// Set once the reply has to wait; most never do.
     expiry: Option<Pin<Box<Sleep>>>,
     domain: &'static str,
 }
@@ -95,11 +96,7 @@ impl ReplyBody {
         context: CallContext,
         domain: &'static str,
     ) -> Self {
-        let expiry = context
-            .deadline
-            .filter(|_| !inner.is_end_stream())
-            .map(|deadline| Box::pin(tokio::time::sleep_until(deadline.into())));
-        Self { inner, access, _held: held, context, expiry, domain }
+        Self { inner, access, _held: held, context, expiry: None, domain }
     }
 
     /// Ends the reply: what still made it is dropped, the caller reads why.
@@ -144,10 +141,12 @@ impl http_body::Body for ReplyBody {
             Poll::Ready(Some(Err(status))) => this.access.ended(status),
             Poll::Ready(None) => this.access.ended_without_status(),
             Poll::Pending => {
-                let expired = this
-                    .expiry
-                    .as_mut()
-                    .is_some_and(|expiry| expiry.as_mut().poll(context).is_ready());
+                let expired = this.context.deadline.is_some_and(|deadline| {
+                    let expiry = this
+                        .expiry
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+                    expiry.as_mut().poll(context).is_ready()
+                });
                 if expired {
                     return Poll::Ready(Some(Ok(this.expire())));
                 }

@@ -4,6 +4,7 @@
 pub(crate) mod idle;
 mod preface;
 mod room;
+mod turns;
 
 use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
@@ -29,6 +30,7 @@ use self::{
     idle::Use,
     preface::{Begun, await_preface},
     room::Room,
+    turns::{Gathered, Turns},
 };
 use crate::{
     call::random,
@@ -178,41 +180,46 @@ impl Connections {
         });
         match begun {
             Begun::Http2(stream) => {
-                let connection = self.http2().serve_connection(TokioIo::new(stream), service);
-                self.last(connection, |it| it.graceful_shutdown(), &carried, stop).await
+                let stream = Gathered::new(stream);
+                let connection =
+                    self.http2().serve_connection(TokioIo::new(stream.clone()), service);
+                let turns = Turns::new(connection, stream);
+                self.last(turns, |it| it.graceful_shutdown(), &carried, stop).await
             }
             Begun::Other(stream) => {
-                let connection = http1().serve_connection(TokioIo::new(stream), service);
-                self.last(connection, |it| it.graceful_shutdown(), &carried, stop).await
+                let stream = Gathered::new(stream);
+                let connection = http1().serve_connection(TokioIo::new(stream.clone()), service);
+                let turns = Turns::new(connection, stream);
+                self.last(turns, |it| it.graceful_shutdown(), &carried, stop).await
             }
         }
     }
 
     /// Lets a connection live until its client, its age, idleness or the server's end ends it.
-    async fn last<C, E>(
+    async fn last<C, E, S>(
         &self,
-        connection: C,
+        mut turns: Turns<C, S>,
         shut_down: impl FnOnce(Pin<&mut C>),
         carried: &Use,
         mut stop: watch::Receiver<bool>,
     ) -> &'static str
     where
         C: Future<Output = Result<(), E>>,
+        S: AsyncWrite + Unpin,
     {
-        let mut connection = std::pin::pin!(connection);
         let cause = tokio::select! {
-            ended = &mut connection => return if ended.is_ok() { "client" } else { "error" },
+            well = &mut turns => return if well { "client" } else { "error" },
             () = time::sleep(jittered(self.limits.max_age)) => "age",
             () = carried.unused_for(self.limits.max_idle) => "idle",
             _ = stop.wait_for(|&stop| stop) => "shutdown",
         };
-        shut_down(connection.as_mut());
+        shut_down(turns.connection());
         if cause == "shutdown" {
             // The server has its own grace, and drops what outlasts it.
-            let _ = connection.await;
+            let _ = turns.await;
             return cause;
         }
-        match time::timeout(self.limits.max_age_grace, connection).await {
+        match time::timeout(self.limits.max_age_grace, turns).await {
             Ok(_) => cause,
             Err(_) => "age_cut",
         }

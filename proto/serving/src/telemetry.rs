@@ -5,7 +5,7 @@
 //! own spans are left out.
 
 use std::{
-    io::{IsTerminal as _, stderr},
+    io::{BufWriter, IsTerminal as _, stderr},
     sync::OnceLock,
 };
 
@@ -53,6 +53,9 @@ pub enum TelemetryError {
 /// Lines that may wait to be written while nobody reads standard error; what comes on top is lost
 /// and counted.
 const MAX_WAITING_LINES: usize = 16_384;
+
+/// Bytes of lines that are written at once, where so many wait.
+const MAX_WRITTEN_BYTES: usize = 64 * 1024;
 
 /// Counts lines that were lost, once lines are written behind.
 static LOST: OnceLock<ErrorCounter> = OnceLock::new();
@@ -104,7 +107,8 @@ pub fn init(args: &LogArgs, writing: LogWriting) -> Result<LogGuard, TelemetryEr
                 .buffered_lines_limit(MAX_WAITING_LINES)
                 .lossy(true)
                 .thread_name("log")
-                .finish(stderr());
+                // It writes what it found waiting, and then flushes.
+                .finish(BufWriter::with_capacity(MAX_WRITTEN_BYTES, stderr()));
             // A second subscriber is refused below.
             let _ = LOST.set(writer.error_counter());
             (BoxMakeWriter::new(writer), Some(guard))

@@ -2,11 +2,11 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
-use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use tonic::Code;
 
 use super::{DURATION_BUCKETS, MetricError, Registry, methods::Method};
@@ -25,6 +25,35 @@ pub(crate) struct CallMetrics {
     sent: IntCounterVec,
     refused: IntCounterVec,
     reasons: Arc<Mutex<HashSet<String>>>,
+}
+
+/// The series of one method, so that a call need not look for them by their labels. They are made when
+/// they are first needed: what never happened is not shown.
+#[derive(Debug, Default)]
+pub(super) struct MethodSeries {
+    all: OnceLock<AllCalls>,
+    ok: OnceLock<CallsOfCode>,
+}
+
+#[derive(Debug)]
+struct AllCalls {
+    started: IntCounter,
+    in_flight: IntGauge,
+    received: IntCounter,
+    sent: IntCounter,
+}
+
+#[derive(Debug)]
+struct CallsOfCode {
+    handled: IntCounter,
+    handling: Histogram,
+}
+
+impl CallsOfCode {
+    fn count(&self, duration: Duration) {
+        self.handled.inc();
+        self.handling.observe(duration.as_secs_f64());
+    }
 }
 
 /// How a call ended.
@@ -84,23 +113,42 @@ impl CallMetrics {
     }
 
     pub(crate) fn started(&self, method: &Method) {
-        let labels = [&*method.service, &*method.method];
-        self.started.with_label_values(&labels).inc();
-        self.in_flight.with_label_values(&labels).inc();
+        let series = self.of_all(method);
+        series.started.inc();
+        series.in_flight.inc();
     }
 
     pub(crate) fn ended(&self, ending: &Ending<'_>) {
-        let (service, method) = (&*ending.method.service, &*ending.method.method);
-        let labels = [service, method];
-        self.in_flight.with_label_values(&labels).dec();
-        self.received.with_label_values(&labels).inc_by(ending.request_bytes);
-        self.sent.with_label_values(&labels).inc_by(ending.response_bytes);
-        let labels = [service, method, code_name(ending.code)];
-        self.handled.with_label_values(&labels).inc();
-        self.handling.with_label_values(&labels).observe(ending.duration.as_secs_f64());
-        if ending.code != Code::Ok {
+        let series = self.of_all(ending.method);
+        series.in_flight.dec();
+        series.received.inc_by(ending.request_bytes);
+        series.sent.inc_by(ending.response_bytes);
+        if ending.code == Code::Ok {
+            let ok = ending.method.series.ok.get_or_init(|| self.of_code(ending.method, Code::Ok));
+            ok.count(ending.duration);
+        } else {
+            self.of_code(ending.method, ending.code).count(ending.duration);
+            let (service, method) = (&*ending.method.service, &*ending.method.method);
             let reason = self.bounded(ending.reason.unwrap_or("none"));
             self.refused.with_label_values(&[service, method, reason]).inc();
+        }
+    }
+
+    fn of_all<'m>(&self, method: &'m Method) -> &'m AllCalls {
+        let labels = [&*method.service, &*method.method];
+        method.series.all.get_or_init(|| AllCalls {
+            started: self.started.with_label_values(&labels),
+            in_flight: self.in_flight.with_label_values(&labels),
+            received: self.received.with_label_values(&labels),
+            sent: self.sent.with_label_values(&labels),
+        })
+    }
+
+    fn of_code(&self, method: &Method, code: Code) -> CallsOfCode {
+        let labels = [&*method.service, &*method.method, code_name(code)];
+        CallsOfCode {
+            handled: self.handled.with_label_values(&labels),
+            handling: self.handling.with_label_values(&labels),
         }
     }
 

@@ -5,13 +5,24 @@ use std::{collections::HashMap, sync::Arc};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
+use super::calls::MethodSeries;
+
 /// Service and method of a call, as labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Method {
     pub(crate) service: Arc<str>,
     pub(crate) method: Arc<str>,
     /// Whether a request may be more than one message.
     pub(crate) streams_requests: bool,
+    /// What counts its calls.
+    pub(super) series: Arc<MethodSeries>,
+}
+
+impl PartialEq for Method {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.service, &self.method, self.streams_requests)
+            == (&other.service, &other.method, other.streams_requests)
+    }
 }
 
 impl Method {
@@ -57,14 +68,19 @@ impl Methods {
                             service: Arc::clone(&full),
                             method: method.name().into(),
                             streams_requests: method.client_streaming(),
+                            series: Arc::default(),
                         };
                         known.insert(format!("/{full}/{}", method.name()), labels);
                     }
                 }
             }
         }
-        let unknown =
-            Method { service: "unknown".into(), method: "unknown".into(), streams_requests: false };
+        let unknown = Method {
+            service: "unknown".into(),
+            method: "unknown".into(),
+            streams_requests: false,
+            series: Arc::default(),
+        };
         Ok(Self { known: Arc::new(known), unknown })
     }
 
