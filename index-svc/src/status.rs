@@ -264,4 +264,15 @@ mod tests {
         assert_eq!(status.code(), Code::Internal);
         assert!(!status.message().contains("secret"), "{}", status.message());
     }
+
+    #[test]
+    fn what_passes_is_to_be_tried_again() {
+        let full = std::io::ErrorKind::StorageFull.into();
+        let error = Error::Io { path: "secret".into(), source: full };
+        let details =
+            check(QueryError::Index(error).at("seeds[3]"), Code::Unavailable, "INDEX_UNAVAILABLE");
+        assert_eq!(details.retry_info().and_then(|info| info.retry_delay), Some(RETRY_AFTER));
+        let stopped = QueryError::Index(Error::Stopped);
+        assert!(check(stopped, Code::Cancelled, "CANCELLED").retry_info().is_none());
+    }
 }
