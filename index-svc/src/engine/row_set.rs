@@ -43,6 +43,18 @@ impl RowSet {
         set
     }
 
+    /// The set whose members are the bits set in `words`, 64 rows each; bits past the end are dropped.
+    #[must_use]
+    pub fn from_words(rows: usize, mut words: Vec<u64>) -> Self {
+        words.resize(rows.div_ceil(64), 0);
+        let past_the_end = words.len() * 64 - rows;
+        if let Some(last) = words.last_mut() {
+            *last &= u64::MAX >> past_the_end;
+        }
+        let len = words.iter().map(|word| word.count_ones() as usize).sum();
+        Self { words, rows, len, leaf_order: OnceLock::new() }
+    }
+
     /// Adds a row; `false` when it was there or is past the end.
     pub fn insert(&mut self, row: u32) -> bool {
         let bit = 1u64 << (row % 64);
@@ -170,7 +182,11 @@ mod tests {
             prop_assert_eq!(set.is_empty(), model.is_empty());
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), model.iter().copied().collect::<Vec<_>>());
             prop_assert!((0..400).all(|row| set.contains(row) == model.contains(&row)));
-            prop_assert_eq!(RowSet::from_members(rows, model.iter().copied()), set);
+            prop_assert_eq!(&RowSet::from_members(rows, model.iter().copied()), &set);
+            let mut words = set.words.clone();
+            words.push(u64::MAX);
+            words.iter_mut().skip(rows / 64).for_each(|word| *word |= !(u64::MAX >> (63 - rows % 64)) << 1);
+            prop_assert_eq!(RowSet::from_words(rows, words), set);
         }
 
         #[test]

@@ -62,6 +62,11 @@ impl Column {
             + self.codes.capacity() * size_of::<u32>()
     }
 
+    /// How many distinct texts there are.
+    pub(super) fn distinct(&self) -> usize {
+        self.ends.len()
+    }
+
     /// The distinct texts with their numbers; a text's place is its code.
     pub(super) fn values(&self) -> impl Iterator<Item = (&str, f64)> {
         let starts = std::iter::once(&0).chain(&self.ends);

@@ -1,76 +1,172 @@
-//! An expression over columns into a set of rows. A test is made once for each distinct text, then
-//! looked up for each row; sets are combined a word of 64 rows at a time.
+//! An expression over columns into a set of rows. Each column that the expression names is read once, and
+//! all tests of it are made in one pass over its distinct texts; then sets are combined a word of 64 rows
+//! at a time.
 
 use std::sync::Arc;
 
 use super::{
     column::Column,
-    expression::{Expression, Term, Test, Value},
+    expression::{Comparison, Expression, Term, Test, Value},
 };
 use crate::{engine::RowSet, error::Error, stop::Stop};
 
-/// The rows for which the expression holds; `column` gives a field's column.
+/// Tests of texts between two looks at whether anybody still waits.
+const STOP_STEPS: usize = 1 << 13;
+/// Tests made of a text at a time: a word has a bit for each.
+const TOGETHER: usize = 64;
+
+/// The rows for which the expression holds; `column` gives a field's column, and is asked for each once.
 pub(super) fn evaluate(
     expression: &Expression,
     rows: usize,
     column: &mut impl FnMut(usize) -> Result<Arc<Column>, Error>,
     stop: Stop<'_>,
 ) -> Result<RowSet, Error> {
-    stop.check()?;
+    let mut terms = Vec::new();
+    collect(expression, &mut terms);
+    let mut fields: Vec<usize> = terms.iter().map(|term| term.field).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    let mut sets: Vec<Option<RowSet>> = terms.iter().map(|_| None).collect();
+    for field in fields {
+        stop.check()?;
+        // A column may be larger than what is kept of columns: one at a time is held.
+        let column = column(field)?;
+        let places = (0..terms.len()).filter(|place| terms[*place].field == field);
+        let (places, of_field): (Vec<usize>, Vec<&Term>) =
+            places.map(|place| (place, terms[place])).unzip();
+        for (place, set) in places.into_iter().zip(matching(&column, rows, &of_field, stop)?) {
+            sets[place] = Some(set);
+        }
+    }
+    combine(expression, rows, &mut sets.into_iter().flatten(), stop)
+}
+
+/// The terms in the order of the text.
+fn collect<'e>(expression: &'e Expression, terms: &mut Vec<&'e Term>) {
     match expression {
-        Expression::And(parts) => combine(parts, rows, column, stop, RowSet::intersect),
-        Expression::Or(parts) => combine(parts, rows, column, stop, RowSet::unite),
-        Expression::Not(inner) => {
-            let mut set = evaluate(inner, rows, column, stop)?;
-            set.complement();
-            Ok(set)
+        Expression::And(parts) | Expression::Or(parts) => {
+            parts.iter().for_each(|part| collect(part, terms));
         }
-        Expression::Term(term) => {
-            let column = column(term.field)?;
-            Ok(matching(&column, rows, term))
-        }
+        Expression::Not(inner) => collect(inner, terms),
+        Expression::Term(term) => terms.push(term),
     }
 }
 
+/// Combines the sets of the terms, which come in the order of the text.
 fn combine(
-    parts: &[Expression],
+    expression: &Expression,
     rows: usize,
-    column: &mut impl FnMut(usize) -> Result<Arc<Column>, Error>,
+    sets: &mut impl Iterator<Item = RowSet>,
     stop: Stop<'_>,
-    join: fn(&mut RowSet, &RowSet),
 ) -> Result<RowSet, Error> {
-    let mut sets = parts.iter();
-    let mut all = match sets.next() {
-        Some(first) => evaluate(first, rows, column, stop)?,
-        None => RowSet::new(rows),
+    stop.check()?;
+    let (parts, join): (_, fn(&mut RowSet, &RowSet)) = match expression {
+        Expression::And(parts) => (parts, RowSet::intersect),
+        Expression::Or(parts) => (parts, RowSet::unite),
+        Expression::Not(inner) => {
+            let mut set = combine(inner, rows, sets, stop)?;
+            set.complement();
+            return Ok(set);
+        }
+        Expression::Term(_) => return Ok(sets.next().unwrap_or_else(|| RowSet::new(rows))),
     };
-    for part in sets {
-        join(&mut all, &evaluate(part, rows, column, stop)?);
+    let mut all: Option<RowSet> = None;
+    for part in parts {
+        let set = combine(part, rows, sets, stop)?;
+        match &mut all {
+            Some(all) => join(all, &set),
+            None => all = Some(set),
+        }
     }
-    Ok(all)
+    Ok(all.unwrap_or_else(|| RowSet::new(rows)))
 }
 
-fn matching(column: &Column, rows: usize, term: &Term) -> RowSet {
-    let pass: Vec<bool> =
-        column.values().map(|(text, number)| passes(term, text, number)).collect();
-    let members = column.codes().iter().zip(0_u32..).filter(|(code, _)| pass[**code as usize]);
-    RowSet::from_members(rows, members.map(|(_, row)| row))
-}
-
-/// Whether a value passes; `number` is the text as a number, NaN where it is none.
-pub(super) fn passes(term: &Term, text: &str, number: f64) -> bool {
-    let equals = |value: &Value| match value {
-        Value::Text(other) => text == other,
-        Value::Number(other) => number.partial_cmp(other).is_some_and(std::cmp::Ordering::is_eq),
+/// The rows that pass each of the terms, which are all of this column.
+fn matching(
+    column: &Column,
+    rows: usize,
+    terms: &[&Term],
+    stop: Stop<'_>,
+) -> Result<Vec<RowSet>, Error> {
+    let mut steps = 0_usize;
+    let mut step = |count: usize| {
+        steps += count;
+        if steps < STOP_STEPS {
+            return Ok(());
+        }
+        steps = 0;
+        stop.check()
     };
-    match &term.test {
-        Test::Compare(comparison, Value::Text(other)) => comparison.holds(text.cmp(other)),
-        // NaN stands in no order, so no comparison with it holds but that of being different.
-        Test::Compare(comparison, Value::Number(other)) => number
-            .partial_cmp(other)
-            .map_or(*comparison == super::Comparison::NotEqual, |order| comparison.holds(order)),
-        Test::Contains(part) => text.to_lowercase().contains(&part.to_lowercase()),
-        Test::Present => !text.is_empty(),
-        Test::In(values) => values.iter().any(equals),
+    let mut sets = Vec::with_capacity(terms.len());
+    for terms in terms.chunks(TOGETHER) {
+        let tests: Vec<Ready<'_>> = terms.iter().map(|term| Ready::of(&term.test)).collect();
+        let contains = terms.iter().any(|term| matches!(term.test, Test::Contains(_)));
+        // For each text, a bit for each test.
+        let mut passed = Vec::with_capacity(column.distinct());
+        for (text, number) in column.values() {
+            step(tests.len())?;
+            let lower = if contains { text.to_lowercase() } else { String::new() };
+            passed.push(bits(tests.iter().map(|test| test.passes(text, &lower, number))));
+        }
+        let mut words = vec![Vec::with_capacity(rows.div_ceil(64)); tests.len()];
+        for codes in column.codes().chunks(64) {
+            step(tests.len())?;
+            let mut of_rows = [0_u64; 64];
+            for (of_row, code) in of_rows.iter_mut().zip(codes) {
+                *of_row = passed[*code as usize];
+            }
+            for (test, words) in words.iter_mut().enumerate() {
+                words.push(bits(of_rows.iter().map(|of_row| of_row >> test & 1 == 1)));
+            }
+        }
+        sets.extend(words.into_iter().map(|words| RowSet::from_words(rows, words)));
+    }
+    Ok(sets)
+}
+
+/// At most 64 bits, the first one lowest.
+fn bits(set: impl Iterator<Item = bool>) -> u64 {
+    set.enumerate().fold(0, |word, (bit, set)| word | u64::from(set) << bit)
+}
+
+/// A test with what need not be made anew for each text.
+enum Ready<'a> {
+    Compare(Comparison, &'a Value),
+    /// The part, in lower case.
+    Contains(String),
+    Present,
+    In(&'a [Value]),
+}
+
+impl<'a> Ready<'a> {
+    fn of(test: &'a Test) -> Self {
+        match test {
+            Test::Compare(comparison, value) => Self::Compare(*comparison, value),
+            Test::Contains(part) => Self::Contains(part.to_lowercase()),
+            Test::Present => Self::Present,
+            Test::In(values) => Self::In(values),
+        }
+    }
+
+    /// Whether a value passes; `lower` is the text in lower case, `number` the text as a number, NaN where
+    /// it is none.
+    fn passes(&self, text: &str, lower: &str, number: f64) -> bool {
+        let equals = |value: &Value| match value {
+            Value::Text(other) => text == other,
+            Value::Number(other) => {
+                number.partial_cmp(other).is_some_and(std::cmp::Ordering::is_eq)
+            }
+        };
+        match self {
+            Self::Compare(comparison, Value::Text(other)) => comparison.holds(text.cmp(other)),
+            // NaN stands in no order, so no comparison with it holds but that of being different.
+            Self::Compare(comparison, Value::Number(other)) => number
+                .partial_cmp(other)
+                .map_or(*comparison == Comparison::NotEqual, |order| comparison.holds(order)),
+            Self::Contains(part) => lower.contains(part.as_str()),
+            Self::Present => !text.is_empty(),
+            Self::In(values) => values.iter().any(equals),
+        }
     }
 }
