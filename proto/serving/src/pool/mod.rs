@@ -181,6 +181,19 @@ impl CpuPool {
         self.run_as(Ask::New, job).await
     }
 
+    /// As [`Self::run`], for the next part of work that comes in parts: it takes its turn like any other, but
+    /// what is done already is not thrown away because others have come meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::run`], but never [`PoolError::Full`].
+    pub async fn run_next<T, F>(&self, job: F) -> Result<T, PoolError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Cancel) -> T + Send + 'static,
+    {
+        self.run_as(Ask::Next, job).await
+    }
+
     async fn run_as<T, F>(&self, ask: Ask, job: F) -> Result<T, PoolError>
     where
         T: Send + 'static,

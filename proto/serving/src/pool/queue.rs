@@ -36,6 +36,8 @@ pub(super) struct Queue {
 pub(super) enum Ask {
     /// Work that nothing has been done of yet.
     New,
+    /// The next part of work that takes its turn anew with each part.
+    Next,
     /// Work that has begun; to refuse it would waste what was done.
     Begun,
 }
@@ -96,7 +98,7 @@ impl Queue {
     pub(super) fn push(&mut self, ask: Ask, peer: PeerKey, job: Job, now: Instant) -> Ticket {
         let number = self.next_ticket;
         self.next_ticket += 1;
-        self.lanes(ask).push(peer.clone(), Waiting { ticket: number, since: now, job });
+        self.lanes(ask).push(peer.clone(), Waiting { ask, ticket: number, since: now, job });
         Ticket { ask, peer, number }
     }
 
@@ -113,7 +115,8 @@ impl Queue {
     }
 
     /// Makes room in a full queue for a new job of `peer`: takes out the newest of the peer that
-    /// has the most waiting, provided `peer` would still have fewer than that one.
+    /// has the most waiting, provided `peer` would still have fewer than that one. Parts of work
+    /// whose other parts are done stay.
     pub(super) fn displace(&mut self, peer: &PeerKey) -> Option<Job> {
         self.new.displace(peer)
     }
@@ -137,7 +140,7 @@ impl Queue {
         }
         let ahead = match ask {
             Ask::Begun => self.begun.ahead_of(peer),
-            Ask::New => self.begun.length + self.new.ahead_of(peer),
+            Ask::New | Ask::Next => self.begun.length + self.new.ahead_of(peer),
         };
         // The running ones are half done on average.
         let rounds = ahead as f64 / self.workers as f64 + 0.5;
@@ -146,13 +149,14 @@ impl Queue {
 
     fn lanes(&mut self, ask: Ask) -> &mut Lanes {
         match ask {
-            Ask::New => &mut self.new,
+            Ask::New | Ask::Next => &mut self.new,
             Ask::Begun => &mut self.begun,
         }
     }
 }
 
 struct Waiting {
+    ask: Ask,
     ticket: u64,
     since: Instant,
     job: Job,
@@ -207,7 +211,8 @@ impl Lanes {
             return None;
         }
         let heaviest = heaviest.clone();
-        let job = lane.pop_back()?.job;
+        let newest = lane.iter().rposition(|waiting| waiting.ask == Ask::New)?;
+        let job = lane.remove(newest)?.job;
         self.length -= 1;
         self.close_if_empty(&heaviest);
         Some(job)
@@ -298,6 +303,21 @@ mod tests {
         assert!(queue.withdraw(&tickets[3]).is_none());
         assert_eq!(queue.length(), 2);
         assert_eq!(run_all(queue, &ran), [0, 2]);
+    }
+
+    #[test]
+    fn the_next_part_of_work_takes_its_turn_and_is_not_displaced() {
+        let (mut queue, ran, _) = queue("aab");
+        let (sender, next) = mpsc::channel();
+        let job = Job::new(move || move || sender.send(()).expect("the test listens"));
+        queue.push(Ask::Next, peer("a"), job, Instant::now());
+        assert!(queue.displace(&peer("c")).is_some());
+        assert!(queue.displace(&peer("c")).is_some(), "the first of a");
+        assert!(queue.displace(&peer("c")).is_none(), "one each");
+        queue.push(Ask::New, peer("a"), Job::new(|| || ()), Instant::now());
+        assert!(queue.displace(&peer("c")).is_some(), "the one that is new");
+        assert!(queue.displace(&peer("c")).is_none());
+        assert_eq!((run_all(queue, &ran), next.try_iter().count()), (vec![2], 1));
     }
 
     #[test]
