@@ -15,6 +15,8 @@ pub struct Answer {
     pub plan: Plan,
     /// Distinct vectors whose distance was computed or bounded.
     pub candidate_count: usize,
+    /// What it took, in the units of [`crate::work`].
+    pub work: u64,
     /// What was left out between the results of this page.
     pub left_out: LeftOut,
     /// Rows that the filter allows.

@@ -32,6 +32,16 @@ pub enum Error {
     /// Nobody waits for the answer any more.
     #[error("stopped: nobody waits for the answer any more")]
     Stopped,
+    /// A query takes more work than one may.
+    #[error(
+        "the query takes the work of {work} comparisons of a row with a point, the limit is {limit}"
+    )]
+    WorkTooLarge {
+        /// What it takes, as far as it was counted.
+        work: u64,
+        /// The most a query may take.
+        limit: u64,
+    },
     /// The pointer of a folder of versions was refused.
     #[error(transparent)]
     Pointer(#[from] PointerError),

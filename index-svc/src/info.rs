@@ -21,8 +21,8 @@ use crate::{
     service::MAX_REQUEST_BYTES,
 };
 
-/// What is told about `index`.
-pub(crate) fn info(index: &Index) -> GetIndexInfoResponse {
+/// What is told about `index`, by a server that refuses queries of more than `max_work`.
+pub(crate) fn info(index: &Index, max_work: u64) -> GetIndexInfoResponse {
     let manifest = index.manifest();
     GetIndexInfoResponse {
         index_version: index.version().to_owned(),
@@ -41,7 +41,7 @@ pub(crate) fn info(index: &Index) -> GetIndexInfoResponse {
         recall_sample_count: i64::from(manifest.recall_sample),
         card: manifest.card.as_ref().map(card),
         missing_values: Some(missing_values(&manifest.missing_values)),
-        limits: Some(limits(index)),
+        limits: Some(limits(index, max_work)),
         feature_groups: index.groups().names().to_vec(),
         filter_fields: filter_fields(&manifest.attribute_names),
         extractor_versions: manifest.extractor_versions.clone(),
@@ -120,7 +120,7 @@ fn missing_values(missing: &MissingValues) -> MissingValueCensus {
     }
 }
 
-fn limits(index: &Index) -> IndexLimits {
+fn limits(index: &Index, max_work: u64) -> IndexLimits {
     IndexLimits {
         default_page_size: small(DEFAULT_PAGE_SIZE),
         max_page_size: small(MAX_PAGE_SIZE),
@@ -137,6 +137,7 @@ fn limits(index: &Index) -> IndexLimits {
         max_batch_requests: small(MAX_BATCH_REQUESTS),
         max_batch_results: small(MAX_BATCH_RESULTS),
         max_batch_lookups: small(MAX_BATCH_LOOKUPS),
+        max_work: large(max_work),
     }
 }
 

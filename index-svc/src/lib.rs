@@ -25,6 +25,7 @@
 //! - [`service`], [`status`]: the RPCs and the form of their errors
 
 mod answer;
+mod batch;
 pub mod builder;
 pub mod calibration;
 pub mod card;
@@ -68,6 +69,7 @@ pub mod vectors;
 pub mod verify;
 pub mod versions;
 mod warm;
+pub mod work;
 
 pub use error::Error;
 pub use index::Index;

@@ -34,6 +34,7 @@ impl Error {
             Self::Busy { .. } => true,
             Self::Record(_)
             | Self::Stopped
+            | Self::WorkTooLarge { .. }
             | Self::NotAnIndex { .. }
             | Self::Mismatch { .. }
             | Self::OutputExists { .. }

@@ -20,6 +20,7 @@ use crate::{
     store::ReadTxn,
     target::Target,
     vectors::distance,
+    work::Work,
 };
 
 pub use crate::{
@@ -47,30 +48,62 @@ impl Index {
     /// # Panics
     /// Never: a query without a limit has an answer.
     pub fn search_until(&self, query: &Query, stop: Stop<'_>) -> Result<Answer, Error> {
+        self.search_within(query, u64::MAX, stop)
+    }
+
+    /// As [`Self::search_until`], with a limit of the query's work, in the units of [`crate::work`].
+    ///
+    /// # Errors
+    /// As [`Self::search_until`], or on [`Error::WorkTooLarge`].
+    ///
+    /// # Panics
+    /// Never: a query without a limit of rows has an answer.
+    pub fn search_within(
+        &self,
+        query: &Query,
+        max_work: u64,
+        stop: Stop<'_>,
+    ) -> Result<Answer, Error> {
         let txn = self.store.read()?;
-        let asked = self.ask(&txn, query, stop)?;
+        let asked = self.ask(&txn, query, max_work, stop)?;
         let answer = self.answer(&txn, &asked, (usize::MAX, None), stop)?;
         Ok(answer.expect("no index has that many rows"))
     }
 
-    /// Answers many queries, in their order: plain ones that are planned alike share passes over the
-    /// blocks engine's leaves.
+    /// Answers many queries, in their order, each with a limit of its work: plain ones that are planned alike
+    /// share passes over the blocks engine's leaves. What is wrong with one is its own answer.
     ///
     /// # Errors
-    /// When the index cannot be read, or on [`Error::Stopped`].
+    /// When the index cannot be read at all, or on [`Error::Stopped`].
     ///
     /// # Panics
-    /// Never: a query without a limit has an answer.
-    pub fn search_many(&self, queries: &[Query], stop: Stop<'_>) -> Result<Vec<Answer>, Error> {
+    /// Never: a query without a limit of rows has an answer.
+    pub fn search_many(
+        &self,
+        queries: &[Query],
+        max_work: u64,
+        stop: Stop<'_>,
+    ) -> Result<Vec<Result<Answer, Error>>, Error> {
         let txn = self.store.read()?;
-        let asked: Vec<Asked<'_>> = queries
+        let asked: Vec<Result<Asked<'_>, Error>> = queries
             .iter()
-            .map(|query| self.ask(&txn, query, stop))
+            .map(|query| still_waited(self.ask(&txn, query, max_work, stop)))
             .collect::<Result<_, Error>>()?;
-        let mut found = self.first_looks(&asked, stop)?;
-        let answers = asked.iter().zip(&mut found).map(|(asked, first)| {
-            let answer = self.answer(&txn, asked, (usize::MAX, first.take()), stop)?;
-            Ok(answer.expect("no index has that many rows"))
+        let (places, sound): (Vec<usize>, Vec<&Asked<'_>>) = asked
+            .iter()
+            .enumerate()
+            .filter_map(|(place, asked)| asked.as_ref().ok().map(|asked| (place, asked)))
+            .unzip();
+        let mut found: Vec<Option<Candidates>> = asked.iter().map(|_| None).collect();
+        for (place, first) in places.into_iter().zip(self.first_looks(&sound, stop)?) {
+            found[place] = first;
+        }
+        let answers = asked.into_iter().zip(found).map(|(asked, first)| {
+            let answer = asked.and_then(|asked| {
+                let answer = self.answer(&txn, &asked, (usize::MAX, first), stop)?;
+                Ok(answer.expect("no index has that many rows"))
+            });
+            still_waited(answer)
         });
         answers.collect()
     }
@@ -88,7 +121,7 @@ impl Index {
         match self.here.get() {
             Some(rows) if short => {
                 let txn = self.store.read()?;
-                let asked = self.ask(&txn, query, Stop::never())?;
+                let asked = self.ask(&txn, query, u64::MAX, Stop::never())?;
                 self.answer(&txn, &asked, (*rows, None), Stop::never())
             }
             _ => Ok(None),
@@ -99,20 +132,23 @@ impl Index {
         &self,
         txn: &ReadTxn<'_>,
         query: &'q Query,
+        max_work: u64,
         stop: Stop<'_>,
     ) -> Result<Asked<'q>, Error> {
-        let seeds = self.seeds(txn, query)?;
-        let target = self.target(query, &seeds);
         let allowed = self.allowed(txn, query, stop)?;
         let matched_count = allowed.as_ref().map_or(self.rows() as usize, |set| set.len());
-        let plan = self.plan_for(query, &target, matched_count);
-        Ok(Asked { query, seeds, target, allowed, matched_count, plan })
+        let work = Work::within(max_work);
+        work.foresee(self.foreseen(query, matched_count))?;
+        let seeds = self.seeds(txn, query)?;
+        let target = self.target(query, &seeds);
+        let plan = self.plan_for(query, matched_count);
+        Ok(Asked { query, seeds, target, allowed, matched_count, plan, work })
     }
 
     /// What the engine finds first for each of many queries; `None` where nothing is gained.
     fn first_looks(
         &self,
-        asked: &[Asked<'_>],
+        asked: &[&Asked<'_>],
         stop: Stop<'_>,
     ) -> Result<Vec<Option<Candidates>>, Error> {
         let mut found: Vec<Option<Candidates>> = asked.iter().map(|_| None).collect();
@@ -127,7 +163,9 @@ impl Index {
             rest = others;
             let points = alike.iter().map(|at| &asked[*at].target.wanted[0].scaled);
             let queries: Vec<f32> = points.flat_map(|scaled| within_reach(scaled)).collect();
-            let batch = self.engines.nearest_many(plan.engine, &queries, fetch, plan.effort)?;
+            let Plan { engine, effort } = plan;
+            let batch = self.engines.nearest_many(engine, &queries, fetch, None, effort, stop)?;
+            let batch = batch.ok_or(Error::Stopped)?;
             for (at, candidates) in alike.into_iter().zip(batch) {
                 found[at] = Some(candidates);
             }
@@ -144,14 +182,13 @@ impl Index {
         (most, first): (usize, Option<Candidates>),
         stop: Stop<'_>,
     ) -> Result<Option<Answer>, Error> {
-        let Asked { query, seeds, target, allowed, matched_count, plan } = asked;
+        let Asked { query, seeds, target, allowed, matched_count, plan, work } = asked;
         let span = Span::of(query);
         let rules = rules(query, seeds);
         let allowed = allowed.as_deref();
         let wish = Wish { target, rules: &rules, allowed, need: span.need() };
-        let Some(list) = self.list(txn, wish, Way { plan: *plan, most, first }, stop)? else {
-            return Ok(None);
-        };
+        let way = Way { plan: *plan, most, first, work };
+        let Some(list) = self.list(txn, wish, way, stop)? else { return Ok(None) };
         let chosen = self.page(txn, query, &span, &list, stop)?;
         let next = span.next(query, &list, &chosen);
         let far = list.ended && next.is_none() && query.options.max_distance.is_some();
@@ -164,6 +201,7 @@ impl Index {
             }),
             plan: list.plan,
             candidate_count: list.scored,
+            work: work.done(),
             left_out: span.left_out(&list),
             matched_count: *matched_count,
             too_far_count: if far { matched_count - list.within } else { 0 },
@@ -246,7 +284,8 @@ impl Index {
             (rules.seed_rows, rules.seed_vectors) = (&rows, &vectors);
         }
         let wish = Wish { target: &target, rules: &rules, allowed: None, need: k };
-        let list = self.list(txn, wish, Way::by(plan), Stop::never())?;
+        let work = Work::unlimited();
+        let list = self.list(txn, wish, Way::by(plan, &work), Stop::never())?;
         let list = list.expect("no index has that many rows");
         let ranked = |chosen: &Chosen| Ranked { row: chosen.row, distance: chosen.distance };
         Ok(Ranking {
@@ -266,8 +305,8 @@ impl Index {
     }
 
     /// Weights scan everything; another order than nearest first, and later pages, are exact.
-    fn plan_for(&self, query: &Query, target: &Target, rows: usize) -> Plan {
-        if target.weights.is_some() {
+    pub(crate) fn plan_for(&self, query: &Query, rows: usize) -> Plan {
+        if query.is_weighted() {
             Self::weighted_plan()
         } else if query.options.diversity > 0.0 || !query.place.is_first() {
             self.exact_plan()
@@ -395,6 +434,14 @@ impl Index {
     }
 }
 
+/// What went wrong with one query, unless that is that nobody waits for any.
+fn still_waited<T>(one: Result<T, Error>) -> Result<Result<T, Error>, Error> {
+    match one {
+        Err(Error::Stopped) => Err(Error::Stopped),
+        one => Ok(one),
+    }
+}
+
 /// A query, ready to be searched.
 #[derive(Debug)]
 struct Asked<'q> {
@@ -404,6 +451,7 @@ struct Asked<'q> {
     allowed: Option<Arc<RowSet>>,
     matched_count: usize,
     plan: Plan,
+    work: Work,
 }
 
 impl Asked<'_> {
@@ -415,7 +463,7 @@ impl Asked<'_> {
     fn fetch(&self) -> usize {
         let rules = rules(self.query, &self.seeds);
         let need = Span::of(self.query).need();
-        Wish { target: &self.target, rules: &rules, allowed: None, need }.fetch()
+        Wish { target: &self.target, rules: &rules, allowed: None, need }.fetch(self.plan)
     }
 }
 

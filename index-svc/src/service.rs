@@ -13,10 +13,11 @@ use proto::v1::{
     RecommendResponse, batch_lookup_response, batch_recommend_response,
     index_service_server::{IndexService, IndexServiceServer},
 };
-use serving::{CpuPool, PoolError};
+use serving::{Cancel, CpuPool, PoolError};
 use tonic::{Request, Response, Status, codec::CompressionEncoding};
 
 use crate::{
+    batch,
     error::Error,
     index::Index,
     info::info,
@@ -28,6 +29,7 @@ use crate::{
     status,
     stop::Stop,
     versions::Served,
+    work::DEFAULT_MAX_WORK,
 };
 
 /// Largest request, in bytes: a hundred recommendations by several examples each.
@@ -39,13 +41,20 @@ pub struct IndexApi {
     served: Arc<Served>,
     pool: CpuPool,
     live: LiveRecall,
+    max_work: u64,
 }
 
 impl IndexApi {
     /// Answers from what is `served`, computing on `pool`; `live` is told of the answers.
     #[must_use]
     pub fn new(served: Arc<Served>, pool: CpuPool, live: LiveRecall) -> Self {
-        Self { served, pool, live }
+        Self { served, pool, live, max_work: DEFAULT_MAX_WORK }
+    }
+
+    /// The same service, where a query may take so much work, in the units of [`crate::work`].
+    #[must_use]
+    pub fn with_max_work(self, max_work: u64) -> Self {
+        Self { max_work, ..self }
     }
 
     /// The service as a server takes it, with its limits set.
@@ -71,13 +80,15 @@ impl IndexApi {
         query: Result<Query, QueryError>,
     ) -> Result<Answer, Status> {
         let query = query.inspect_err(note)?;
+        let max_work = self.max_work;
+        index.check_work(&query, max_work).map_err(QueryError::from)?;
         let here = catch_unwind(AssertUnwindSafe(|| index.search_here(&query)))
             .map_err(|_| status::from_pool(PoolError::Panicked))?;
         let (query, answer) = match here.map_err(QueryError::from).inspect_err(note)? {
             Some(answer) => (query, answer),
             None => {
                 let search = move |index: &Index, stop: Stop<'_>| {
-                    let answer = index.search_until(&query, stop)?;
+                    let answer = index.search_within(&query, max_work, stop)?;
                     Ok((query, answer))
                 };
                 self.compute(Arc::clone(index), search).await?
@@ -93,16 +104,33 @@ impl IndexApi {
         index: Arc<Index>,
         job: impl FnOnce(&Index, Stop<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, Status> {
-        let done = self
-            .pool
-            .run(move |cancel| job(&index, Stop::when(&|| cancel.is_cancelled())))
-            .await
-            .map_err(status::from_pool)?;
-        if let Err(error) = &done {
-            note(error);
-        }
-        Ok(done?)
+        let job = move |cancel: &Cancel| job(&index, Stop::when(&|| cancel.is_cancelled()));
+        finished(self.pool.run(job).await)
     }
+
+    /// Answers a turn of a batch on a worker: each item's place, with its response or its status.
+    async fn answer_turn(
+        &self,
+        turn: batch::Turn,
+    ) -> Result<Vec<(usize, Result<RecommendResponse, Vec<u8>>)>, Status> {
+        let max_work = self.max_work;
+        let job = move |cancel: &Cancel| -> Result<_, QueryError> {
+            let is_cancelled = || cancel.is_cancelled();
+            let stop = Stop::when(&is_cancelled);
+            let batch::Turn { index, places, queries } = turn;
+            let answers = all_or_each(&index, &queries, max_work, stop)?;
+            let response = |answer: Result<Answer, Error>| Ok(recommended(&index, answer?));
+            let outcomes = each(answers, stop, response, |outcome| outcome)?;
+            Ok(places.into_iter().zip(outcomes).collect())
+        };
+        finished(self.pool.run_next(job).await)
+    }
+}
+
+/// What a job on a worker came to.
+fn finished<T>(done: Result<Result<T, QueryError>, PoolError>) -> Result<T, Status> {
+    let done = done.map_err(status::from_pool)?;
+    Ok(done.inspect_err(note)?)
 }
 
 #[tonic::async_trait]
@@ -183,40 +211,41 @@ impl IndexService for IndexApi {
     ) -> Result<Response<BatchRecommendResponse>, Status> {
         use batch_recommend_response::{Result as Item, result::Result as Outcome};
         let requests = request.into_inner().requests;
-        let served = Arc::clone(&self.served);
-        let results = self.compute(self.served.current(), move |current, stop| {
-            check_batch(&requests)?;
-            // Items that name no version are all answered by one, and in passes that they share.
-            let mut together = Vec::new();
-            let answers: Vec<Result<Option<RecommendResponse>, QueryError>> = requests
-                .into_iter()
-                .map(|request| match named_version(request.options.as_ref()) {
-                    Some(name) => {
-                        let named = served.pick(&name);
-                        let query = Query::from_recommend(&named, request)?;
-                        let answer = named.search_until(&query, stop)?;
-                        Ok(Some(recommended(&named, answer)))
-                    }
-                    None => {
-                        together.push(Query::from_recommend(current, request)?);
-                        Ok(None)
-                    }
-                })
-                .collect();
-            let mut found = all_or_each(current, &together, stop)?.into_iter();
-            let next = |answer: Result<Option<RecommendResponse>, QueryError>| match answer? {
-                Some(answer) => Ok(answer),
-                None => {
-                    let answer = found.next().expect("one for each that is searched together");
-                    Ok(recommended(current, answer?))
-                }
+        check_batch(&requests)?;
+        let (served, max_work) = (Arc::clone(&self.served), self.max_work);
+        // Items that name no version are all answered by one.
+        let current = self.served.current();
+        let named = Arc::clone(&current);
+        let asked = self.compute(current, move |_, stop| {
+            let item = |(place, request): (usize, RecommendRequest)| {
+                let index = match named_version(request.options.as_ref()) {
+                    Some(name) => served.pick(&name),
+                    None => Arc::clone(&named),
+                };
+                let query = Query::from_recommend(&index, request)?;
+                batch::Item::new(place, index, query, max_work)
             };
-            each(answers, stop, next, |outcome| {
-                let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
-                Item { result: Some(outcome) }
-            })
+            each(requests.into_iter().enumerate(), stop, item, |asked| asked)
         });
-        Ok(Response::new(BatchRecommendResponse { results: results.await? }))
+        let mut items = Vec::new();
+        let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+        for asked in asked.await? {
+            outcomes.push(match asked {
+                Ok(item) => {
+                    items.push(item);
+                    None
+                }
+                Err(status) => Some(Outcome::ErrorStatus(status)),
+            });
+        }
+        for turn in batch::turns(items) {
+            for (place, outcome) in self.answer_turn(turn).await? {
+                let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
+                outcomes[place] = Some(outcome);
+            }
+        }
+        let results = outcomes.into_iter().map(|result| Item { result }).collect();
+        Ok(Response::new(BatchRecommendResponse { results }))
     }
 
     async fn explain_distance(
@@ -236,7 +265,7 @@ impl IndexService for IndexApi {
         &self,
         _request: Request<GetIndexInfoRequest>,
     ) -> Result<Response<GetIndexInfoResponse>, Status> {
-        Ok(Response::new(info(&self.served.current())))
+        Ok(Response::new(info(&self.served.current(), self.max_work)))
     }
 }
 
@@ -260,18 +289,19 @@ fn recommended(index: &Index, answer: Answer) -> RecommendResponse {
 fn all_or_each(
     index: &Index,
     queries: &[Query],
+    max_work: u64,
     stop: Stop<'_>,
 ) -> Result<Vec<Result<Answer, Error>>, Error> {
-    match index.search_many(queries, stop) {
-        Ok(found) => Ok(found.into_iter().map(Ok).collect()),
+    match index.search_many(queries, max_work, stop) {
         Err(Error::Stopped) => Err(Error::Stopped),
         Err(_) => {
-            let alone = |query| match index.search_until(query, stop) {
+            let alone = |query| match index.search_within(query, max_work, stop) {
                 Err(Error::Stopped) => Err(Error::Stopped),
                 answer => Ok(answer),
             };
             queries.iter().map(alone).collect()
         }
+        found => found,
     }
 }
 

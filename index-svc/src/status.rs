@@ -139,6 +139,12 @@ fn refusal(error: &QueryError, path: &str, message: &str) -> Refusal {
                 .fact("expected_index_version", expected)
                 .precondition("INDEX_VERSION", INDEX)
         }
+        QueryError::WorkTooLarge { work, limit } => {
+            refuse(Code::ResourceExhausted, "WORK_TOO_LARGE")
+                .fact("work", work)
+                .fact("max_work", limit)
+                .quota("max_work")
+        }
         QueryError::Index(Error::Stopped) => refuse(Code::Cancelled, "CANCELLED"),
         QueryError::Index(error) if error.is_passing() => {
             refuse(Code::Unavailable, "INDEX_UNAVAILABLE").retry_after(RETRY_AFTER)

@@ -20,12 +20,18 @@ impl<'a> Stop<'a> {
         Self(&|| false)
     }
 
+    /// Whether nobody waits any more.
+    #[must_use]
+    pub fn is_stopped(self) -> bool {
+        (self.0)()
+    }
+
     /// Goes on, or ends with [`Error::Stopped`].
     ///
     /// # Errors
     /// When nobody waits any more.
     pub fn check(self) -> Result<(), Error> {
-        if (self.0)() { Err(Error::Stopped) } else { Ok(()) }
+        if self.is_stopped() { Err(Error::Stopped) } else { Ok(()) }
     }
 }
 

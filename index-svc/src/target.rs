@@ -50,6 +50,11 @@ impl Target {
         even && self.unwanted.is_empty() && self.weights.is_none()
     }
 
+    /// How many points a row is compared with for its score.
+    pub(crate) fn points(&self) -> usize {
+        self.wanted.len() + self.unwanted.len()
+    }
+
     /// Score and distance of a scaled vector.
     pub(crate) fn score(&self, scaled: &[f64]) -> Scored {
         let mut nearest = f64::INFINITY;

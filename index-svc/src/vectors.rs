@@ -74,6 +74,15 @@ impl ScaledVectors {
         }
     }
 
+    /// All rows with their vectors, in the order in which they are stored: what is read together lies
+    /// together.
+    pub fn stored(&self) -> Box<dyn Iterator<Item = (u32, &[f32])> + '_> {
+        match &self.source {
+            Source::Memory(values) => Box::new((0..).zip(values.chunks_exact(self.dims))),
+            Source::Image(blocks) => Box::new(blocks.stored()),
+        }
+    }
+
     /// All vectors in row order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         (0..self.rows() as u32).map(|row| self.row(row))
@@ -95,26 +104,6 @@ pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     }
     for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
         *sum += (a - b) * (a - b);
-    }
-    sums.iter().sum()
-}
-
-/// As [`squared_distance`], each square times its weight.
-#[must_use]
-pub fn weighted_squared_distance(a: &[f32], b: &[f32], weights: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut sums = [0.0_f32; LANES];
-    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
-    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
-    let (w_blocks, w_rest) = weights.as_chunks::<LANES>();
-    for ((a, b), w) in a_blocks.iter().zip(b_blocks).zip(w_blocks) {
-        for lane in 0..LANES {
-            let difference = a[lane] - b[lane];
-            sums[lane] += w[lane] * difference * difference;
-        }
-    }
-    for (sum, ((a, b), w)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest).zip(w_rest)) {
-        *sum += w * (a - b) * (a - b);
     }
     sums.iter().sum()
 }
@@ -156,15 +145,6 @@ mod tests {
             let exact = distance(&wide(&a), &wide(&b));
             let fast = f64::from(squared_distance(&a, &b)).sqrt();
             prop_assert!((fast - exact).abs() <= 1e-6 * exact, "{fast} {exact}");
-            // Weights of 4 double distances, and a weight of 0 is a column that is not there.
-            let mut weights = vec![4.0; a.len()];
-            let weighted = f64::from(weighted_squared_distance(&a, &b, &weights)).sqrt();
-            prop_assert!((weighted - 2.0 * exact).abs() <= 2e-6 * exact, "{weighted} {exact}");
-            let last = a.len() - 1;
-            weights[last] = 0.0;
-            let cut = f64::from(weighted_squared_distance(&a, &b, &weights)).sqrt();
-            let without = 2.0 * distance(&wide(&a[..last]), &wide(&b[..last]));
-            prop_assert!((cut - without).abs() <= 2e-6 * exact, "{cut} {without}");
         }
     }
 }

@@ -91,6 +91,7 @@ fn info() -> GetIndexInfoResponse {
             max_batch_requests: 37,
             max_batch_results: 38,
             max_batch_lookups: 39,
+            max_work: 42,
         }),
         feature_groups: vec!["mfcc".into()],
         filter_fields: vec!["year".into()],

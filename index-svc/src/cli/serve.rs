@@ -42,6 +42,16 @@ pub(crate) struct ServeArgs {
         value_name = "N"
     )]
     pub(crate) recall_check_interval: u64,
+    /// Work that one query may take, in comparisons of a row with a point; what takes more is refused. A
+    /// hundred million are some tenths of a second.
+    #[arg(
+        long,
+        env = "SOUNDALIKE_MAX_WORK",
+        default_value_t = index_svc::work::DEFAULT_MAX_WORK,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000)
+    )]
+    pub(crate) max_work: u64,
     /// Address to listen on; port 0 takes a free one.
     #[arg(
         long,

@@ -59,7 +59,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         drop(index);
         let mut routes = RoutesBuilder::default();
         let live = LiveRecall::new(server.registry(), pool.clone(), args.recall_check_interval)?;
-        routes.add_service(IndexApi::new(served, pool, live).into_server());
+        let api = IndexApi::new(served, pool, live).with_max_work(args.max_work);
+        routes.add_service(api.into_server());
         let readiness = server.register(&mut routes).await?;
         let (listener, address) = bind(&args.listen).await?;
         // Ends with this block: the sender is dropped.

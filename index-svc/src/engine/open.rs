@@ -6,7 +6,7 @@ use super::{
     Candidates, Effort, Engine, EngineError, Forest, RowSet, Scan,
     blocks::{Blocks, Image, SearchResult},
 };
-use crate::vectors::ScaledVectors;
+use crate::{stop::Stop, vectors::ScaledVectors};
 
 /// Name of the blocks engine's image in an index directory.
 pub const BLOCKS_FILE: &str = "blocks.bin";
@@ -121,8 +121,9 @@ impl Engines {
 }
 
 impl Engines {
-    /// As [`Self::nearest`] for `queries` of `[n, dims]`, in their order. The blocks engine takes
-    /// many at once; its exact answers are those of single queries, and so are its limited ones.
+    /// As [`Self::nearest`] for `queries` of `[n, dims]`, in their order; `None` when told to stop. The blocks
+    /// engine reads its leaves once for all of them; its exact answers are those of single queries, and so
+    /// are its limited ones.
     ///
     /// # Errors
     /// As [`Self::nearest`].
@@ -131,14 +132,23 @@ impl Engines {
         name: EngineName,
         queries: &[f32],
         k: usize,
+        allowed: Option<&RowSet>,
         effort: Effort,
-    ) -> Result<Vec<Candidates>, EngineError> {
+        stop: Stop<'_>,
+    ) -> Result<Option<Vec<Candidates>>, EngineError> {
         if let (EngineName::Blocks, Some(blocks)) = (name, &self.blocks) {
-            let found = blocks.nearest_batch(queries, k, None, effort)?;
-            return Ok(found.into_iter().map(Candidates::from).collect());
+            let stopped = || stop.is_stopped();
+            let found = blocks.nearest_batch_until(queries, k, allowed, effort, &stopped)?;
+            return Ok(found.map(|found| found.into_iter().map(Candidates::from).collect()));
         }
-        let queries = queries.chunks_exact(self.scan.dims());
-        queries.map(|query| self.nearest(name, query, k, None, effort)).collect()
+        let mut found = Vec::new();
+        for query in queries.chunks_exact(self.scan.dims()) {
+            if stop.is_stopped() {
+                return Ok(None);
+            }
+            found.push(self.nearest(name, query, k, allowed, effort)?);
+        }
+        Ok(Some(found))
     }
 }
 

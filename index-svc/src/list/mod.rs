@@ -3,7 +3,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `leads` | candidates from an engine, or from a scan with weights, each with a bound |
+//! | `leads` | candidates from an engine or a scan, each with a bound |
+//! | `bounds` | what an engine's distance tells of the exact one |
+//! | `scan` | candidates from a look at every row, with weights |
 //! | `stream` | candidates in exact order, for as long as no unseen row can come between |
 //! | `span` | which results are on a page |
 //! | `rules` | what is left out: seeds, duplicates, artists over their limit, what is too far |
@@ -11,8 +13,10 @@
 //! A list is filled or the index is exhausted: the search widens until the bounds settle, and ends with
 //! the exact plan. A list that ends is always an exact one.
 
+mod bounds;
 mod leads;
 mod rules;
+mod scan;
 mod span;
 mod stream;
 
@@ -35,6 +39,7 @@ use crate::{
     stop::Stop,
     store::ReadTxn,
     target::Target,
+    work::{Work, comparisons},
 };
 
 /// Candidates beyond the results asked for: a seed, and one that shows the list to be settled.
@@ -54,27 +59,32 @@ pub(crate) struct Wish<'a> {
 }
 
 impl Wish<'_> {
-    /// Candidates that are asked for first.
-    pub(crate) fn fetch(&self) -> usize {
-        self.need + self.rules.taken.len() + SLACK
+    /// Candidates that are asked for first. An exact search for what is like many rows finds these first,
+    /// and would have to begin anew if it asked for no more.
+    pub(crate) fn fetch(&self, plan: Plan) -> usize {
+        let seeds = if plan.is_exact() { self.rules.seed_vectors.len() } else { 0 };
+        let fetch = self.need + self.rules.taken.len() + seeds + SLACK;
+        if self.target.weights.is_some() { fetch.max(scan::LEAST_LEADS) } else { fetch }
     }
 }
 
 /// How a list is searched for.
 #[derive(Clone, Debug)]
-pub(crate) struct Way {
+pub(crate) struct Way<'a> {
     /// Where it begins; it goes on more thoroughly where that leads to too few.
     pub(crate) plan: Plan,
-    /// Rows an engine may look at.
+    /// Rows an engine may look at; with such a limit there is one round, as the next one takes longer.
     pub(crate) most: usize,
     /// What the engine found already, for [`Wish::fetch`] candidates of a plain target.
     pub(crate) first: Option<Candidates>,
+    /// Counts what it takes.
+    pub(crate) work: &'a Work,
 }
 
-impl Way {
+impl<'a> Way<'a> {
     /// By a plan, whatever it takes.
-    pub(crate) fn by(plan: Plan) -> Self {
-        Self { plan, most: usize::MAX, first: None }
+    pub(crate) fn by(plan: Plan, work: &'a Work) -> Self {
+        Self { plan, most: usize::MAX, first: None, work }
     }
 }
 
@@ -100,31 +110,40 @@ impl Index {
         &self,
         txn: &ReadTxn<'_>,
         wish: Wish<'_>,
-        way: Way,
+        way: Way<'_>,
         stop: Stop<'_>,
     ) -> Result<Option<List>, Error> {
-        let Way { mut plan, most, mut first } = way;
-        let mut fetch = wish.fetch();
+        let Way { mut plan, most, mut first, work } = way;
+        let points = wish.target.wanted.len();
+        let rows = wish.allowed.map_or(self.rows() as usize, RowSet::len);
+        let mut fetch = wish.fetch(plan);
         loop {
             stop.check()?;
+            work.foresee(comparisons(self.read_by(plan, rows), points))?;
             let leads = match first.take() {
-                Some(found) => Some(Self::leads_from(wish.target, &found, fetch)),
+                Some(found) => Some(self.leads_from(wish.target, &found, fetch, plan)),
                 None => self.leads(wish.target, fetch, wish.allowed, (plan, most), stop)?,
             };
             let Some(leads) = leads else { return Ok(None) };
+            work.did(leads.compared)?;
             let scored = leads.scored;
-            let stream = Stream::new(self, txn, wish.target, leads);
+            let stream = Stream::new(self, txn, wish.target, leads, work);
             let walk = Walk::run(self, txn, stream, wish.rules, wish.need, stop)?;
             match walk.end {
+                End::Full => return Ok(Some(walk.list(plan, scored))),
+                End::Exhausted if plan.is_exact() => return Ok(Some(walk.list(plan, scored))),
+                _ if most < usize::MAX => return Ok(None),
                 End::Unsettled => fetch = fetch.saturating_mul(WIDEN),
                 // The engine led to too few rows; all of them will do.
-                End::Exhausted if !plan.is_exact() => plan = self.exact_plan(),
-                End::Full | End::Exhausted => {
-                    let Walk { chosen, left_out, end, within } = walk;
-                    let ended = end == End::Exhausted;
-                    return Ok(Some(List { chosen, left_out, ended, within, plan, scored }));
-                }
+                End::Exhausted => plan = self.exact_plan(),
             }
         }
+    }
+}
+
+impl Walk {
+    fn list(self, plan: Plan, scored: usize) -> List {
+        let Self { chosen, left_out, end, within } = self;
+        List { chosen, left_out, ended: end == End::Exhausted, within, plan, scored }
     }
 }

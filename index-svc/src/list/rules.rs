@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use twox_hash::XxHash3_64;
+
 use super::stream::{Candidate, Next, Stream};
 use crate::{error::Error, index::Index, stop::Stop, store::ReadTxn};
 
@@ -90,7 +92,7 @@ impl Walk {
         stop: Stop<'_>,
     ) -> Result<Self, Error> {
         let mut taken =
-            Taken { index, txn, rules, artists: HashMap::new(), scores: HashMap::new() };
+            Taken { index, txn, rules, artists: HashMap::new(), vectors: HashMap::new() };
         for row in rules.taken {
             let candidate = stream.look_at(*row)?;
             taken.count_artist(candidate.row)?;
@@ -146,19 +148,27 @@ impl Rules<'_> {
     }
 }
 
+/// Equal vectors have equal ones.
+fn digest(scaled: &[f64]) -> u64 {
+    // A zero is equal to the other one.
+    let bits: Vec<u64> = scaled.iter().map(|value| (value + 0.0).to_bits()).collect();
+    XxHash3_64::oneshot(bytemuck::cast_slice(&bits))
+}
+
 /// What is in the list already.
 struct Taken<'a> {
     index: &'a Index,
     txn: &'a ReadTxn<'a>,
     rules: &'a Rules<'a>,
     artists: HashMap<String, usize>,
-    /// Rows by the bits of their score: equal vectors have equal ones.
-    scores: HashMap<u64, Vec<u32>>,
+    /// Rows by the digest of their vector. By their score there may be any number of them: to a query beyond the
+    /// last digit of its distances all rows are equally far.
+    vectors: HashMap<u64, Vec<u32>>,
 }
 
 impl Taken<'_> {
     fn has_equal(&self, candidate: &Candidate) -> Result<bool, Error> {
-        for row in self.scores.get(&candidate.score.to_bits()).into_iter().flatten() {
+        for row in self.vectors.get(&digest(&candidate.scaled)).into_iter().flatten() {
             if self.index.scaled_in(self.txn, *row)? == candidate.scaled {
                 return Ok(true);
             }
@@ -168,7 +178,7 @@ impl Taken<'_> {
 
     fn remember(&mut self, candidate: &Candidate) {
         if !self.rules.include_duplicates {
-            self.scores.entry(candidate.score.to_bits()).or_default().push(candidate.row);
+            self.vectors.entry(digest(&candidate.scaled)).or_default().push(candidate.row);
         }
     }
 

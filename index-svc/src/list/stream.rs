@@ -8,7 +8,13 @@ use std::{
 };
 
 use super::leads::Leads;
-use crate::{error::Error, index::Index, store::ReadTxn, target::Target};
+use crate::{
+    error::Error,
+    index::Index,
+    store::ReadTxn,
+    target::Target,
+    work::{Work, reads},
+};
 
 /// A row with its exact score.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +44,7 @@ pub(super) struct Stream<'a> {
     leads: Leads,
     /// Leads whose score is known.
     looked_at: usize,
+    work: &'a Work,
     ready: BinaryHeap<Reverse<Candidate>>,
 }
 
@@ -47,14 +54,15 @@ impl<'a> Stream<'a> {
         txn: &'a ReadTxn<'a>,
         target: &'a Target,
         leads: Leads,
+        work: &'a Work,
     ) -> Self {
-        Self { index, txn, target, leads, looked_at: 0, ready: BinaryHeap::new() }
+        Self { index, txn, target, leads, looked_at: 0, work, ready: BinaryHeap::new() }
     }
 
     pub(super) fn next(&mut self) -> Result<Next, Error> {
         loop {
             let lead = self.leads.leads.get(self.looked_at);
-            let bound = lead.map_or(self.leads.unseen, |lead| lead.at_least);
+            let bound = lead.map_or(self.leads.enough, |lead| lead.at_least);
             let done = lead.is_none() && self.leads.exhausted;
             // An equal score may belong to a lower row, so it does not settle.
             if let Some(Reverse(best)) = self.ready.peek()
@@ -81,6 +89,7 @@ impl<'a> Stream<'a> {
 
     /// The exact score of a row.
     pub(super) fn look_at(&self, row: u32) -> Result<Candidate, Error> {
+        self.work.did(reads(1, self.target.points()))?;
         let scaled = self.index.scaled_in(self.txn, row)?;
         let scored = self.target.score(&scaled);
         Ok(Candidate { score: scored.score, distance: scored.distance, row, scaled })

@@ -53,9 +53,10 @@ fn number(error: &Error) -> usize {
         Error::Unscalable { .. } => 18,
         Error::UnknownAttribute { .. } => 19,
         Error::Unsound(_) => 20,
+        Error::WorkTooLarge { .. } => 21,
     }
 }
-const VARIANTS: usize = 21;
+const VARIANTS: usize = 22;
 
 /// Each place that an error of the operating system can come from.
 fn from_system(error: fn() -> io::Error) -> Vec<Error> {
@@ -119,6 +120,7 @@ fn lasting() -> Vec<Error> {
         Error::Unscalable { column: text(), why: "why" },
         Error::UnknownAttribute { column: text(), known: vec![] },
         Error::Unsound(text()),
+        Error::WorkTooLarge { work: 2, limit: 1 },
         RecordError { field: 0, bytes: 1 }.into(),
         ManifestError::Seal { path: path() }.into(),
         ManifestError::TooLarge { path: path(), bytes: 1 }.into(),

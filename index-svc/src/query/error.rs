@@ -215,9 +215,28 @@ pub enum QueryError {
         /// The version the request names.
         expected: String,
     },
+    /// The query takes more work than one may.
+    #[error(
+        "the query takes the work of {work} comparisons of a row with a point, expected at most {limit}"
+    )]
+    WorkTooLarge {
+        /// What it takes, as far as it was counted.
+        work: u64,
+        /// The most a query may take.
+        limit: u64,
+    },
     /// The index failed; the text stays inside.
     #[error("the index could not be read")]
-    Index(#[from] IndexError),
+    Index(#[source] IndexError),
+}
+
+impl From<IndexError> for QueryError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::WorkTooLarge { work, limit } => Self::WorkTooLarge { work, limit },
+            error => Self::Index(error),
+        }
+    }
 }
 
 impl QueryError {

@@ -181,6 +181,33 @@ impl Query {
         Ok(self)
     }
 
+    /// Points that results shall be near to.
+    pub(crate) fn wanted_points(&self) -> usize {
+        match self.strategy {
+            Strategy::BestOf => self.wanted_examples(),
+            Strategy::Centroid | Strategy::SharedTraits => 1,
+        }
+    }
+
+    /// Points that a result is compared with for its score.
+    pub(crate) fn points(&self) -> usize {
+        match self.strategy {
+            Strategy::BestOf => self.examples.len(),
+            Strategy::Centroid | Strategy::SharedTraits => 1,
+        }
+    }
+
+    /// Whether features have weights, so that every row is looked at. One example agrees with itself on all of
+    /// them alike.
+    pub(crate) fn is_weighted(&self) -> bool {
+        let shares = self.strategy == Strategy::SharedTraits && self.wanted_examples() > 1;
+        shares || self.options.group_weights.is_some()
+    }
+
+    fn wanted_examples(&self) -> usize {
+        self.examples.iter().filter(|example| example.weight > 0.0).count()
+    }
+
     /// Digest of all that decides which results come in which order.
     pub(crate) fn digest(&self) -> u128 {
         let Options {

@@ -140,6 +140,22 @@ def page_cases(check, stub):
     return token
 
 
+def work_cases(check, binary, directory):
+    """A query that takes more work than this server allows, alone and in a batch."""
+    with Server(binary, "--index", directory, "--max-work", "1000") as server, \
+            grpc.insecure_channel(server.address) as channel:
+        stub = index_grpc.IndexServiceStub(channel)
+        assert stub.GetIndexInfo(index.GetIndexInfoRequest(), timeout=SECONDS).limits.max_work == 1000
+        heavy = index.RecommendRequest(
+            seeds=[seed(row % 20) for row in range(100)], strategy=index.RecommendRequest.STRATEGY_BEST_OF,
+            options=query.QueryOptions(group_weights={"mfcc": 2.0}))
+        check.refused("WORK_TOO_LARGE", "RESOURCE_EXHAUSTED", lambda: stub.Recommend(heavy, timeout=SECONDS),
+                      facts=["work", "max_work"])
+        batch = index.BatchRecommendRequest(requests=[heavy])
+        item, = stub.BatchRecommend(batch, timeout=SECONDS).results
+        assert b"WORK_TOO_LARGE" in item.error_status, "of an item as of a call"
+
+
 def version_cases(check, binary, directory, token):
     """A token of another version of the catalogue."""
     with Server(binary, "--index", directory) as server, grpc.insecure_channel(server.address) as channel:

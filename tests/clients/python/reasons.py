@@ -12,7 +12,7 @@ import re
 import sys
 
 from cases_extractor import extractor_cases
-from cases_index import index_cases, version_cases
+from cases_index import index_cases, version_cases, work_cases
 from cases_serving import serving_cases
 from servers import ROOT
 from verdict import Check
@@ -62,6 +62,7 @@ def main():
     check = Check()
     extractor_cases(check, options.extractor)
     token = index_cases(check, options.index, options.index_dir)
+    work_cases(check, options.index, options.index_dir)
     version_cases(check, options.index, options.other_index_dir, token)
     serving_cases(check, options.extractor, options.index, options.index_dir, options.certificates)
 

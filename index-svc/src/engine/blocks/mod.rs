@@ -43,6 +43,7 @@ pub use search::SearchResult;
 pub use storage::Image;
 
 pub(crate) use filter::LeafOrder;
+pub(crate) use kernel::ABREAST;
 
 pub use super::{Effort, Hit, RowSet};
 
@@ -130,7 +131,23 @@ impl Blocks {
         allowed: Option<&RowSet>,
         effort: Effort,
     ) -> Result<Vec<SearchResult>, BlocksError> {
-        batch::nearest_batch(self, queries, k, allowed, effort)
+        let found = self.nearest_batch_until(queries, k, allowed, effort, &|| false)?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// As [`Self::nearest_batch`]; `None` once `stopped` says so, which is asked now and then.
+    ///
+    /// # Errors
+    /// As [`Self::nearest_batch`].
+    pub fn nearest_batch_until(
+        &self,
+        queries: &[f32],
+        k: usize,
+        allowed: Option<&RowSet>,
+        effort: Effort,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<SearchResult>>, BlocksError> {
+        batch::nearest_batch(self, queries, (k, allowed, effort), stopped)
     }
 
     /// Number of rows.
@@ -157,6 +174,18 @@ impl Blocks {
         let view = self.view();
         let position = *view.positions.get(row as usize)?;
         Some(view.row_at(position as usize))
+    }
+
+    /// A bound on the norm of every row.
+    pub(crate) fn farthest(&self) -> f64 {
+        self.extent.farthest
+    }
+
+    /// The rows with their values, in the order in which they are stored.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (u32, &[f32])> {
+        let view = self.view();
+        let rows = (0..self.counts.rows).map(move |position| view.row_at(position));
+        view.row_numbers.iter().copied().zip(rows)
     }
 
     /// The digest of the image's body, by which two images can be told apart.

@@ -77,6 +77,10 @@ impl<'a> Scanner<'a> {
         let Some(first) = leaf.reaches.iter().position(within) else { return leaf.rows };
         let norm = f64::from(residual.squared_norm).sqrt();
         let mut scale = (residual.max_abs / self.code_limit).max(SCALE_FLOOR);
+        if query_error(f64::from(scale), dims, norm) > f64::from(leaf.radius) {
+            self.compute(query, &leaf, allowed, candidates);
+            return leaf.rows;
+        }
         if self.coarse && candidates.limit().is_finite() {
             let coarse = (residual.max_abs / COARSE_CODE_LIMIT).max(SCALE_FLOOR);
             let error = query_error(f64::from(coarse), dims, norm);
@@ -100,6 +104,25 @@ impl<'a> Scanner<'a> {
             from = to;
         }
         leaf.rows
+    }
+
+    /// Computes the distances of a leaf's rows. For a query so far away that its code's error is longer than they are apart: codes
+    /// would rule none of them out.
+    fn compute(
+        &self,
+        query: &[f32],
+        leaf: &Leaf<'_>,
+        allowed: Option<&LeafOrder>,
+        candidates: &mut Candidates,
+    ) {
+        let query = &query[..self.view.counts.dims];
+        for position in leaf.first..leaf.first + leaf.rows {
+            if allowed.is_none_or(|allowed| allowed.allows(position)) {
+                let row = self.view.row_at(position);
+                let squared_distance = self.kernel.squared_distance(query, row);
+                candidates.offer(position, Interval::around(squared_distance));
+            }
+        }
     }
 
     fn scan_groups(

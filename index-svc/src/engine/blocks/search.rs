@@ -37,6 +37,14 @@ const SPARSE_IN_MEMORY: usize = 8;
 const CACHED_BYTES: usize = 16 << 20;
 /// Rows fetched ahead of the one whose distance is computed.
 const FETCH_AHEAD: usize = 8;
+/// A query whose k-th row is farther away than any two rows are from each other is far from everything: no plane is far in comparison,
+/// so margins tell nothing, and leaves are visited in the order of their centroids instead, until one in so many of the rows
+/// allowed is taken, which is about what walks take,
+const FAR_SHARE: usize = 16;
+/// or after so many where these are more.
+const FAR_ROWS: usize = 1024;
+/// How far a leaf's rows reach towards such a query, in radii; by measurement. A radius is long because there are many directions.
+const TOWARDS: f64 = 0.25;
 /// What reaching a leaf costs, in rows scanned.
 const LEAF_COST: usize = 32;
 
@@ -67,7 +75,7 @@ impl Asked {
 #[derive(Debug, Clone, Copy)]
 enum Until {
     Taken(usize),
-    Margin(f64),
+    Margin { share: f64, diameter: f64, far_rows: usize },
     Everything,
 }
 
@@ -75,11 +83,22 @@ impl Until {
     fn ended(self, asked: &Asked, next: Reached) -> bool {
         match self {
             Self::Taken(rows) => asked.taken >= rows,
-            Self::Margin(share) => {
+            Self::Margin { share, .. } => {
                 let limit = asked.candidates.limit();
                 f64::from(next.squared_margin) > share * limit * limit
             }
             Self::Everything => false,
+        }
+    }
+
+    /// Rows that are enough for a query that is far from everything; none for others.
+    fn rows_of_far(self, asked: &Asked) -> Option<usize> {
+        let limit = asked.candidates.limit();
+        match self {
+            Self::Margin { diameter, far_rows, .. } if limit.is_finite() && limit > diameter => {
+                Some(far_rows)
+            }
+            _ => None,
         }
     }
 }
@@ -127,7 +146,7 @@ impl<'a> Searcher<'a> {
         if let Some(filter) = self.filter.clone()
             && let Some(few) = filter.few()
         {
-            return Ok((few.len() <= most).then(|| self.compute(query, k, few)));
+            return Ok((few.len() <= most).then(|| self.compute(query, k, few).remove(0)));
         }
         self.scanner.coarse = effort == Effort::Exact;
         let mut asked = self.ask(query, k);
@@ -135,16 +154,52 @@ impl<'a> Searcher<'a> {
             Until::Everything if self.everything_at_most() > most => return Ok(None),
             Until::Everything => self.everything(&mut asked),
             until => {
-                let mut goes_on = true;
-                while goes_on {
-                    goes_on = self.step(&mut asked, until);
-                    if asked.cost > most {
-                        return Ok(None);
-                    }
+                self.walk(&mut asked, until, most);
+                if asked.cost > most {
+                    return Ok(None);
                 }
             }
         }
         Ok(Some(self.answer(asked, k)))
+    }
+
+    /// Visits leaves until that is enough, or has cost more than `most`.
+    fn walk(&mut self, asked: &mut Asked, until: Until, most: usize) {
+        let mut visited = Vec::with_capacity(16);
+        while let Some(reached) = asked.next
+            && asked.cost <= most
+        {
+            if let Some(rows) = until.rows_of_far(asked) {
+                self.by_centroids(asked, &visited, rows, most);
+                return;
+            }
+            visited.push(reached.leaf);
+            if !self.step(asked, until) {
+                return;
+            }
+        }
+    }
+
+    /// Visits other leaves than `visited` in the order of what their rows reach towards a query that is far from all of them.
+    fn by_centroids(&mut self, asked: &mut Asked, visited: &[usize], rows: usize, most: usize) {
+        let Scanner { view, kernel, .. } = &self.scanner;
+        let query = &asked.query[..view.counts.dims];
+        let mut leaves: Vec<(f64, usize)> = (0..view.counts.leaves)
+            .filter(|leaf| !visited.contains(leaf))
+            .map(|number| {
+                let leaf = view.leaf(number);
+                let squared = kernel.squared_distance(query, &leaf.centroid[..query.len()]);
+                (squared.sqrt() - TOWARDS * f64::from(leaf.radius), number)
+            })
+            .collect();
+        leaves.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        asked.cost += leaves.len();
+        for (_, leaf) in leaves {
+            if asked.taken >= rows || asked.cost > most {
+                return;
+            }
+            self.visit(asked, leaf, &[]);
+        }
     }
 
     /// What is wrong with a question, if anything.
@@ -172,11 +227,6 @@ impl<'a> Searcher<'a> {
         self.within().saturating_mul(self.sparse).min(self.scanner.view.counts.rows)
     }
 
-    /// Whether so few rows are allowed that each is computed.
-    pub(super) fn is_gathering(&self) -> bool {
-        self.filter.as_ref().is_some_and(|filter| filter.few().is_some())
-    }
-
     fn until(&self, effort: Effort) -> Until {
         match effort {
             Effort::Exact => Until::Everything,
@@ -184,7 +234,10 @@ impl<'a> Searcher<'a> {
             Effort::Margin(share) => {
                 // The rows allowed lie more loosely around the query: their order agrees less with the leaves'.
                 let rarity = self.scanner.view.counts.rows as f64 / self.within().max(1) as f64;
-                Until::Margin(f64::from(share) * rarity.powf(FILTER_EXPONENT))
+                let share = f64::from(share) * rarity.powf(FILTER_EXPONENT);
+                let diameter = 2.0 * self.scanner.view.extent.farthest;
+                let far_rows = FAR_ROWS.max(self.within() / FAR_SHARE);
+                Until::Margin { share, diameter, far_rows }
             }
         }
     }
@@ -317,18 +370,33 @@ impl<'a> Searcher<'a> {
         }
     }
 
-    /// Computes the distances of a few rows.
-    fn compute(&self, query: &[f32], k: usize, few: &[u32]) -> SearchResult {
+    /// Computes the distances of a few rows from each of `queries`; each row is read once. A result for each.
+    fn compute(&self, queries: &[f32], k: usize, few: &[u32]) -> Vec<SearchResult> {
         let Scanner { view, kernel, .. } = &self.scanner;
-        let mut nearest = Nearest::new(k);
+        let queries = queries.chunks_exact(view.counts.dims);
+        let mut nearest: Vec<Nearest> = queries.clone().map(|_| Nearest::new(k)).collect();
         for (at, &position) in few.iter().enumerate() {
             let position = position as usize;
             if let Some(&soon) = few.get(at + FETCH_AHEAD) {
                 Kernel::fetch(view.row_at(soon as usize));
             }
-            let squared_distance = kernel.squared_distance(query, view.row_at(position));
-            nearest.offer(Hit { row: view.row_numbers[position], squared_distance });
+            let (row, values) = (view.row_numbers[position], view.row_at(position));
+            for (query, nearest) in queries.clone().zip(&mut nearest) {
+                let squared_distance = kernel.squared_distance(query, values);
+                nearest.offer(Hit { row, squared_distance });
+            }
         }
-        SearchResult { hits: nearest.into_hits(), scanned: few.len(), reranked: few.len() }
+        let result = |nearest: Nearest| SearchResult {
+            hits: nearest.into_hits(),
+            scanned: few.len(),
+            reranked: few.len(),
+        };
+        nearest.into_iter().map(result).collect()
+    }
+
+    /// As [`Self::compute`] where so few rows are allowed; none where they are more.
+    pub(super) fn gather(&self, queries: &[f32], k: usize) -> Option<Vec<SearchResult>> {
+        let few = self.filter.as_ref()?.few()?;
+        Some(self.compute(queries, k, few))
     }
 }

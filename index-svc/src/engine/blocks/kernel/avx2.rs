@@ -13,8 +13,8 @@ use std::ops::RangeInclusive;
 
 use super::super::bounds::Decisions;
 use super::{
-    CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, QueryCode, Residual, Survivors,
-    portable,
+    ABREAST, CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, QueryCode, Residual,
+    Survivors, portable,
 };
 
 /// Two products of a biased code and one of these add up to at most 2 * 255 * 64, which fits 16 bits.
@@ -38,6 +38,16 @@ pub(super) fn encode(residual: &[f32], inverse_scale: f32, code: &mut QueryCode)
 #[target_feature(enable = "avx2")]
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     portable::squared_distance(a, b)
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn abreast(
+    columns: &[[f32; ABREAST]],
+    point: &[f32],
+    limit: f32,
+    out: &mut [f32; ABREAST],
+) -> bool {
+    portable::abreast(columns, point, limit, out)
 }
 
 #[target_feature(enable = "avx2")]

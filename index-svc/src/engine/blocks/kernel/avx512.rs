@@ -13,7 +13,7 @@ use std::arch::x86_64::{
 
 use super::super::bounds::Decisions;
 use super::{
-    CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, LANES, QueryCode, Residual,
+    ABREAST, CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, LANES, QueryCode, Residual,
     Survivors, portable,
 };
 
@@ -65,6 +65,16 @@ pub(super) fn encode(residual: &[f32], inverse_scale: f32, code: &mut QueryCode)
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     portable::squared_distance(a, b)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn abreast(
+    columns: &[[f32; ABREAST]],
+    point: &[f32],
+    limit: f32,
+    out: &mut [f32; ABREAST],
+) -> bool {
+    portable::abreast(columns, point, limit, out)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]

@@ -29,6 +29,8 @@ pub(super) const CHUNK_COLUMNS: usize = 4;
 pub(super) const CHUNK_BYTES: usize = GROUP_ROWS * CHUNK_COLUMNS;
 /// Float columns are padded to a multiple of this.
 pub(super) const LANES: usize = 16;
+/// Rows that [`Kernel::abreast`] takes at a time.
+pub(crate) const ABREAST: usize = 32;
 /// A row's code is stored as an unsigned byte, this much above its value.
 pub(super) const CODE_BIAS: i32 = 128;
 
@@ -207,6 +209,18 @@ impl Kernel {
     /// Squared Euclidean distance in f64 of two f32 rows of one length: the engine's definition of distance.
     pub(super) fn squared_distance(self, a: &[f32], b: &[f32]) -> f64 {
         dispatch!(self, squared_distance(a, b))
+    }
+
+    /// Squared distances in f32 of rows that lie side by side, `[dims][ABREAST]`, from a point; whether one of
+    /// them is within `limit`. The largest number stands for what overflows.
+    pub(crate) fn abreast(
+        self,
+        columns: &[[f32; ABREAST]],
+        point: &[f32],
+        limit: f32,
+        out: &mut [f32; ABREAST],
+    ) -> bool {
+        dispatch!(self, abreast(columns, point, limit, out))
     }
 
     /// Asks for a row that will be read soon. Changes nothing but time.

@@ -7,8 +7,8 @@ use std::arch::aarch64::{
 
 use super::super::bounds::Decisions;
 use super::{
-    CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, QueryCode, Residual, Survivors,
-    portable,
+    ABREAST, CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, QueryCode, Residual,
+    Survivors, portable,
 };
 
 #[target_feature(enable = "neon")]
@@ -29,6 +29,16 @@ pub(super) fn encode(residual: &[f32], inverse_scale: f32, code: &mut QueryCode)
 #[target_feature(enable = "neon")]
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     portable::squared_distance(a, b)
+}
+
+#[target_feature(enable = "neon")]
+pub(super) fn abreast(
+    columns: &[[f32; ABREAST]],
+    point: &[f32],
+    limit: f32,
+    out: &mut [f32; ABREAST],
+) -> bool {
+    portable::abreast(columns, point, limit, out)
 }
 
 #[target_feature(enable = "neon")]

@@ -4,7 +4,7 @@
 //! fixed by the lanes and nothing is fused: the bits do not depend on the instruction set.
 
 use super::super::bounds::Decisions;
-use super::{LANES, QueryCode, Residual};
+use super::{ABREAST, LANES, QueryCode, Residual};
 
 /// Adding this to an f32 below 2^22 in magnitude rounds it to an integer (ties to even), found in the low bits.
 pub(super) const ROUNDING: f32 = 12_582_912.0;
@@ -119,4 +119,26 @@ pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
         sums[i] += difference * difference;
     }
     ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
+}
+
+#[inline(always)]
+pub(super) fn abreast(
+    columns: &[[f32; ABREAST]],
+    point: &[f32],
+    limit: f32,
+    out: &mut [f32; ABREAST],
+) -> bool {
+    let mut sums = [0.0f32; ABREAST];
+    for (column, value) in columns.iter().zip(point) {
+        for i in 0..ABREAST {
+            let difference = column[i] - value;
+            sums[i] += difference * difference;
+        }
+    }
+    let mut within = false;
+    for i in 0..ABREAST {
+        out[i] = sums[i].min(f32::MAX);
+        within |= out[i] <= limit;
+    }
+    within
 }

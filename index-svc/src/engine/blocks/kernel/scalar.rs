@@ -1,6 +1,6 @@
 //! The scan as its definition, for processors without vectors and as the twin every other kernel is tested against.
 
-pub(super) use super::portable::{decide, dot, encode, residual, squared_distance};
+pub(super) use super::portable::{abreast, decide, dot, encode, residual, squared_distance};
 use super::{CHUNK_BYTES, CHUNK_COLUMNS, CODE_BIAS, GROUP_ROWS, Groups, QueryCode, Survivors};
 
 #[expect(

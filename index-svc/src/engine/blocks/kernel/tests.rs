@@ -102,6 +102,32 @@ proptest! {
     }
 
     #[test]
+    fn every_kernel_compares_rows_abreast_as_one_by_one(
+        values in floats(ABREAST * 7, 3.0),
+        point in floats(7, 3.0),
+        limit in 0.0f32..60.0,
+        far in prop::option::of(0..ABREAST),
+    ) {
+        let mut columns = values.as_chunks::<ABREAST>().0.to_vec();
+        if let Some(far) = far {
+            columns[3][far] = 1e30;
+        }
+        let mut expected = [0.0f32; ABREAST];
+        for (row, expected) in expected.iter_mut().enumerate() {
+            for (column, value) in columns.iter().zip(&point) {
+                *expected += (column[row] - value) * (column[row] - value);
+            }
+            *expected = expected.min(f32::MAX);
+        }
+        let within = expected.iter().any(|squared| *squared <= limit);
+        for kernel in Kernel::available() {
+            let mut out = [0.0; ABREAST];
+            prop_assert_eq!(kernel.abreast(&columns, &point, limit, &mut out), within);
+            prop_assert_eq!(out.map(f32::to_bits), expected.map(f32::to_bits));
+        }
+    }
+
+    #[test]
     fn every_kernel_decides_alike(
         groups in prop::collection::vec((1e-30f32..10.0, 0.0f32..10.0), 1..40),
         scale in prop_oneof![Just(1e-30f32), 1e-6f32..10.0],

@@ -154,6 +154,27 @@ fn limited_effort_finds_the_nearest_of_what_it_scans() {
     assert!(found >= 440, "recall {found} of 500 after {scanned} rows");
 }
 
+/// Margins of a query far from everything say nothing: it is walked for a share of the rows, which are the nearest of what is seen.
+#[test]
+fn a_query_far_from_everything_takes_no_more_than_a_share_of_the_rows() {
+    let rows = Noise::new(31).clustered(20_000, 24);
+    let blocks = index(&rows, 24, 256);
+    let half = RowSet::from_members(20_000, (0..20_000).step_by(2));
+    for far in [1e3, 5e5, 1e9, MAX_MAGNITUDE] {
+        for step in [1, 5, 24] {
+            let mut query = Noise::new(32).clustered(1, 24);
+            query.iter_mut().step_by(step).for_each(|value| *value = far.copysign(*value));
+            for allowed in [None, Some(&half)] {
+                let found = blocks.nearest(&query, 10, allowed, Effort::Margin(0.3)).unwrap();
+                assert_eq!(found.hits.len(), 10);
+                assert!(found.scanned <= 20_000 / 6, "{far}, {step}: {} rows", found.scanned);
+                let exact = blocks.nearest(&query, 10, allowed, Effort::Exact).unwrap();
+                assert_eq!(exact.hits, brute_force(&rows, &query, 10, allowed));
+            }
+        }
+    }
+}
+
 #[test]
 fn filtered_walks_find_what_they_should() {
     let rows = Noise::new(13).clustered(30_000, 24);

@@ -1,0 +1,94 @@
+//! Queries far from everything: what is read is counted, and distances are the exact ones.
+
+use index_svc::{
+    Index,
+    engine::Effort,
+    index::EngineChoice,
+    query::{Options, Query},
+    search::Answer,
+    stop::Stop,
+};
+
+use super::music::{Music, tracks};
+
+const ROWS: usize = 24_000;
+
+/// A raw vector `far` deviations away from a row in every `step`th feature.
+fn away(index: &Index, row: u32, far: f64, step: usize) -> Vec<f64> {
+    let mut raw = index.raw(row).expect("in range");
+    let near = index.scaler().transform(&raw);
+    for feature in (0..raw.len()).step_by(step) {
+        let mut moved = raw.clone();
+        moved[feature] += 1.0;
+        let slope = index.scaler().transform(&moved)[feature] - near[feature];
+        raw[feature] += far / slope;
+    }
+    raw
+}
+
+fn ask(index: &Index, raw: &[f64], exact: bool) -> Answer {
+    let options = Options::new(10, exact, 0, false).expect("in range");
+    let query = Query::by_vector(index, raw.to_vec(), options).expect("finite");
+    index.search_until(&query, Stop::never()).expect("readable")
+}
+
+fn distance(index: &Index, raw: &[f64], row: u32) -> f64 {
+    let from = index.scaler().transform(raw);
+    let to = index.scaler().transform(&index.raw(row).expect("in range"));
+    from.iter().zip(to).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+}
+
+#[test]
+fn a_query_far_from_everything_reads_as_much_as_others() {
+    let music = Music::built(tracks(ROWS));
+    let (_copy, index) = music.open(EngineChoice::Auto);
+    for far in [1e3, 5e5, 1e9, 1e13, 1e17, 1e30] {
+        for (row, step) in [(5, 74), (70, 9), (700, 1)] {
+            let raw = away(&index, row, far, step);
+            let answer = ask(&index, &raw, false);
+            assert!(matches!(answer.plan.effort, Effort::Margin(_)), "{:?}", answer.plan);
+            assert_eq!(answer.neighbors.len(), 10);
+            // One look of the engine, and a row or two more than are listed are read whole.
+            let read = (answer.work - answer.candidate_count as u64) / 513;
+            assert!(read <= 16, "{far}, {step}: {read} rows are read");
+            assert!(answer.candidate_count <= ROWS / 8, "{far}, {step}: {answer:?}");
+            let distances = answer.neighbors.iter().map(|near| near.distance);
+            assert!(distances.is_sorted(), "{far}, {step}");
+            for near in &answer.neighbors {
+                let exact = distance(&index, &raw, near.row);
+                assert!((near.distance - exact).abs() <= 1e-12 * exact, "{near:?} {exact}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_exact_answer_far_from_everything_is_the_true_one() {
+    let music = Music::built(tracks(ROWS));
+    let (_copy, index) = music.open(EngineChoice::Auto);
+    for far in [1e2, 5e5, 1e8] {
+        for (row, step) in [(5, 74), (70, 9), (700, 1)] {
+            let raw = away(&index, row, far, step);
+            let answer = ask(&index, &raw, true);
+            let mut all: Vec<(f64, u32)> =
+                (0..ROWS as u32).map(|row| (distance(&index, &raw, row), row)).collect();
+            all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let nearest = answer.neighbors.iter().map(|near| near.distance);
+            // Copies of a track are left out, so the list may reach farther than the tenth row.
+            for (found, (distance, _)) in nearest.zip(&all) {
+                assert!(found >= *distance - 1e-12 * distance, "{far}, {step}");
+            }
+            let last = answer.neighbors.last().expect("ten").distance;
+            let listed: Vec<u32> = answer.neighbors.iter().map(|near| near.row).collect();
+            for (distance, row) in all.iter().take_while(|(distance, _)| *distance < last) {
+                let copy = |other: &u32| {
+                    index.raw(*other).expect("in range") == index.raw(*row).expect("in range")
+                };
+                assert!(listed.iter().any(copy), "{far}, {step}: {row} at {distance}");
+            }
+            // Its own rounding hides nothing, so one look is enough.
+            let compared = answer.work - 513 * answer.neighbors.len() as u64;
+            assert!(compared <= 2 * ROWS as u64, "{far}, {step}: {compared}");
+        }
+    }
+}
