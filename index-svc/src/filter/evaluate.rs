@@ -159,6 +159,9 @@ impl<'a> Ready<'a> {
             }
         };
         match self {
+            // Most texts differ in their length, which an order does not ask for first.
+            Self::Compare(Comparison::Equal, Value::Text(other)) => text == other,
+            Self::Compare(Comparison::NotEqual, Value::Text(other)) => text != other,
             Self::Compare(comparison, Value::Text(other)) => comparison.holds(text.cmp(other)),
             // NaN stands in no order, so no comparison with it holds but that of being different.
             Self::Compare(comparison, Value::Number(other)) => number
