@@ -13,7 +13,7 @@ use serving::{Cancel, Turn};
 use tokio::runtime::Handle;
 
 use crate::{
-    decode::Pause,
+    decode::{Pause, Stop},
     error::ExtractError,
     limits::Limits,
     memory::{MemoryError, Reservation},
@@ -111,8 +111,9 @@ impl Caller {
 }
 
 impl Host for Caller {
-    fn is_gone(&self) -> bool {
-        self.cancel.is_cancelled()
+    fn stop(&self) -> Stop {
+        let cancel = self.cancel.clone();
+        Arc::new(move || cancel.is_cancelled())
     }
 
     fn allow(&self, bytes: usize) -> Result<(), ExtractError> {

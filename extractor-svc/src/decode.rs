@@ -27,7 +27,7 @@ mod windowed;
 
 use std::fmt;
 
-pub use self::source::{EncodedAudio, PcmLayout, PcmSample};
+pub use self::source::{EncodedAudio, PcmLayout, PcmSample, Stop};
 pub use self::stream::{Pause, StreamBounds, StreamReader, StreamWriter, stream};
 pub use self::windowed::{SourceFacts, WindowedDecoder, load_mono};
 
@@ -317,7 +317,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use super::{EncodedAudio, PcmLayout, PcmSample, Reader};
+    use super::{EncodedAudio, PcmLayout, PcmSample, Reader, Stop};
     use crate::decode::Decoder;
     use crate::error::ExtractError;
     use crate::limits::Limits;
@@ -390,13 +390,17 @@ mod tests {
     #[test]
     fn a_decoder_is_stopped_by_its_flag() {
         let cancel = Arc::new(AtomicBool::new(false));
-        let audio = pcm(&[1; 10_000], 8000, 1).with_cancel(Arc::clone(&cancel));
+        let stop: Stop = {
+            let cancel = Arc::clone(&cancel);
+            Arc::new(move || cancel.load(Ordering::Relaxed))
+        };
+        let audio = pcm(&[1; 10_000], 8000, 1).with_stop(Arc::clone(&stop));
         let mut decoder = Decoder::open(audio, &Limits::default()).unwrap();
         let mut block = Vec::new();
         assert!(decoder.next_mono_block(&mut block).unwrap());
         cancel.store(true, Ordering::Relaxed);
         assert_eq!(decoder.next_mono_block(&mut block), Err(ExtractError::Cancelled));
-        let audio = pcm(&[1; 10_000], 8000, 1).with_cancel(cancel);
+        let audio = pcm(&[1; 10_000], 8000, 1).with_stop(stop);
         assert_eq!(Decoder::open(audio, &Limits::default()).unwrap_err(), ExtractError::Cancelled);
     }
 

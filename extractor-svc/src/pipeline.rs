@@ -5,10 +5,10 @@
 //! last block, because two of its steps (the 80 dB floor of the MFCC and the tuning of the chroma)
 //! depend on the whole recording.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    decode::{EncodedAudio, SourceFacts, WindowedDecoder},
+    decode::{EncodedAudio, SourceFacts, Stop, WindowedDecoder},
     error::ExtractError,
     features::{Analysis, AnalysisError},
     limits::Limits,
@@ -32,9 +32,9 @@ pub struct Extraction {
 
 /// Whom an extraction is for.
 pub trait Host {
-    /// Whether nobody waits for the result any more; asked often, and once it says yes, the work
-    /// stops.
-    fn is_gone(&self) -> bool;
+    /// Tells whether nobody waits for the result any more. It is asked often, also while a source is
+    /// opened and searched; once it says yes, the work stops.
+    fn stop(&self) -> Stop;
 
     /// Told, as the recording grows, how many bytes its samples and features take.
     ///
@@ -49,9 +49,9 @@ pub trait Host {
 }
 
 /// A flag is a host that allows any memory.
-impl<F: Fn() -> bool + ?Sized> Host for F {
-    fn is_gone(&self) -> bool {
-        self()
+impl<F: Fn() -> bool + Clone + Send + Sync + 'static> Host for F {
+    fn stop(&self) -> Stop {
+        Arc::new(self.clone())
     }
 
     fn allow(&self, _bytes: usize) -> Result<(), ExtractError> {
@@ -70,7 +70,8 @@ pub fn extract(
     limits: &Limits,
     host: &(impl Host + ?Sized),
 ) -> Result<Extraction, ExtractError> {
-    let (is_gone, waited) = (|| host.is_gone(), || host.waited());
+    let (is_gone, waited) = (host.stop(), || host.waited());
+    let audio = audio.with_stop(Arc::clone(&is_gone));
     let mut stages = Stages::new();
     let open = || WindowedDecoder::open(audio, window, limits);
     let mut decoder = stages.turn(Stage::Decode, waited, open)?;
@@ -82,14 +83,14 @@ pub fn extract(
         }
         stages.turn(Stage::Resample, waited, || resampler.push(&block, analysis.signal()));
         host.allow(analysis.bytes())?;
-        stages.turn(Stage::Spectrum, waited, || analysis.advance(&is_gone))?;
+        stages.turn(Stage::Spectrum, waited, || analysis.advance(&*is_gone))?;
     }
     stages.turn(Stage::Resample, waited, || resampler.finish(analysis.signal()));
     let mut source = decoder.facts();
     drop(decoder);
     source.find_short_window(profile.recommended_seconds());
     source.accept(limits)?;
-    let features = stages.turn(Stage::Finish, waited, || analysis.finish(&is_gone))?;
+    let features = stages.turn(Stage::Finish, waited, || analysis.finish(&*is_gone))?;
     source.find_ambiguous_tuning(features.is_tuning_ambiguous);
     source.accept(limits)?;
     let (values, tuning, times) = (features.values, features.tuning, stages.times());

@@ -50,7 +50,8 @@ async fn on_a_worker(pool: &CpuPool, at: u64) -> Result<Extraction, CallError> {
     let job = move |cancel: &serving::Cancel| {
         let audio = EncodedAudio::from_source(Box::new(Breaking { bytes, at }));
         let profile = Profile::parse(DEFAULT_PROFILE).expect("the default profile");
-        let stop = || cancel.is_cancelled();
+        let cancel = cancel.clone();
+        let stop = move || cancel.is_cancelled();
         pipeline::extract(audio, &Window::whole(), &profile, &Limits::default(), &stop)
     };
     Ok(pool.run(job).await??)

@@ -32,10 +32,13 @@ impl Extractor {
     pub fn extract(
         &self,
         open: impl FnOnce() -> Result<EncodedAudio, ExtractError>,
-        is_stopped: &(dyn Fn() -> bool + Sync),
+        is_stopped: impl Fn() -> bool + Clone + Send + Sync + 'static,
     ) -> Result<Extraction, ExtractError> {
         let (started, limit) = (Instant::now(), self.max_wall);
-        let is_over = || started.elapsed() > limit || is_stopped();
+        let is_over = {
+            let is_stopped = is_stopped.clone();
+            move || started.elapsed() > limit || is_stopped()
+        };
         let extract =
             || pipeline::extract(open()?, &self.window, &self.profile, &self.limits, &is_over);
         isolated(extract, |detail| ExtractError::Panicked { detail }).map_err(|error| match error {

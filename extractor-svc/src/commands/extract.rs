@@ -102,7 +102,7 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
             let extract = || {
                 FileError::check_source_path(&source_path)?;
                 let open = || EncodedAudio::open(&path).map(|(audio, _)| audio);
-                Ok(extractor.extract(open, &|| false)?)
+                Ok(extractor.extract(open, || false)?)
             };
             let done = known.map_or_else(|| Done::Now(extract()), Done::Known);
             (source_path, identity, done)

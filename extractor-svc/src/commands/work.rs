@@ -10,6 +10,7 @@ mod publish;
 use std::{
     process::ExitCode,
     sync::{
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -127,7 +128,10 @@ fn extract_all(
     outcome: &mut ShardOutcome<'_>,
 ) -> anyhow::Result<()> {
     let stop: &AtomicBool = source.stop;
-    let is_stopped = || stop.load(Ordering::Relaxed);
+    let is_stopped = {
+        let stop = Arc::clone(source.stop);
+        move || stop.load(Ordering::Relaxed)
+    };
     let ahead = Pace { jobs: config.downloads, ahead: 2 * config.downloads };
     // A file waits here only while all workers are busy.
     let (sender, fetched) = mpsc::sync_channel::<Fetched>(1);
@@ -153,7 +157,7 @@ fn extract_all(
                     Ok(audio) => audio,
                     Err(error) => return Done { source_path, result: Err(error) },
                 };
-                let result = extractor.extract(|| Ok(audio), &is_stopped);
+                let result = extractor.extract(|| Ok(audio), is_stopped.clone());
                 Done { source_path, result: result.map_err(Into::into) }
             },
             |done| match done.result {

@@ -29,7 +29,7 @@ pub(super) fn open(
     audio: EncodedAudio,
     limits: &Limits,
 ) -> Result<(&'static str, Reader), ExtractError> {
-    let mut view = SourceView::new(audio.source, limits, audio.cancel).forgetting(audio.forgetting);
+    let mut view = SourceView::new(audio.source, limits, audio.stop).forgetting(audio.forgetting);
     if let Some(layout) = audio.pcm {
         return Ok(("raw", headerless(view, layout, limits)?));
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use symphonia::core::io::MediaSource;
@@ -18,13 +18,17 @@ use super::stream::{Forgetting, StreamReader};
 use crate::error::ExtractError;
 use crate::limits::Limits;
 
+/// A question that may be asked at any time, from any thread: whether the work is to stop. Once it
+/// says yes, it says so for good.
+pub type Stop = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// Encoded audio that has not been looked at yet.
 pub struct EncodedAudio {
     pub(super) source: Box<dyn MediaSource>,
     pub(super) pcm: Option<PcmLayout>,
     /// Length in bytes, if known without waiting.
     pub(super) len: Option<u64>,
-    pub(super) cancel: Option<Arc<AtomicBool>>,
+    pub(super) stop: Option<Stop>,
     /// For a stream: how it is told that nobody will go back.
     pub(super) forgetting: Option<Forgetting>,
 }
@@ -60,13 +64,13 @@ impl EncodedAudio {
     /// against the limits before anything is read.
     pub fn from_source(source: Box<dyn MediaSource>) -> Self {
         let len = source.byte_len();
-        Self { source, pcm: None, len, cancel: None, forgetting: None }
+        Self { source, pcm: None, len, stop: None, forgetting: None }
     }
 
     /// Audio from a stream that may still be arriving.
     pub fn from_stream(reader: StreamReader) -> Self {
         let forgetting = Some(reader.forgetting());
-        Self { source: Box::new(reader), pcm: None, len: None, cancel: None, forgetting }
+        Self { source: Box::new(reader), pcm: None, len: None, stop: None, forgetting }
     }
 
     /// Declares the bytes to be headerless interleaved PCM.
@@ -74,11 +78,11 @@ impl EncodedAudio {
         Self { pcm: Some(layout), ..self }
     }
 
-    /// Gives a flag that stops the decoder, also in the middle of a block or while it looks for
-    /// one; it then fails with [`ExtractError::Cancelled`]. A read that waits for more of a stream
-    /// is woken by the stream's own writer.
-    pub fn with_cancel(self, cancel: Arc<AtomicBool>) -> Self {
-        Self { cancel: Some(cancel), ..self }
+    /// Says what stops the decoder, also while it opens, in the middle of a block, or while it looks
+    /// for one; it then fails with [`ExtractError::Cancelled`]. It is asked before every read. A read
+    /// that waits for more of a stream is woken by the stream's own writer.
+    pub fn with_stop(self, stop: Stop) -> Self {
+        Self { stop: Some(stop), ..self }
     }
 }
 
@@ -113,7 +117,7 @@ pub enum PcmSample {
 #[derive(Clone)]
 pub(super) struct Fault {
     first: Arc<OnceLock<ExtractError>>,
-    cancel: Option<Arc<AtomicBool>>,
+    stop: Option<Stop>,
     /// Bytes that the container's reader may still take before the audio, and of how many.
     header_left: Arc<AtomicU64>,
     max_header_bytes: u64,
@@ -122,7 +126,7 @@ pub(super) struct Fault {
 impl Fault {
     /// Fails with the recorded fault, if there is one.
     pub(super) fn check(&self) -> Result<(), ExtractError> {
-        if self.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+        if self.stop.as_ref().is_some_and(|stop| stop()) {
             return Err(ExtractError::Cancelled);
         }
         self.first.get().map_or(Ok(()), |fault| Err(fault.clone()))
@@ -184,7 +188,7 @@ impl SourceView {
     pub(super) fn new(
         inner: Box<dyn MediaSource>,
         limits: &Limits,
-        cancel: Option<Arc<AtomicBool>>,
+        stop: Option<Stop>,
     ) -> Self {
         let max_header_bytes = limits.max_header_bytes;
         Self {
@@ -198,7 +202,7 @@ impl SourceView {
             max_bytes: limits.max_stream_bytes,
             fault: Fault {
                 first: Arc::default(),
-                cancel,
+                stop,
                 header_left: Arc::new(AtomicU64::new(max_header_bytes)),
                 max_header_bytes,
             },

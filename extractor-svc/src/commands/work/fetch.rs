@@ -4,7 +4,10 @@
 use std::{
     io::{self, Seek as _, Write as _},
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::Context as _;
@@ -34,7 +37,7 @@ pub(super) struct Source<'a> {
     /// Larger files are not fetched.
     pub(super) max_file_bytes: u64,
     pub(super) spool: &'a Path,
-    pub(super) stop: &'a AtomicBool,
+    pub(super) stop: &'a Arc<AtomicBool>,
 }
 
 impl Source<'_> {

@@ -24,7 +24,7 @@ use self::movie::Movie;
 use self::reader::{Mp4Reader, Source, scaled};
 use self::samples::Table;
 use super::super::check_spec;
-use crate::decode::source::SourceView;
+use crate::decode::source::{Fault, SourceView};
 use crate::error::ExtractError;
 use crate::limits::Limits;
 
@@ -66,7 +66,7 @@ pub(in crate::decode) fn open(
     let fragments = movie.is_fragmented.then(|| Fragments::new(behind, movie.defaults(track.id)));
     let skip = movie.noted_priming;
     let plan = Plan::new(&track.edits, skip, table.cursor()?, track.ticks)?;
-    let survey = Survey::of(plan.clone(), &table);
+    let survey = Survey::of(plan.clone(), &table, &view.fault())?;
     let frames = (fragments.is_none()).then(|| scaled(survey.kept, entry.sample_rate, track.ticks));
     let view = view.show(Vec::new(), at, None);
     let view = if is_first && survey.is_forward { view } else { view.seekable() };
@@ -110,11 +110,22 @@ struct Survey {
     is_forward: bool,
 }
 
+/// Packets after which a survey asks whether it is to stop.
+const SURVEYED_AT_ONCE: u64 = 1 << 12;
+
 impl Survey {
-    fn of(mut plan: Plan, table: &Table) -> Self {
+    /// Follows `plan` without reading a packet.
+    ///
+    /// # Errors
+    /// If the plan goes over the packets too often, or nobody waits for it.
+    fn of(mut plan: Plan, table: &Table, fault: &Fault) -> Result<Self, ExtractError> {
         let mut survey = Self { kept: 0, skipped: 0, is_forward: true };
-        let mut last = 0;
+        let (mut last, mut packets) = (0, 0_u64);
         while let Some((piece, kept)) = plan.next(table) {
+            if packets.is_multiple_of(SURVEYED_AT_ONCE) {
+                fault.check()?;
+            }
+            packets += 1;
             let ticks = u64::from(piece.ticks);
             if let Kept::From(from) = kept {
                 if survey.kept == 0 {
@@ -125,6 +136,46 @@ impl Survey {
             survey.is_forward &= piece.offset >= last;
             last = piece.offset;
         }
-        survey
+        if plan.is_endless() {
+            return Err(broken("the edits play the packets too often"));
+        }
+        Ok(survey)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::sync::Arc;
+
+    use super::edits::{Edit, Plan};
+    use super::samples::{self, Table};
+    use super::{SourceView, Survey};
+    use crate::decode::source::Stop;
+    use crate::error::ExtractError;
+    use crate::limits::Limits;
+
+    /// What is known of `count` equal edits of `packets` packets of ten ticks.
+    fn surveyed(count: usize, packets: u32, stop: Option<Stop>) -> Result<Survey, ExtractError> {
+        let table = Table::regular(packets, 10);
+        let edits = vec![Edit { start: 0, ticks: u64::MAX }; count];
+        let plan = Plan::new(&edits, 0, samples::Cursor::default(), 20).unwrap();
+        let source = Box::new(Cursor::new(Vec::new()));
+        let view = SourceView::new(source, &Limits::default(), stop);
+        Survey::of(plan, &table, &view.fault())
+    }
+
+    #[test]
+    fn edits_that_play_all_again_and_again_are_refused() {
+        assert!(surveyed(4096, 1000, None).is_ok());
+        // The packets of a day, four thousand times.
+        let error = surveyed(4096, 4 << 20, None).err().unwrap();
+        assert_eq!(error.reason(), "UNDECODABLE_AUDIO");
+    }
+
+    #[test]
+    fn a_survey_is_stopped() {
+        let error = surveyed(1, 10, Some(Arc::new(|| true))).err();
+        assert_eq!(error, Some(ExtractError::Cancelled));
     }
 }

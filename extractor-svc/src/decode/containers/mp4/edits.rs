@@ -6,7 +6,7 @@
 //! the decoder has what it needs. Empty edits in front are left out.
 
 use super::boxes::broken;
-use super::samples::{Cursor, Piece, Table};
+use super::samples::{Cursor, MAX_PACKETS, Piece, Table};
 use crate::error::ExtractError;
 
 /// Most edits; each may be a second of decoding for nothing.
@@ -14,6 +14,9 @@ pub(super) const MAX_EDITS: usize = 4096;
 
 /// Most edits that go back in the media: each goes through the tables from their beginning.
 const MAX_RETURNS: usize = 64;
+
+/// Most steps from packet to packet, over all edits: every packet of the longest table twice.
+const MAX_STEPS: u64 = 2 * MAX_PACKETS;
 
 /// A part of the media, in ticks of the track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub(super) struct Plan {
     mark: Cursor,
     /// Ticks of a second.
     second: u64,
+    /// Packets that were looked at.
+    steps: u64,
 }
 
 impl Plan {
@@ -75,12 +80,18 @@ impl Plan {
         let empty = edits.iter().take_while(|edit| edit.start == -1).count();
         edits.drain(..empty);
         let second = second.into();
-        Ok(Self { edits, at: (0, None), is_first: true, first, mark: first, second })
+        Ok(Self { edits, at: (0, None), is_first: true, first, mark: first, second, steps: 0 })
+    }
+
+    /// Whether there are more steps than any honest list of edits needs; then the plan is over.
+    pub(super) fn is_endless(&self) -> bool {
+        self.steps > MAX_STEPS
     }
 
     /// The next packet.
     pub(super) fn next(&mut self, table: &Table) -> Option<(Piece, Kept)> {
-        loop {
+        while !self.is_endless() {
+            self.steps += 1;
             let edit = *self.edits.get(self.at.0)?;
             let mut cursor = match self.at.1 {
                 Some(cursor) => cursor,
@@ -109,6 +120,7 @@ impl Plan {
             }
             return Some((piece, kept));
         }
+        None
     }
 
     fn pass(&mut self) {
@@ -121,7 +133,8 @@ impl Plan {
         let wanted = u64::try_from(edit.start).unwrap_or(0).saturating_sub(self.second);
         let from = if self.mark.time() <= wanted { self.mark } else { self.first };
         let (mut found, mut cursor) = (from, from);
-        while cursor.time() <= wanted {
+        while cursor.time() <= wanted && !self.is_endless() {
+            self.steps += 1;
             let here = cursor;
             if cursor.next(table).is_none() {
                 break;

@@ -8,7 +8,7 @@ use super::boxes::{Child, Walk, broken};
 use crate::error::ExtractError;
 
 /// Most packets of a track: a day and a half of AAC at 48 kHz.
-const MAX_PACKETS: u64 = 6 << 20;
+pub(super) const MAX_PACKETS: u64 = 6 << 20;
 
 /// Frames of PCM that are a packet.
 const PIECE: u32 = 1024;
