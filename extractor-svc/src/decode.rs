@@ -8,12 +8,14 @@
 //! symphonia. Five readers lie behind the one [`Decoder`]: PCM, blocks of ADPCM, MPEG audio, Ogg, and
 //! packets of everything that symphonia reads without help.
 
+mod ac3;
 mod blocks;
 mod carried;
 mod codecs;
 mod containers;
 mod detect;
 mod foreign;
+mod marker;
 mod mismatch;
 mod mpeg;
 mod ogg;
@@ -23,6 +25,7 @@ mod planes;
 mod source;
 mod stored;
 mod stream;
+mod trailing;
 mod windowed;
 
 use std::fmt;

@@ -30,21 +30,9 @@ pub fn mean(frame: &[f32]) -> f32 {
     }
 }
 
-/// Appends the mean of each frame of interleaved `samples` to `out`.
-///
-/// Samples of an incomplete last frame are dropped; no channels give nothing.
-pub fn downmix(samples: &[f32], channels: usize, out: &mut Vec<f32>) {
-    match channels {
-        0 => {}
-        1 => out.extend_from_slice(samples),
-        2 => out.extend(samples.as_chunks::<2>().0.iter().map(|[l, r]| (l + r) / 2.0)),
-        _ => out.extend(samples.chunks_exact(channels).map(mean)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{downmix, mean};
+    use super::mean;
 
     /// 100 frames of a linear congruential generator, the same as in the numpy run:
     /// `x = (x * 1103515245 + 12345) mod 2^31; value = f32(x) / 2^20 - 1000`.
@@ -61,17 +49,9 @@ mod tests {
     #[test]
     fn the_mean_is_numpys_bit_for_bit() {
         for (channels, expected) in NUMPY_MEANS {
-            for means in [downmix_frames(channels), mean_frames(channels)] {
-                let fold = |digest: u32, mean: &f32| digest.rotate_left(5) ^ mean.to_bits();
-                assert_eq!(means.iter().fold(0, fold), expected, "{channels} channels");
-            }
+            let fold = |digest: u32, mean: &f32| digest.rotate_left(5) ^ mean.to_bits();
+            assert_eq!(mean_frames(channels).iter().fold(0, fold), expected, "{channels} channels");
         }
-    }
-
-    fn downmix_frames(channels: usize) -> Vec<f32> {
-        let mut out = Vec::new();
-        downmix(&frames(channels), channels, &mut out);
-        out
     }
 
     fn mean_frames(channels: usize) -> Vec<f32> {
@@ -90,16 +70,4 @@ mod tests {
         (17, 0xda1733c1),
         (64, 0x4407a588),
     ];
-
-    #[test]
-    fn an_incomplete_frame_is_dropped() {
-        let mut out = Vec::new();
-        downmix(&[1.0, 2.0, 3.0, 4.0, 9.0], 2, &mut out);
-        assert_eq!(out, [1.5, 3.5]);
-        out.clear();
-        downmix(&[1.0, 2.0, 3.0, 9.0], 3, &mut out);
-        assert_eq!(out, [2.0]);
-        downmix(&[1.0], 0, &mut out);
-        assert_eq!(out, [2.0]);
-    }
 }

@@ -5,6 +5,7 @@ use super::codecs::ima::{self, CHUNK_BYTES, CHUNK_FRAMES, Channel};
 use super::codecs::ms_adpcm;
 use super::pcm::{fill, mix_frames, sixteen};
 use super::source::SourceView;
+use super::trailing::End;
 use crate::error::ExtractError;
 use crate::findings::{DeclaredLength, Findings, WarningCode};
 
@@ -63,6 +64,8 @@ pub(super) struct BlockReader {
     samples: Vec<i16>,
     frames: u64,
     declared: Option<u64>,
+    /// Where the blocks end, if that is stated.
+    end: Option<End>,
     done: bool,
 }
 
@@ -84,8 +87,14 @@ impl BlockReader {
             samples: Vec::new(),
             frames: 0,
             declared,
+            end: None,
             done: false,
         }
+    }
+
+    /// The same, with a place behind which another recording is looked for.
+    pub(super) fn ending(self, end: Option<End>) -> Self {
+        Self { end, ..self }
     }
 
     /// Frames that the header declares.
@@ -109,6 +118,11 @@ impl BlockReader {
             self.samples.clear();
             self.decode(filled);
             mix_frames(&self.samples, self.channels, out, sixteen);
+        }
+        if self.done
+            && let Some(end) = self.end.take()
+        {
+            end.look(&mut self.source, findings)?;
         }
         let produced = out.len() - before;
         self.frames += produced as u64;

@@ -4,9 +4,10 @@
 //! the preambles of IEC 61937, or sync words of frames that follow each other. All that must be there
 //! has 80 bits at least, so that music has it by chance once in 1e24 places.
 
+use super::ac3;
 use crate::error::ExtractError;
 
-/// How far is looked, in bytes: a third of a second of a compact disc, ten frames at least.
+/// How far is looked from the first sound on, in bytes: a third of a second of a compact disc, ten frames at least.
 const LOOKED_AT: usize = 1 << 16;
 
 /// DTS sync words: words of 16 bits and of 14 bits, big-endian and little-endian (ETSI TS 102 114,
@@ -24,10 +25,6 @@ const MAX_DTS_FRAME: usize = 1 << 14;
 /// Preambles Pa and Pb of IEC 61937-1, big-endian and little-endian.
 const PREAMBLES: [[u8; 4]; 2] = [[0xf8, 0x72, 0x4e, 0x1f], [0x72, 0xf8, 0x1f, 0x4e]];
 
-/// Bit rates of AC-3 in kbit/s, by the upper five bits of the frame size code (ETSI TS 102 366).
-const AC3_RATES: [usize; 19] =
-    [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
-
 /// AC-3 frames that must follow each other.
 const AC3_FRAMES: usize = 5;
 
@@ -42,6 +39,9 @@ impl Watch {
     /// Takes the next bytes; refuses them if those so far are a codec's. Looks each time that twice
     /// as much is there, and at the end.
     pub(super) fn see(&mut self, bytes: &[u8], is_end: bool) -> Result<(), ExtractError> {
+        // Silence before it is long at times, and says nothing. Words of 16 bits stay whole.
+        let silence = if self.seen.is_empty() { silent_words(bytes) } else { 0 };
+        let bytes = &bytes[silence..];
         let room = LOOKED_AT.saturating_sub(self.seen.len());
         if room == 0 {
             return Ok(());
@@ -57,6 +57,12 @@ impl Watch {
             None => Ok(()),
         }
     }
+}
+
+/// Bytes of the words of zeros that `bytes` begin with.
+fn silent_words(bytes: &[u8]) -> usize {
+    let sound = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
+    sound - sound % 2
 }
 
 /// The codec that is carried in `bytes`.
@@ -115,20 +121,13 @@ fn is_ac3(bytes: &[u8], mut at: usize) -> bool {
             [0x77, 0x0b] => (d, c),
             _ => return false,
         };
-        let code = usize::from(size & 0x3f);
-        let Some(rate) = AC3_RATES.get(code >> 1) else { return false };
-        let words = match size >> 6 {
-            0 => rate * 2,
-            1 => rate * 320 / 147 + (code & 1),
-            2 => rate * 3,
-            _ => return false,
-        };
+        let Some(len) = ac3::frame_bytes(size) else { return false };
         // Version, rate and order stay; versions up to 10 are AC-3.
         let shape = (a, version >> 3, size >> 6);
         if version >> 3 > 10 || *first.get_or_insert(shape) != shape {
             return false;
         }
-        at += 2 * words;
+        at += len;
     }
     true
 }
@@ -183,8 +182,14 @@ mod tests {
             assert_eq!(found.unwrap().reason(), "UNSUPPORTED_CODEC", "pieces of {piece}");
         }
         let mut watch = Watch::default();
-        watch.see(&vec![0; LOOKED_AT], false).unwrap();
+        watch.see(&vec![1; LOOKED_AT], false).unwrap();
         watch.see(&bytes, true).unwrap();
+        // Behind silence of any length it begins.
+        for silence in [2, 4 * LOOKED_AT] {
+            let mut watch = Watch::default();
+            watch.see(&vec![0; silence], false).unwrap();
+            assert!(watch.see(&bytes[100..], true).is_err(), "{silence}");
+        }
     }
 
     #[test]

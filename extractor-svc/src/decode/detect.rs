@@ -11,6 +11,7 @@ use symphonia::core::formats::well_known as format_id;
 use super::containers::adts::{self, AdtsReader};
 use super::containers::matroska::{self, MatroskaReader};
 use super::containers::{flac, mp4};
+use super::mpeg::tags::{self, Tag};
 use super::mpeg::{self, MpegReader};
 use super::ogg::OggReader;
 use super::packets::{self, PacketReader};
@@ -91,7 +92,8 @@ fn headerless(
     mismatch::check(&mut view, layout.sample)?;
     let spec = (layout.sample_rate, usize::from(layout.channels));
     check_spec(spec.0, spec.1, limits)?;
-    let reader = PcmReader::new(view.show(Vec::new(), 0, None), encoding, spec.1, None);
+    let view = view.show(Vec::new(), 0, None);
+    let reader = PcmReader::new(view, encoding, spec.1, None).headerless();
     Ok(Reader::Pcm { reader, codec: encoding.codec(), spec })
 }
 
@@ -178,13 +180,10 @@ fn skip_tags(view: &mut SourceView) -> Result<u64, ExtractError> {
         if view.read_at(pos, &mut head)? < head.len() {
             break;
         }
-        let [b'I', b'D', b'3', 2..=4, _, flags, a, b, c, d] = head else { break };
-        if (a | b | c | d) & 0x80 != 0 {
+        let Some(Tag::Of(len)) = tags::at(&head).filter(|_| head.starts_with(b"ID3")) else {
             break;
-        }
-        let len = [a, b, c, d].iter().fold(0, |len, &byte| len << 7 | u64::from(byte));
-        let footer = if flags & 0x10 != 0 { 10 } else { 0 };
-        pos += 10 + len + footer;
+        };
+        pos += len;
         if view.read_at(pos - 1, &mut [0])? == 0 {
             return Err(ExtractError::UndecodableAudio {
                 detail: format!("an ID3v2 tag of {len} bytes reaches past the end"),

@@ -59,19 +59,42 @@ type Foreign = (Kind, &'static str);
 /// [`ExtractError::UnsupportedContainer`] or [`ExtractError::UnsupportedCodec`] if the bytes are
 /// known; or that of the source.
 pub(super) fn refuse(view: &mut SourceView, start: u64) -> Result<(), ExtractError> {
-    let mut head = vec![0; HEAD_BYTES];
-    let there = view.read_at(start, &mut head)?;
-    head.truncate(there);
-    let is_whole = there < HEAD_BYTES;
-    let found =
-        magic::find(&head).or_else(|| streams::find(&head)).or_else(|| text::find(&head, is_whole));
-    match found {
+    match find(view, start, Doubt::Little)? {
         None => Ok(()),
         Some((Kind::Codec, name)) => Err(ExtractError::UnsupportedCodec { codec: name.to_owned() }),
         Some((kind, name)) => {
             Err(ExtractError::UnsupportedContainer { detail: format!("{name}; {}", kind.advice()) })
         }
     }
+}
+
+/// The name of what begins at byte `start`, where samples are as likely.
+///
+/// # Errors
+/// If the source fails.
+pub(super) fn certain(
+    view: &mut SourceView,
+    start: u64,
+) -> Result<Option<&'static str>, ExtractError> {
+    Ok(find(view, start, Doubt::Much)?.map(|(_, name)| name))
+}
+
+/// How much must speak for a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// The bytes are a file of some kind.
+    Little,
+    /// They may be samples, of which any bytes are some: 32 bits at least are asked for.
+    Much,
+}
+
+fn find(view: &mut SourceView, start: u64, doubt: Doubt) -> Result<Option<Foreign>, ExtractError> {
+    let mut head = vec![0; HEAD_BYTES];
+    let there = view.read_at(start, &mut head)?;
+    head.truncate(there);
+    let is_whole = there < HEAD_BYTES;
+    let found = magic::find(&head, doubt).or_else(|| streams::find(&head, doubt));
+    Ok(found.or_else(|| text::find(&head, is_whole, doubt)))
 }
 
 #[cfg(test)]

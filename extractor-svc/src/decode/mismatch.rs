@@ -1,125 +1,106 @@
-//! Bytes that are declared as headerless PCM and are a file of some kind.
+//! Bytes that are declared as headerless PCM and are something else: a file of some kind, or floats in
+//! the other order of bytes.
 //!
-//! Analysed as samples they would be noise with a vector like any other. Four bytes that music has by
-//! chance once in four thousand million times are not enough: each marker is held to more of its own
-//! format, and frames without a marker must follow each other.
+//! Analysed as samples they would be noise with a vector like any other. What is asked for is held to
+//! 32 bits at least, so that a recording has it by chance once in four thousand million times; frames
+//! without a marker must follow each other, and text must go on.
 
-use super::mpeg;
+use super::mpeg::tags::{self, Tag};
 use super::source::{PcmSample, SourceView};
+use super::{foreign, marker};
 use crate::error::ExtractError;
 
-/// Frames in a row that make a stream of them.
-const FRAMES: usize = 3;
-
-/// Refuses bytes that begin as another kind of audio does.
+/// Refuses bytes that begin as another kind of audio, or of anything, does.
 pub(super) fn check(view: &mut SourceView, declared: PcmSample) -> Result<(), ExtractError> {
-    let Some(found) = kind(view, 0)? else { return Ok(()) };
+    let Some(found) = kind(view)? else { return Ok(()) };
     let declared = match declared {
         PcmSample::S16Le => "PCM_S16LE",
         PcmSample::F32Le => "PCM_F32LE",
     };
-    Err(ExtractError::EncodingMismatch { declared, found: found.to_owned() })
+    Err(ExtractError::EncodingMismatch { declared, found })
 }
 
-/// What begins at byte `at`, if it is certain.
-fn kind(view: &mut SourceView, at: u64) -> Result<Option<&'static str>, ExtractError> {
-    let mut head = [0; 16];
-    let there = view.read_at(at, &mut head)?;
-    let found = match marker(&head[..there]) {
-        None if mpeg::is_stream(view, at, FRAMES)? => Some("MPEG audio (MP3)"),
-        None if is_adts(view, at)? => Some("AAC in ADTS"),
-        None => match tag_end(&head[..there], at) {
-            Some(end) => tagged(view, end)?,
-            None => None,
-        },
-        found => found,
+/// What the bytes begin with, if it is certain.
+fn kind(view: &mut SourceView) -> Result<Option<String>, ExtractError> {
+    if let Some(found) = at(view, 0)? {
+        return Ok(Some(found.to_owned()));
+    }
+    let mut head = [0; tags::HEAD_BYTES];
+    let there = view.read_at(0, &mut head)?;
+    // Another tag is not looked behind.
+    let Some(Tag::Of(end)) = tags::at(&head[..there]).filter(|_| head.starts_with(b"ID3")) else {
+        return Ok(None);
     };
-    Ok(found)
-}
-
-/// What follows an ID3v2 tag; another tag is not looked behind.
-fn tagged(view: &mut SourceView, at: u64) -> Result<Option<&'static str>, ExtractError> {
-    let mut head = [0; 16];
-    let there = view.read_at(at, &mut head)?;
-    Ok(match marker(&head[..there]) {
-        None if mpeg::is_stream(view, at, FRAMES)? => Some("MPEG audio (MP3) behind an ID3 tag"),
-        None if is_adts(view, at)? => Some("AAC in ADTS behind an ID3 tag"),
-        found => found,
+    Ok(match marker::audio(view, end)? {
+        Some(found) if found.starts_with("MPEG") || found.starts_with("AAC") => {
+            Some(format!("{found} behind an ID3 tag"))
+        }
+        Some(found) => Some(found.to_owned()),
+        None => foreign::certain(view, end)?.map(str::to_owned),
     })
 }
 
-/// The container whose first bytes these are.
-fn marker(head: &[u8]) -> Option<&'static str> {
-    let at = |place: usize, bytes: &[u8]| head.get(place..place + bytes.len()) == Some(bytes);
-    let word = |place: usize| Some(u32::from_be_bytes(*head.get(place..)?.first_chunk()?));
-    let is_wave = at(8, b"WAVE") && (at(0, b"RIF") || at(0, b"RF64") || at(0, b"BW64"));
-    if is_wave || at(0, b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb") {
-        return Some("WAVE");
+fn at(view: &mut SourceView, at: u64) -> Result<Option<&'static str>, ExtractError> {
+    match marker::audio(view, at)? {
+        None => foreign::certain(view, at),
+        found => Ok(found),
     }
-    if at(0, b"FORM") && (at(8, b"AIFF") || at(8, b"AIFC")) {
-        return Some("AIFF");
-    }
-    if at(0, b"fLaC") && at(5, &[0, 0, 34]) {
-        return Some("FLAC");
-    }
-    if at(0, b"OggS\0") && head.get(5).is_some_and(|flags| flags & 0xf8 == 0) {
-        return Some("Ogg");
-    }
-    if at(4, b"ftyp") && word(0).is_some_and(|size| (8..=4096).contains(&size)) {
-        return Some("MP4");
-    }
-    if at(0, b"\x1a\x45\xdf\xa3") && head.get(4).is_some_and(|size| *size != 0) {
-        return Some("Matroska or WebM");
-    }
-    if at(0, b"caff\0\x01\0\0") {
-        return Some("CAF");
-    }
-    if at(0, b".snd") && word(4).is_some_and(|start| start < 1 << 16) {
-        return Some("Sun AU");
-    }
-    if at(0, b"wvpk") && head.get(9) == Some(&4) {
-        return Some("WavPack");
-    }
-    at(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11").then_some("ASF (WMA)")
 }
 
-/// Where an ID3v2 tag at `at` ends.
-fn tag_end(head: &[u8], at: u64) -> Option<u64> {
-    let &[b'I', b'D', b'3', 2..=4, revision, flags, a, b, c, d, ..] = head else { return None };
-    if revision == 0xff || flags & 0x0f != 0 || (a | b | c | d) & 0x80 != 0 {
-        return None;
-    }
-    let len = [a, b, c, d].iter().fold(0, |len, &byte| len << 7 | u64::from(byte));
-    at.checked_add(10 + len + if flags & 0x10 == 0 { 0 } else { 10 })
+/// Samples that are not zero and are judged.
+const JUDGED: u32 = 256;
+
+/// Fewest that are judged at the end.
+const MIN_JUDGED: u32 = 16;
+
+/// Looks whether floats are big-endian: read as little-endian they are beyond all measure, or too
+/// small to be heard, and the other way round each of them is a sample.
+#[derive(Debug, Default)]
+pub(super) struct OrderWatch {
+    judged: u32,
+    /// Those that are no sample as they are, and those that are one in the other order.
+    wild: u32,
+    other: u32,
+    is_over: bool,
 }
 
-/// Whether [`FRAMES`] frames of ADTS follow each other from byte `at`.
-fn is_adts(view: &mut SourceView, at: u64) -> Result<bool, ExtractError> {
-    let (mut pos, mut first) = (at, None);
-    for _ in 0..FRAMES {
-        let mut head = [0; 7];
-        if view.read_at(pos, &mut head)? < head.len() {
-            return Ok(false);
+impl OrderWatch {
+    /// Takes the next samples; refuses them once enough of them say the same.
+    pub(super) fn see(&mut self, bytes: &[u8], is_end: bool) -> Result<(), ExtractError> {
+        for &sample in bytes.as_chunks::<4>().0 {
+            if self.is_over || self.judged == JUDGED {
+                break;
+            }
+            if sample == [0; 4] {
+                continue;
+            }
+            let is_sample = |x: f32| (1e-7..=8.0).contains(&x.abs());
+            self.judged += 1;
+            self.wild += u32::from(!is_sample(f32::from_le_bytes(sample)));
+            self.other += u32::from(is_sample(f32::from_be_bytes(sample)));
         }
-        let [0xff, sync, shape, more, _, _, _] = head else { return Ok(false) };
-        let len = (u64::from(more & 3) << 11) | (u64::from(head[4]) << 3) | u64::from(head[5] >> 5);
-        let is_sync = sync & 0xf6 == 0xf0 && shape >> 2 & 0xf < 13 && len > 7;
-        // Version, profile, rate and channels stay; the private and copyright bits need not.
-        let fixed = (sync, shape & 0xfd, more & 0xc0);
-        if !is_sync || *first.get_or_insert(fixed) != fixed {
-            return Ok(false);
+        let is_due = self.judged == JUDGED || (is_end && self.judged >= MIN_JUDGED);
+        if self.is_over || !is_due {
+            return Ok(());
         }
-        pos = pos.saturating_add(len);
+        self.is_over = true;
+        // A recording may begin with numbers that nobody hears, but their bytes are no samples then.
+        if self.wild * 2 > self.judged && self.other * 16 >= self.judged * 15 {
+            let (declared, found) = ("PCM_F32LE", "big-endian floats".to_owned());
+            return Err(ExtractError::EncodingMismatch { declared, found });
+        }
+        Ok(())
     }
-    Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
+    use std::path::Path;
 
-    use super::check;
+    use super::{OrderWatch, check};
     use crate::decode::source::{PcmSample, SourceView};
+    use crate::decode::{Decoder, EncodedAudio, marker};
     use crate::error::ExtractError;
     use crate::limits::Limits;
 
@@ -159,6 +140,23 @@ mod tests {
         check(b"wvpk\0\0\0\0\x10\x04", "WavPack");
         check(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF (WMA)");
         assert_eq!(found(b"\0\0\0\x18ftypM4A ").as_deref(), Some("MP4"));
+        assert_eq!(found(b"\0\0\0\x08wide\0\0\x10\0mdat").as_deref(), Some("MP4"));
+        check(b"MAC \x96\x0f\0\0\x34\0\0\0", "Monkey's Audio");
+        check(b"tBaK\x01\x0a\0\0", "TAK");
+        check(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", "a PNG picture");
+        check(b"\xff\xd8\xff\xe0\0\x10JFIF\0", "a JPEG picture");
+        check(b"PK\x03\x04\x14\0\0\0\x08\0", "a ZIP archive");
+        check(b"\0\0\x01\xba\x44\0\x04\0\x04\x01", "an MPEG program stream");
+        let page = b"<!DOCTYPE html><html><body><h1>404 Not Found</h1></body></html>\n".repeat(90);
+        assert_eq!(found(&page).as_deref(), Some("an HTML page"));
+        let answer = b"{\"error\":{\"code\":403,\"message\":\"Access denied to the object\"}}";
+        assert_eq!(found(answer).as_deref(), Some("a JSON document"));
+        let packets: Vec<u8> = (0..8_u8)
+            .flat_map(|i| [&[0x47, 0x41, 0, 0x10 | i][..], &[0x55; 184]].concat())
+            .collect();
+        check(&packets, "an MPEG transport stream");
+        let loas = [&[0x56, 0xe1, 0x2c][..], &[0x5a; 300]].concat().repeat(5);
+        check(&loas, "aac in LATM (LOAS)");
 
         let mp3 = frames(b"\xff\xfb\x90\x64", 417, 3);
         check(&mp3, "MPEG audio (MP3)");
@@ -183,6 +181,12 @@ mod tests {
             &frames(b"\xff\xfb\x90\x64", 417, 2),
             &frames(b"\xff\xf1\x50\x80\x10\x1f\xfc", 128, 2),
             &frames(b"\xff\xf1\x50\x80\x10\x1f\xfc", 129, 3),
+            b"\0\0\x01\xba as samples",
+            b"BM\x11\x12\x13\x14\0\0\0\0 as samples",
+            b"few words of samples, few words",
+            // A tone of 500 Hz at 48 kHz repeats every 192 bytes, and may look like a packet.
+            &frames(&[0x47, 0x12, 0x34, 0x15], 192, 40),
+            &frames(&[0x56, 0xe1, 0x2c], 303, 3),
         ] {
             assert_eq!(found(bytes), None, "{bytes:02x?}");
         }
@@ -193,7 +197,67 @@ mod tests {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
             let head = [state.to_be_bytes(), (state ^ state >> 7).to_be_bytes()].concat();
-            assert_eq!(super::marker(&head), None, "{head:02x?}");
+            let head: [u8; 16] = head.try_into().unwrap();
+            assert_eq!(marker::container(&head), None, "{head:02x?}");
         }
+        let mut head = [0; 4096];
+        for _ in 0..20_000 {
+            head.as_chunks_mut::<8>().0.iter_mut().for_each(|word| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                *word = (state ^ state >> 29).to_be_bytes();
+            });
+            assert_eq!(found(&head), None, "{:02x?}", &head[..16]);
+        }
+    }
+
+    /// Samples of what the project is tested with, in both forms.
+    #[test]
+    fn recordings_are_not_taken_for_a_file() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/audio");
+        let mut checked = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            let Ok(mut decoder) =
+                Decoder::open(EncodedAudio::from_bytes(bytes), &Limits::default())
+            else {
+                continue;
+            };
+            let mut samples = Vec::new();
+            while samples.len() < 4096 && decoder.next_mono_block(&mut samples).unwrap() {}
+            let floats: Vec<u8> = samples.iter().flat_map(|x| x.to_le_bytes()).collect();
+            let shorts: Vec<u8> =
+                samples.iter().flat_map(|x| ((x * 32_767.0) as i16).to_le_bytes()).collect();
+            assert_eq!((found(&floats), found(&shorts)), (None, None));
+            OrderWatch::default().see(&floats, true).unwrap();
+            let swapped: Vec<u8> = samples.iter().flat_map(|x| x.to_be_bytes()).collect();
+            let refused = OrderWatch::default().see(&swapped, true).is_err();
+            assert!(refused || samples.iter().any(|x| *x != 0.0 && x.abs() < 1e-7));
+            checked += 1;
+        }
+        assert!(checked > 20, "{checked} files");
+    }
+
+    #[test]
+    fn the_order_of_floats_is_told_from_small_ones() {
+        let see = |samples: &[f32], swap: bool| {
+            let form = |x: &f32| if swap { x.to_be_bytes() } else { x.to_le_bytes() };
+            let bytes: Vec<u8> = samples.iter().flat_map(form).collect();
+            let mut watch = OrderWatch::default();
+            let halves = bytes.split_at(bytes.len() / 8 * 4);
+            watch.see(halves.0, false).and_then(|()| watch.see(halves.1, true)).is_err()
+        };
+        // Sixteen bits of a sine, and silence before it.
+        let sine = |i: i32| (f64::from(i) * 0.1).sin() as f32;
+        let mut samples = vec![0.0; 5000];
+        samples.extend((1..2000).map(|i| (sine(i) * 32_768.0).round() / 32_768.0));
+        assert_eq!((see(&samples, false), see(&samples, true)), (false, true));
+        let full: Vec<f32> = (1..400).map(sine).collect();
+        assert_eq!((see(&full, false), see(&full, true)), (false, true));
+        // What rings on in a filter ends in numbers that are no sample in any order.
+        let faint: Vec<f32> = (1..400).map(|i| sine(i) * 1e-40).collect();
+        assert_eq!((see(&faint, false), see(&faint, true)), (false, false));
+        assert!(!see(&full[..10], true), "too few to tell");
     }
 }

@@ -16,7 +16,7 @@ mod frames;
 mod header;
 mod info_tag;
 mod side_info;
-mod tags;
+pub(super) mod tags;
 
 use std::io::{self, Read};
 

@@ -198,7 +198,7 @@ impl PacketReader {
             frames: 0,
             declared: declared.map(|frames| frames.saturating_sub(skip)),
             trims,
-            skips_damage: container == FORMAT_ID_MKV || container == FORMAT_ID_ADTS,
+            skips_damage: matches!(container, FORMAT_ID_MKV | FORMAT_ID_ADTS | FORMAT_ID_ISOMP4),
             is_behind_damage: false,
             damages: 0,
             next_ts: None,
@@ -406,6 +406,19 @@ impl PacketReader {
 
     fn finish(&mut self, why: Option<String>, findings: &mut Findings) {
         self.done = true;
+        let own = self.format.tracks().iter().find(|track| track.id == self.track_id);
+        // Some containers learn how long they are while they are read.
+        self.declared = self.declared.or(own.and_then(|track| track.num_frames));
+        let end = own.and_then(|track| Some(track.start_ts.saturating_add(track.duration?)));
+        let gap = end.zip(self.next_ts).and_then(|(end, next)| end.duration_from(next));
+        if let Some(gap) = gap.filter(|_| self.is_behind_damage) {
+            // No packet says how much was lost before the end; the track does.
+            self.damages += 1;
+            findings.miss(self.frames_of(gap));
+        }
+        if let Some(text) = self.fault.trailing() {
+            findings.warn(WarningCode::TrailingAudio, text);
+        }
         if why.is_some() && self.declared.is_none() {
             // Of a film that is cut, the stated length is its sound's as well.
             let rate = self.spec.map_or(0, |(rate, _)| rate);

@@ -7,7 +7,9 @@ use std::io::Read;
 
 use super::carried::Watch;
 use super::codecs::g711;
+use super::mismatch::OrderWatch;
 use super::source::SourceView;
+use super::trailing::End;
 use crate::error::ExtractError;
 use crate::findings::{DeclaredLength, Findings, WarningCode};
 use crate::limits::CHANNEL_CEILING;
@@ -112,6 +114,10 @@ pub(super) struct PcmReader {
     declared: Option<u64>,
     /// For samples of 16 bits, which may be another codec's bytes.
     watch: Option<Watch>,
+    /// For floats whose order of bytes is said by nothing but the sender.
+    order: Option<OrderWatch>,
+    /// Where the samples end, if that is stated.
+    end: Option<End>,
     done: bool,
 }
 
@@ -126,7 +132,29 @@ impl PcmReader {
         let bytes = vec![0; BLOCK_FRAMES * channels * encoding.bytes()];
         source.fault().header_ends();
         let watch = matches!(encoding, Encoding::S16 | Encoding::S16Be).then(Watch::default);
-        Self { source, encoding, channels, bytes, frames: 0, declared, watch, done: false }
+        Self {
+            source,
+            encoding,
+            channels,
+            bytes,
+            frames: 0,
+            declared,
+            watch,
+            order: None,
+            end: None,
+            done: false,
+        }
+    }
+
+    /// The same, with a place behind which another recording is looked for.
+    pub(super) fn ending(self, end: Option<End>) -> Self {
+        Self { end, ..self }
+    }
+
+    /// The same, of samples without a header.
+    pub(super) fn headerless(self) -> Self {
+        let order = (self.encoding == Encoding::F32).then(OrderWatch::default);
+        Self { order, ..self }
     }
 
     /// Frames that the header declares.
@@ -151,9 +179,15 @@ impl PcmReader {
         if let Some(watch) = &mut self.watch {
             watch.see(&self.bytes[..filled], self.done)?;
         }
+        if let Some(order) = &mut self.order {
+            order.see(&self.bytes[..filled], self.done)?;
+        }
         self.frames += (filled / frame_bytes) as u64;
         mix(&self.bytes[..filled], self.encoding, self.channels, out);
         if self.done {
+            if let Some(end) = self.end.take() {
+                end.look(&mut self.source, findings)?;
+            }
             let declared = self.declared.filter(|&declared| self.frames < declared);
             let text = match declared {
                 Some(declared) => {

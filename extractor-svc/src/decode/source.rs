@@ -118,6 +118,8 @@ pub enum PcmSample {
 pub(super) struct Fault {
     first: Arc<OnceLock<ExtractError>>,
     stop: Option<Stop>,
+    /// What a container's reader found behind the end of its recording.
+    trailing: Arc<OnceLock<String>>,
     /// Bytes that the container's reader may still take before the audio, and of how many.
     header_left: Arc<AtomicU64>,
     max_header_bytes: u64,
@@ -130,6 +132,16 @@ impl Fault {
             return Err(ExtractError::Cancelled);
         }
         self.first.get().map_or(Ok(()), |fault| Err(fault.clone()))
+    }
+
+    /// Leaves a sentence on audio that follows the recording and is not read.
+    pub(super) fn leave_trailing(&self, text: String) {
+        let _ = self.trailing.set(text);
+    }
+
+    /// What was left there.
+    pub(super) fn trailing(&self) -> Option<&str> {
+        self.trailing.get().map(String::as_str)
     }
 
     /// What is read from here on is audio.
@@ -164,6 +176,9 @@ impl Fault {
     }
 }
 
+/// Bytes of a stream that are read at once to be dropped.
+const PASSED_AT_ONCE: usize = 1 << 14;
+
 /// A bounded part of a source, as a container reader sees it.
 pub(super) struct SourceView {
     inner: Box<dyn MediaSource>,
@@ -177,6 +192,8 @@ pub(super) struct SourceView {
     /// Where the reader stands, from the first byte of `prefix`.
     pos: u64,
     seekable: bool,
+    /// One past the last byte of the source that was read.
+    furthest: u64,
     max_bytes: u64,
     fault: Fault,
     /// Told when a container's reader may seek.
@@ -185,11 +202,7 @@ pub(super) struct SourceView {
 
 impl SourceView {
     /// The whole source, not seekable.
-    pub(super) fn new(
-        inner: Box<dyn MediaSource>,
-        limits: &Limits,
-        stop: Option<Stop>,
-    ) -> Self {
+    pub(super) fn new(inner: Box<dyn MediaSource>, limits: &Limits, stop: Option<Stop>) -> Self {
         let max_header_bytes = limits.max_header_bytes;
         Self {
             inner,
@@ -199,10 +212,12 @@ impl SourceView {
             len: None,
             pos: 0,
             seekable: false,
+            furthest: 0,
             max_bytes: limits.max_stream_bytes,
             fault: Fault {
                 first: Arc::default(),
                 stop,
+                trailing: Arc::default(),
                 header_left: Arc::new(AtomicU64::new(max_header_bytes)),
                 max_header_bytes,
             },
@@ -253,6 +268,41 @@ impl SourceView {
         Ok(filled)
     }
 
+    /// Whether the source has all bytes before `end`. Nothing is read that was read before.
+    pub(super) fn reaches(&mut self, end: u64) -> Result<bool, ExtractError> {
+        Ok(end <= self.furthest || self.read_at(end - 1, &mut [0])? == 1)
+    }
+
+    /// Whether byte `at` can still be read: a stream lets go what was read.
+    pub(super) fn keeps(&self, at: u64) -> bool {
+        self.forgetting.is_none() || self.seekable || at >= self.furthest
+    }
+
+    /// Goes forward to byte `at`; of a stream, by reading, so that it keeps nothing for it.
+    pub(super) fn pass_to(&mut self, at: u64) -> Result<(), ExtractError> {
+        let mut dropped = [0; PASSED_AT_ONCE];
+        while self.forgetting.is_some() && self.furthest < at {
+            let len = (at - self.furthest).min(PASSED_AT_ONCE as u64) as usize;
+            if self.read_at(self.furthest, &mut dropped[..len])? < len {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes from byte `at` to the end of the source; a stream is read to its end for it.
+    pub(super) fn bytes_from(&mut self, at: u64) -> Result<u64, ExtractError> {
+        let end = if self.forgetting.is_some() {
+            self.pass_to(u64::MAX)?;
+            self.furthest
+        } else {
+            let failed =
+                |error: io::Error| ExtractError::SourceFailed { detail: error.to_string() };
+            self.source_len().map_err(failed)?
+        };
+        Ok(end.saturating_sub(at))
+    }
+
     fn read_inner(&mut self, at: u64, buf: &mut [u8]) -> io::Result<usize> {
         self.fault.check().map_err(io::Error::other)?;
         let result = self.try_read_inner(at, buf);
@@ -278,6 +328,9 @@ impl SourceView {
         }
         let n = self.inner.read(buf)?;
         self.inner_pos += n as u64;
+        if n > 0 {
+            self.furthest = self.furthest.max(self.inner_pos);
+        }
         // A position behind the end is no byte read.
         if n > 0 && self.inner_pos > self.max_bytes {
             let error = ExtractError::StreamTooLarge { limit: self.max_bytes };
@@ -286,16 +339,20 @@ impl SourceView {
         Ok(n)
     }
 
-    /// Length of what is shown. Of a growing source this waits for its end.
-    fn shown_len(&mut self) -> io::Result<u64> {
-        let rest = match self.inner.byte_len() {
-            Some(len) => len,
+    /// Length of the whole source. Of a growing one this waits for its end.
+    fn source_len(&mut self) -> io::Result<u64> {
+        match self.inner.byte_len() {
+            Some(len) => Ok(len),
             None => {
                 self.inner_pos = u64::MAX;
-                self.inner.seek(SeekFrom::End(0)).inspect_err(|error| self.fault.record(error))?
+                self.inner.seek(SeekFrom::End(0)).inspect_err(|error| self.fault.record(error))
             }
         }
-        .saturating_sub(self.start);
+    }
+
+    /// Length of what is shown. Of a growing source this waits for its end.
+    fn shown_len(&mut self) -> io::Result<u64> {
+        let rest = self.source_len()?.saturating_sub(self.start);
         Ok(self.prefix.len() as u64 + self.len.map_or(rest, |len| len.min(rest)))
     }
 }
@@ -395,6 +452,15 @@ mod tests {
         view.read_exact(&mut [0; 7]).unwrap();
         view.read_exact(&mut [0; 1]).unwrap_err();
         assert_eq!(view.fault().check(), Err(ExtractError::HeaderTooLarge { limit: 7 }));
+    }
+
+    #[test]
+    fn how_far_a_source_goes_is_known() {
+        let mut view = view(10);
+        for (end, there) in [(0, true), (10, true), (11, false), (10, true), (3, true)] {
+            assert_eq!(view.reaches(end), Ok(there), "{end}");
+        }
+        assert_eq!((view.bytes_from(4), view.bytes_from(11)), (Ok(6), Ok(0)));
     }
 
     #[test]

@@ -6,12 +6,10 @@ use super::containers::{Contents, Payload, aiff, au, caf, riff};
 use super::mpeg::MpegReader;
 use super::pcm::PcmReader;
 use super::source::SourceView;
+use super::trailing::End;
 use super::{Reader, check_spec};
 use crate::error::ExtractError;
 use crate::limits::Limits;
-
-/// A writer that did not know the length leaves 0x7fffffff or 0xffffffff, less its header perhaps.
-const PLACEHOLDER: u64 = 0x7fff_0000;
 
 /// The container that begins at byte `start` with `head`, and what its header says; `None` if it is
 /// none of those that are walked to samples or blocks.
@@ -41,15 +39,15 @@ pub(super) fn open(
     contents: Contents,
     limits: &Limits,
 ) -> Result<Reader, ExtractError> {
-    let Contents { payload, sample_rate, start, len, .. } = contents;
+    let Contents { payload, sample_rate, start, len, behind, .. } = contents;
     let spec = (sample_rate, usize::try_from(contents.channels).unwrap_or(usize::MAX));
-    let stated = len.filter(|&len| len < PLACEHOLDER);
+    let end = len.map(|len| End { at: start.saturating_add(len), layout: behind });
     match payload {
         Payload::Pcm(encoding) => {
             check_spec(spec.0, spec.1, limits)?;
-            let declared = stated.map(|len| len / (encoding.bytes() * spec.1) as u64);
-            let reader =
-                PcmReader::new(view.show(Vec::new(), start, len), encoding, spec.1, declared);
+            let declared = len.map(|len| len / (encoding.bytes() * spec.1) as u64);
+            let view = view.show(Vec::new(), start, len);
+            let reader = PcmReader::new(view, encoding, spec.1, declared).ending(end);
             Ok(Reader::Pcm { reader, codec: encoding.codec(), spec })
         }
         Payload::Blocks(form) => {
@@ -60,9 +58,9 @@ pub(super) fn open(
                 return Err(ExtractError::UndecodableAudio { detail });
             }
             // What is left of a block at the end holds less, or nothing.
-            let declared = stated.map(|len| len / bytes * frames);
-            let reader =
-                BlockReader::new(view.show(Vec::new(), start, len), form, spec.1, declared);
+            let declared = len.map(|len| len / bytes * frames);
+            let view = view.show(Vec::new(), start, len);
+            let reader = BlockReader::new(view, form, spec.1, declared).ending(end);
             Ok(Reader::Blocks { reader, codec: form.codec(), spec })
         }
         Payload::Mpeg => {

@@ -72,3 +72,22 @@ fn thousands_of_files_take_the_memory_of_a_few() {
     let lines = fs::read_to_string(&table).expect("a table").lines().count();
     assert_eq!(lines, 3_001);
 }
+
+/// A fragment of an MP4 that claims a million packets, twice, in a hundred bytes.
+#[test]
+fn what_is_claimed_takes_no_memory() {
+    let boxed = |kind: &[u8; 4], body: &[u8]| {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    };
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/decode/audio/fragments_aac.mp4");
+    let movie = fs::read(clip).expect("the clip is there")[..733].to_vec();
+    let run = boxed(b"trun", &[0_u32, 1 << 19].map(u32::to_be_bytes).concat());
+    let header = boxed(b"tfhd", &[0_u32, 1].map(u32::to_be_bytes).concat());
+    let fragment = boxed(b"moof", &boxed(b"traf", &[header, run.clone(), run].concat()));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let music = folder.path().join("music");
+    fs::create_dir(&music).expect("a folder");
+    fs::write(music.join("claims.mp4"), [movie, fragment].concat()).expect("a file");
+    let expected = [("claims.mp4".to_owned(), "UNDECODABLE_AUDIO".to_owned())];
+    assert_eq!(outcomes(&music, folder.path(), MAX_DATA_KIB), expected.into());
+}

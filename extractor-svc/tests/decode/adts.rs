@@ -93,6 +93,68 @@ fn lost_frames_are_damage() {
 }
 
 #[test]
+fn what_is_lost_at_the_end_is_told() {
+    let frames = frames();
+    let count = frames.len();
+    let kept = count * 6 / 10;
+    let lost = frames[kept..].concat().len();
+    let expected = (count - kept) as f64 / count as f64;
+    for fill in [0, 0x55] {
+        let bytes = [frames[..kept].concat(), vec![fill; lost]].concat();
+        let (samples, facts) = load(bytes.clone());
+        assert_eq!(samples.len(), FRAME * kept);
+        assert_eq!(codes(&facts), [WarningCode::Resynchronized]);
+        let share = facts.damaged_share;
+        assert!((share - expected).abs() < 0.03, "{share}, expected {expected}");
+        // The same where a frame begins behind it and is cut.
+        let last = &frames[count - 1];
+        let (_, facts) = load([&bytes[..], &last[..last.len() - 9]].concat());
+        assert_eq!(codes(&facts), [WarningCode::TruncatedStream, WarningCode::Resynchronized]);
+        assert!((facts.damaged_share - expected).abs() < 0.03, "{}", facts.damaged_share);
+    }
+    // Less than half a frame is none.
+    let (_, facts) = load([&FILE[..], &[0; 40]].concat());
+    assert_eq!((codes(&facts), facts.damaged_share), (vec![], 0.0));
+}
+
+/// An APEv2 tag of one item, with its header or without.
+fn ape(has_header: bool) -> Vec<u8> {
+    let item = [&5_u32.to_le_bytes()[..], &[0; 4], b"TITLE\0", b"\xff\xf1\x50\x80."].concat();
+    let block = |flags: u32| {
+        let size = item.len() as u32 + 32;
+        [&b"APETAGEX"[..], [2000, size, 1, flags].map(u32::to_le_bytes).as_flattened(), &[0; 8]]
+            .concat()
+    };
+    let header = if has_header { block(0xa000_0000) } else { Vec::new() };
+    [header, item.clone(), block(if has_header { 0x8000_0000 } else { 0 })].concat()
+}
+
+#[test]
+fn a_tag_of_another_kind_ends_nothing() {
+    let frames = frames();
+    let (whole, _) = load(FILE.to_vec());
+    let middle = frames.len() / 2;
+    let id3v1 = [&b"TAG"[..], &[0x20; 125]].concat();
+    for tag in [ape(true), ape(false), id3v1] {
+        let (before, after) = (frames[..middle].concat(), frames[middle..].concat());
+        let (samples, facts) = load([&before, &tag, &after, &tag].map(Vec::as_slice).concat());
+        assert!(samples == whole, "{} of {}", samples.len(), whole.len());
+        assert_eq!(facts.damaged_share, 0.0, "{:?}", facts.warnings);
+    }
+}
+
+#[test]
+fn one_header_with_several_blocks_is_a_damage() {
+    for at in [0, 1, 40, frames().len() - 1] {
+        let mut frames = frames();
+        frames[at][6] |= 1;
+        let (samples, facts) = load(frames.concat());
+        assert_eq!(samples.len(), FRAME * (frames.len() - 1), "{at}");
+        assert_eq!(codes(&facts), [WarningCode::Resynchronized], "{at}");
+    }
+}
+
+#[test]
 fn a_stream_of_two_forms_is_refused_where_it_changes() {
     let other_rate = |frame: &Vec<u8>| {
         let mut frame = frame.clone();

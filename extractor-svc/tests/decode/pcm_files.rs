@@ -228,7 +228,36 @@ fn compressed_audio_in_samples_is_refused() {
     let refused = |file: Vec<u8>| matches!(load(file), Err(ExtractError::UnsupportedCodec { .. }));
     assert!(refused(wave(false, 1, 16, 4, &burst.repeat(8))));
     assert!(refused(au(true, 3, None, &burst.repeat(8))));
+    // Behind a second and more of silence too.
+    let late = [vec![0; 4 * 50_000], burst.repeat(8)].concat();
+    assert!(refused(wave(false, 1, 16, 4, &late)));
     assert!(!refused(wave(false, 1, 16, 4, &burst)));
     // Of 24 bits they are no words of 16.
     assert!(!refused(wave(false, 1, 24, 6, &burst.repeat(8))));
+}
+
+#[test]
+fn a_file_that_was_never_closed_is_read_to_its_end() {
+    let data = bytes(i16::to_le_bytes);
+    let mut file = wave(false, 1, 16, 4, &data);
+    file[40..44].fill(0);
+    for size in [0, 8] {
+        file[4] = size;
+        file[5..8].fill(0);
+        check(file.clone(), "wav/pcm_s16le");
+    }
+    // Closed, and without a sample.
+    file[4] = 36;
+    assert_eq!(load(file).unwrap_err().reason(), "EMPTY_AUDIO");
+}
+
+#[test]
+fn an_empty_file_has_no_chunk_for_a_sample() {
+    let mut file = aiff(b"sowt", 16, &[]);
+    // No offset and no sample, and a picture behind it.
+    let sound = file.len() - 22;
+    file.truncate(sound);
+    file.extend(b"SSND\0\0\0\x08\0\0\0\0\0\0\0\0ID3 \0\0\x10\0");
+    file.extend([0x5a; 4096]);
+    assert_eq!(load(file).unwrap_err().reason(), "EMPTY_AUDIO");
 }

@@ -26,6 +26,8 @@ use symphonia::core::errors::{Error, Result, decode_error, unsupported_error};
 use symphonia::core::packet::PacketRef;
 use symphonia::default::codecs;
 
+pub(in crate::decode) use self::config::RATES;
+
 use self::bits::BitWriter;
 use self::block::{Block, Element, Stop};
 use self::config::{Config, Replication};

@@ -4,10 +4,11 @@
 //! chunk states are ignored, chunks may come in any order, and the width of a sample is its number
 //! of bits rounded up to bytes.
 
-use super::{Contents, Payload};
+use super::{Contents, Payload, stated};
 use crate::decode::blocks::Form;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
+use crate::decode::trailing::Layout;
 use crate::error::ExtractError;
 
 /// Most chunks.
@@ -48,8 +49,9 @@ pub(in crate::decode) fn read(view: &mut SourceView, at: u64) -> Result<Contents
         if view.read_at(pos, &mut head)? < head.len() {
             break;
         }
-        let [a, b, c, d, len @ ..] = head;
-        let (start, len) = (pos + 8, u64::from(u32::from_be_bytes(len)));
+        let [a, b, c, d, size @ ..] = head;
+        let size = u32::from_be_bytes(size);
+        let (start, len) = (pos + 8, u64::from(size));
         match &[a, b, c, d] {
             b"COMM" => {
                 let mut body = [0; COMMON_BYTES];
@@ -61,9 +63,9 @@ pub(in crate::decode) fn read(view: &mut SourceView, at: u64) -> Result<Contents
                 view.read_at(start, &mut offset)?;
                 let skipped = 8 + u64::from(u32::from_be_bytes(offset));
                 // A writer that could not go back leaves nothing or the largest number.
-                let is_stated = len > 8 && len < PLACEHOLDER;
-                sound = Some((start + skipped, is_stated.then(|| len.saturating_sub(skipped))));
-                if !is_stated {
+                let stated = stated(size).filter(|&len| len >= 8);
+                sound = Some((start + skipped, stated.map(|len| len.saturating_sub(skipped))));
+                if stated.is_none() {
                     break;
                 }
             }
@@ -80,9 +82,6 @@ pub(in crate::decode) fn read(view: &mut SourceView, at: u64) -> Result<Contents
         (_, None) => Err(broken("no sound chunk")),
     }
 }
-
-/// Sizes from here on are what a writer leaves that did not know the length.
-const PLACEHOLDER: u64 = 0x7fff_0000;
 
 /// Where the chunk behind one that ends at `end` begins: at the next even place, but for writers
 /// that forget the filling byte.
@@ -128,6 +127,7 @@ fn contents(
         sample_rate: whole_rate(rate),
         start,
         len,
+        behind: Layout::Big,
     })
 }
 
@@ -156,7 +156,7 @@ fn broken(what: &str) -> ExtractError {
 mod tests {
     use std::io::Cursor;
 
-    use super::{Contents, Encoding, Form, Payload, detect, read};
+    use super::{Contents, Encoding, Form, Layout, Payload, detect, read};
     use crate::decode::source::SourceView;
     use crate::error::ExtractError;
     use crate::limits::Limits;
@@ -178,7 +178,8 @@ mod tests {
     }
 
     fn check(chunks: &[Vec<u8>], payload: Payload, start: u64, len: Option<u64>) {
-        let expected = Contents { payload, channels: 2, sample_rate: 44_100, start, len };
+        let behind = Layout::Big;
+        let expected = Contents { payload, channels: 2, sample_rate: 44_100, start, len, behind };
         assert_eq!(parse(b"AIFC", chunks).unwrap(), expected);
     }
 
@@ -207,6 +208,9 @@ mod tests {
             live[4..8].copy_from_slice(&placeholder.to_be_bytes());
             check(&[comm.clone(), live], pcm(), 60, None);
         }
+        // No frame at all is a length too, whatever follows.
+        let empty = chunk(b"SSND", &[0; 8]);
+        check(&[comm, empty, chunk(b"ID3 ", &[7; 100])], pcm(), 60, Some(0));
     }
 
     #[test]

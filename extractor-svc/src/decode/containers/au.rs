@@ -3,9 +3,10 @@
 //! Read as libsndfile reads: big-endian behind `.snd`, little-endian behind `dns.`, from the stated
 //! place on, as much as is stated, or to the end where that is all ones.
 
-use super::{Contents, Payload};
+use super::{Contents, Payload, stated};
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
+use crate::decode::trailing::Layout;
 use crate::error::ExtractError;
 
 /// Bytes of the header before its annotation.
@@ -28,10 +29,17 @@ pub(in crate::decode) fn read(view: &mut SourceView, at: u64) -> Result<Contents
         Order::Big => u32::from_be_bytes(words[index]),
         Order::Little => u32::from_le_bytes(words[index]),
     };
-    let len = Some(word(2)).filter(|&len| len != u32::MAX).map(u64::from);
+    let len = stated(word(2));
     let payload = Payload::Pcm(encoding(word(3), order)?);
     let start = at + u64::from(word(1)).max(HEADER_BYTES as u64);
-    Ok(Contents { payload, channels: word(5), sample_rate: word(4), start, len })
+    Ok(Contents {
+        payload,
+        channels: word(5),
+        sample_rate: word(4),
+        start,
+        len,
+        behind: Layout::Bare,
+    })
 }
 
 fn encoding(code: u32, order: Order) -> Result<Encoding, ExtractError> {
@@ -59,7 +67,7 @@ fn encoding(code: u32, order: Order) -> Result<Encoding, ExtractError> {
 mod tests {
     use std::io::Cursor;
 
-    use super::{Contents, Encoding, Payload, detect, read};
+    use super::{Contents, Encoding, Layout, Payload, detect, read};
     use crate::decode::source::SourceView;
     use crate::error::ExtractError;
     use crate::limits::Limits;
@@ -77,8 +85,9 @@ mod tests {
         let check = |magic, code, expected| {
             let found = parse(magic, [28, 8, code, 8000, 2]).unwrap();
             let payload = Payload::Pcm(expected);
-            let len = Some(8);
-            assert_eq!(found, Contents { payload, channels: 2, sample_rate: 8000, start: 28, len });
+            let (start, len, behind) = (28, Some(8), Layout::Bare);
+            let sample_rate = 8000;
+            assert_eq!(found, Contents { payload, channels: 2, sample_rate, start, len, behind });
         };
         check(b".snd", 1, Encoding::MuLaw);
         check(b".snd", 2, Encoding::S8);

@@ -7,6 +7,7 @@ use super::{Contents, Payload};
 use crate::decode::blocks::Form;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
+use crate::decode::trailing::Layout;
 use crate::error::ExtractError;
 
 /// Most chunks before the data.
@@ -51,7 +52,8 @@ pub(in crate::decode) fn read(
                     description.ok_or_else(|| broken("no description before the data"))?;
                 let len = u64::try_from(len).ok().map(|len| len.saturating_sub(EDIT_COUNT_BYTES));
                 let start = start + EDIT_COUNT_BYTES;
-                return Ok(Some(Contents { payload, channels, sample_rate, start, len }));
+                let behind = Layout::Caf;
+                return Ok(Some(Contents { payload, channels, sample_rate, start, len, behind }));
             }
             _ => {}
         }
@@ -111,7 +113,7 @@ fn broken(what: &str) -> ExtractError {
 mod tests {
     use std::io::Cursor;
 
-    use super::{Contents, Encoding, Form, Payload, detect, read};
+    use super::{Contents, Encoding, Form, Layout, Payload, detect, read};
     use crate::decode::source::SourceView;
     use crate::error::ExtractError;
     use crate::limits::Limits;
@@ -138,7 +140,8 @@ mod tests {
             let free = chunk(b"free", 3, b"abc");
             let found = parse(&[desc.clone(), free, chunk(b"data", size, &[0; 12])]).unwrap();
             let payload = Payload::Pcm(Encoding::S16);
-            let expected = Contents { payload, channels: 2, sample_rate: 44_101, start: 83, len };
+            let (start, behind, sample_rate) = (83, Layout::Caf, 44_101);
+            let expected = Contents { payload, channels: 2, sample_rate, start, len, behind };
             assert_eq!(found, Some(expected));
         }
     }

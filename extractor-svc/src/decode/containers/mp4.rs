@@ -63,11 +63,16 @@ pub(in crate::decode) fn open(
     }
     let table = track.table;
     // A movie in fragments has its packets there, and ffmpeg applies no edit to those.
-    let fragments = movie.is_fragmented.then(|| Fragments::new(behind, movie.defaults(track.id)));
+    let fragments =
+        movie.is_fragmented.then(|| Fragments::new(behind, movie.defaults(track.id, track.ticks)));
+    let behind = if is_first { end_of_media(&mut view, behind)? } else { behind };
     let skip = movie.noted_priming;
     let plan = Plan::new(&track.edits, skip, table.cursor()?, track.ticks)?;
     let survey = Survey::of(plan.clone(), &table, &view.fault())?;
-    let frames = (fragments.is_none()).then(|| scaled(survey.kept, entry.sample_rate, track.ticks));
+    let frames = match fragments {
+        Some(_) => movie.stated_frames(entry.sample_rate, survey.kept > 0),
+        None => Some(scaled(survey.kept, entry.sample_rate, track.ticks)),
+    };
     let view = view.show(Vec::new(), at, None);
     let view = if is_first && survey.is_forward { view } else { view.seekable() };
     let source = Source {
@@ -78,11 +83,25 @@ pub(in crate::decode) fn open(
         plan,
         table,
         fragments,
+        behind,
     };
     let params = CodecParameters::Audio(entry.params);
     let mut reader = Mp4Reader::new(source, track.id, params).stating(frames, survey.skipped);
     reader.correct_layer()?;
     Ok(Opened { reader: Box::new(reader), equal_tracks })
+}
+
+/// Where the media ends that follows a movie, whose end is at byte `at`; `at` if there is none.
+fn end_of_media(view: &mut SourceView, at: u64) -> Result<u64, ExtractError> {
+    let (mut walk, mut pos) = (Walk::new(view), at);
+    while let Some(child) = walk.child(pos, u64::MAX)? {
+        match &child.kind {
+            b"mdat" => return Ok(child.end),
+            b"free" | b"skip" | b"wide" | b"uuid" | b"udta" => pos = child.end,
+            _ => break,
+        }
+    }
+    Ok(at)
 }
 
 /// The movie, where it ends, and whether it comes before the media.

@@ -7,10 +7,11 @@
 
 mod formats;
 
-use super::{Contents, Payload};
+use super::{Contents, Payload, stated, stated_long};
 use crate::decode::blocks::Form;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
+use crate::decode::trailing::Layout;
 use crate::error::ExtractError;
 
 /// Most chunks before the data chunk.
@@ -53,6 +54,14 @@ impl Flavour {
         }
     }
 
+    fn layout(self) -> Layout {
+        match self {
+            Self::Wave | Self::Rf64 => Layout::Little,
+            Self::Rifx => Layout::Big,
+            Self::W64 => Layout::Wave64,
+        }
+    }
+
     pub(in crate::decode) fn container(self) -> &'static str {
         match self {
             Self::Wave => "wav",
@@ -88,9 +97,10 @@ pub(in crate::decode) fn read(
             }
             b"data" => {
                 let len = match (flavour, chunk.len) {
-                    (Flavour::W64, len) => Some(len),
-                    (_, 0xffff_ffff) => long_data,
-                    (_, len) => Some(len),
+                    (Flavour::W64, len) => stated_long(len),
+                    (Flavour::Rf64, 0xffff_ffff) => long_data.and_then(stated_long),
+                    (_, 0) if is_never_closed(view, at, flavour)? => None,
+                    (_, len) => u32::try_from(len).ok().and_then(stated),
                 };
                 let format = format.ok_or_else(|| broken("no format chunk before the data"))?;
                 return parse_format(&Format { body: format, flavour }, chunk.start, len);
@@ -100,6 +110,15 @@ pub(in crate::decode) fn read(
         pos = chunk.next;
     }
     Err(broken("no data chunk"))
+}
+
+/// Whether the outer chunk has the size that a writer leaves which meant to state it at the end: that
+/// of an empty header, with which libsndfile reads all that follows, or nothing.
+fn is_never_closed(view: &mut SourceView, at: u64, flavour: Flavour) -> Result<bool, ExtractError> {
+    Ok(matches!(flavour, Flavour::Wave | Flavour::Rifx) && {
+        let outer = read_chunk(view, at, flavour)?;
+        outer.len == 0 || outer.len == 8
+    })
 }
 
 struct Chunk {
@@ -217,8 +236,9 @@ fn parse_format(format: &Format, start: u64, len: Option<u64>) -> Result<Content
         (None, 0x50 | 0x55) => Payload::Mpeg,
         _ => return Err(ExtractError::UnsupportedCodec { codec: formats::name(tag) }),
     };
-    let channels = format.word(2).into();
-    Ok(Contents { payload, channels, sample_rate: format.double_word(4), start, len })
+    let (channels, sample_rate) = (format.word(2).into(), format.double_word(4));
+    let behind = format.flavour.layout();
+    Ok(Contents { payload, channels, sample_rate, start, len, behind })
 }
 
 fn read_exactly(view: &mut SourceView, at: u64, buf: &mut [u8]) -> Result<(), ExtractError> {
@@ -264,7 +284,8 @@ mod tests {
 
     fn check(bytes: &[u8], encoding: Encoding, start: u64, len: Option<u64>) {
         let payload = Payload::Pcm(encoding);
-        let expected = Contents { payload, channels: 2, sample_rate: 44_100, start, len };
+        let behind = Flavour::detect(bytes).unwrap().layout();
+        let expected = Contents { payload, channels: 2, sample_rate: 44_100, start, len, behind };
         assert_eq!(parse(bytes).unwrap(), expected);
     }
 
@@ -275,9 +296,25 @@ mod tests {
         let odd = chunk(b"LIST", 3, b"abc\0");
         let data = chunk(b"data", 0x7fff_ffff, &[0; 4]);
         let bytes = [riff.clone(), odd, fmt.clone(), data].concat();
-        check(&bytes, Encoding::S16, 56, Some(0x7fff_ffff));
-        let bytes = [riff.clone(), fmt, chunk(b"data", u32::MAX, &[0; 4])].concat();
+        check(&bytes, Encoding::S16, 56, None);
+        let bytes = [riff.clone(), fmt.clone(), chunk(b"data", u32::MAX, &[0; 4])].concat();
         check(&bytes, Encoding::S16, 44, None);
+        // Lengths beside those that are left where nothing is known, and of files that were not closed.
+        for (size, len) in [
+            (0x7ffe_ffff, Some(0x7ffe_ffff)),
+            (0x7fff_0000, None),
+            (0x8000_0001, Some(0x8000_0001)),
+            (0xfffe_ffff, Some(0xfffe_ffff)),
+            (0xffff_0000, None),
+        ] {
+            let bytes = [riff.clone(), fmt.clone(), chunk(b"data", size, &[0; 4])].concat();
+            check(&bytes, Encoding::S16, 44, len);
+        }
+        for (size, len) in [(0, None), (8, None), (36, Some(0))] {
+            let outer = [&b"RIFF"[..], &[size, 0, 0, 0], b"WAVE"].concat();
+            let bytes = [outer, fmt.clone(), chunk(b"data", 0, &[0; 4])].concat();
+            check(&bytes, Encoding::S16, 44, len);
+        }
         let twelve = chunk(b"fmt ", 16, &format(1, 12));
         let bytes = [riff, twelve, chunk(b"data", 4, &[0; 4])].concat();
         check(&bytes, Encoding::S16, 44, Some(4));
@@ -361,6 +398,15 @@ mod tests {
         ]
         .concat();
         check(&bytes, Encoding::S24, 80, Some(4));
+        // Three gigabytes are a length there, and what was never filled in is none.
+        let of = |size: u64| {
+            let mut bytes = bytes.clone();
+            bytes[28..36].copy_from_slice(&size.to_le_bytes());
+            bytes
+        };
+        check(&of(0xbfff_ffff), Encoding::S24, 80, Some(0xbfff_ffff));
+        check(&of(0x7fff_ffff), Encoding::S24, 80, Some(0x7fff_ffff));
+        check(&of(u64::MAX), Encoding::S24, 80, None);
 
         let guid = |id: &[u8; 4]| [&id[..], &W64_SUFFIX].concat();
         let bytes = [

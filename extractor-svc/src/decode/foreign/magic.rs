@@ -2,8 +2,8 @@
 //!
 //! The values are those of the formats' own descriptions, as the `file` command and PRONOM list them.
 
-use super::Foreign;
 use super::Kind::{self, Archive, Audio, Codec, Media, Other, Protected, Score};
+use super::{Doubt, Foreign};
 
 /// Place, bytes there, what it is, its name.
 type Marker = (usize, &'static [u8], Kind, &'static str);
@@ -174,7 +174,7 @@ const CHECKED: [Checked; 4] = [
 ];
 
 /// The kind of file whose marker `head` has.
-pub(super) fn find(head: &[u8]) -> Option<Foreign> {
+pub(super) fn find(head: &[u8], doubt: Doubt) -> Option<Foreign> {
     let has = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
     // Forms at byte 8 belong to RIFF and IFF.
     let is_chunked = [&b"RIFF"[..], b"FORM", b"RIFX"].iter().any(|marker| has(0, marker));
@@ -188,13 +188,41 @@ pub(super) fn find(head: &[u8]) -> Option<Foreign> {
             (0, b"\xff\xd8\xff") => head.get(3).is_some_and(|&kind| kind >= 0xc0),
             _ => true,
         };
-        is_held && has(*at, bytes)
+        is_held && has(*at, bytes) && (doubt == Doubt::Little || is_certain(bytes, head))
     });
     let marked = marked.map(|&(_, _, kind, name)| (kind, name));
     marked.or_else(|| {
-        let checked = CHECKED.iter().find(|(bytes, is_right, ..)| has(0, bytes) && is_right(head));
+        let checked = CHECKED.iter().find(|(bytes, is_right, ..)| {
+            has(0, bytes) && is_right(head) && (doubt == Doubt::Little || is_sure(bytes, head))
+        });
         checked.map(|&(_, _, kind, name)| (kind, name))
     })
+}
+
+/// The same of one of two or three bytes.
+fn is_sure(marker: &[u8], head: &[u8]) -> bool {
+    match marker {
+        // How hard it was tried, and on which system, has few values (RFC 1952, 2.3.1).
+        b"\x1f\x8b\x08" => matches!(head, [_, _, _, _, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..]),
+        // Zeros, by which it is held, are samples too.
+        b"BM" => false,
+        _ => true,
+    }
+}
+
+/// Whether a marker, with what else its kind always has, is 32 bits at least that no silence has.
+fn is_certain(marker: &[u8], head: &[u8]) -> bool {
+    let has = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
+    match marker {
+        b"\xff\xd8\xff" => has(6, b"JFIF") || has(6, b"Exif"),
+        // The clock reference begins with bits that say the version (ISO 13818-1, 2.5.3.3).
+        b"\0\0\x01\xba" => {
+            head.get(4).is_some_and(|&byte| byte & 0xc4 == 0x44 || byte & 0xf1 == 0x21)
+        }
+        b"\0\0\x01\xb3" | b"RIFF" | b"RIFX" => false,
+        b"BZh" => true,
+        marker => marker.len() >= 4,
+    }
 }
 
 fn is_portable_executable(head: &[u8]) -> bool {
@@ -210,7 +238,7 @@ fn is_adx(head: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHECKED, MARKERS, find};
+    use super::{CHECKED, Doubt, MARKERS, find};
 
     #[test]
     fn every_marker_is_found_at_its_place() {
@@ -226,21 +254,21 @@ mod tests {
                 b"\xff\xd8\xff" => head[3] = 0xe0,
                 _ => {}
             }
-            assert_eq!(find(&head), Some((kind, name)));
+            assert_eq!(find(&head, Doubt::Little), Some((kind, name)));
             // At another place it is nothing.
             head.insert(0, b'.');
-            let moved = find(&head);
+            let moved = find(&head, Doubt::Little);
             assert!(moved.is_none_or(|(_, other)| other != name || name == "SILK"), "{name}");
         }
         for (bytes, _, _, name) in CHECKED {
             let head = [bytes, &[0xff; 80]].concat();
-            assert_eq!(find(&head), None, "{name}");
+            assert_eq!(find(&head, Doubt::Little), None, "{name}");
         }
     }
 
     #[test]
     fn short_markers_need_more() {
-        let found = |head: &[u8]| find(head).map(|(_, name)| name);
+        let found = |head: &[u8]| find(head, Doubt::Little).map(|(_, name)| name);
         assert_eq!(found(b"\x1f\x8b\x08\0\0\0\0\0\0\x03"), Some("a gzip file"));
         let mut program = b"MZ".to_vec();
         program.resize(128, 0);

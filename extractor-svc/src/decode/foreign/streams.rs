@@ -1,8 +1,9 @@
 //! Streams without a marker of their own: frames in a row, each with a synchronisation word at the
 //! place that the one before says.
 
-use super::Foreign;
 use super::Kind::{Codec, Media};
+use super::{Doubt, Foreign};
+use crate::decode::ac3;
 
 /// Packets of a transport stream that must follow one another.
 const TRANSPORT_PACKETS: usize = 5;
@@ -13,24 +14,21 @@ const TRANSPORT_STEPS: [usize; 3] = [188, 192, 204];
 /// Frames of GSM 06.10 that must follow one another; each is 33 bytes and begins with nibble 0xD.
 const GSM_FRAMES: usize = 24;
 
-/// Bits per second over 1000 by frame size code (ATSC A/52, table 5.18).
-const AC3_RATES: [usize; 19] =
-    [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
-
 /// The stream that `head` begins with.
-pub(super) fn find(head: &[u8]) -> Option<Foreign> {
+pub(super) fn find(head: &[u8], doubt: Doubt) -> Option<Foreign> {
+    let frames = if doubt == Doubt::Little { 2 } else { 4 };
     if is_transport_stream(head) {
         return Some((Media, "an MPEG transport stream"));
     }
-    if has_frames(head, 2, loas_frame_bytes) {
+    if has_frames(head, frames, loas_frame_bytes) {
         return Some((Codec, "aac in LATM (LOAS)"));
     }
-    if has_frames(head, 2, ac3_frame_bytes) {
+    if has_frames(head, frames.min(3), ac3_frame_bytes) {
         let is_enhanced = bsid(head).is_some_and(|bsid| bsid > 10);
         return Some((Codec, if is_enhanced { "eac3" } else { "ac3" }));
     }
     if let Some(swapped) = swap_words(head)
-        && has_frames(&swapped, 2, ac3_frame_bytes)
+        && has_frames(&swapped, frames.min(3), ac3_frame_bytes)
     {
         return Some((Codec, "ac3"));
     }
@@ -43,14 +41,13 @@ pub(super) fn find(head: &[u8]) -> Option<Foreign> {
     None
 }
 
-/// Whether `count` frames follow one another, or as many as there are up to the end of `head`, which
-/// must be two at least. `frame_bytes` is the length of the frame that begins the slice.
+/// Whether `count` frames follow one another, of which the last may reach behind `head`. `frame_bytes` is the length of the frame that begins the slice.
 fn has_frames(head: &[u8], count: usize, frame_bytes: fn(&[u8]) -> Option<usize>) -> bool {
     let mut rest = head;
-    for _ in 0..count {
+    for index in 0..count {
         let Some(bytes) = frame_bytes(rest) else { return false };
-        // A long frame reaches behind what was read: one header and its own checks must do.
-        let Some(next) = rest.get(bytes..) else { return rest.len() < head.len() };
+        // A long frame reaches behind what was read; then its header must do.
+        let Some(next) = rest.get(bytes..) else { return index + 1 >= count.max(2) };
         rest = next;
     }
     true
@@ -60,7 +57,10 @@ fn has_frames(head: &[u8], count: usize, frame_bytes: fn(&[u8]) -> Option<usize>
 fn is_transport_stream(head: &[u8]) -> bool {
     TRANSPORT_STEPS.iter().any(|&step| {
         (0..step).any(|first| {
-            (0..TRANSPORT_PACKETS).all(|packet| is_transport_packet(head, first + packet * step))
+            let mut places = (0..TRANSPORT_PACKETS).map(|packet| first + packet * step);
+            places.clone().all(|at| is_transport_packet(head, at))
+                // Packets of a kind are counted: what repeats to the bit is a tone, or stuffing.
+                && (is_null_packet(head, first) || places.any(|at| head[at..at + 4] != head[first..first + 4]))
         })
     })
 }
@@ -71,6 +71,11 @@ fn is_transport_packet(head: &[u8], at: usize) -> bool {
         return false;
     };
     *sync == 0x47 && flags & 0x80 == 0 && control & 0x30 != 0
+}
+
+/// Packets of stuffing are not counted.
+fn is_null_packet(head: &[u8], at: usize) -> bool {
+    head[at + 1] & 0x1f == 0x1f && head[at + 2] == 0xff
 }
 
 /// `AudioSyncStream` (ISO 14496-3, 1.7.2): eleven bits 0x2B7, thirteen bits of length.
@@ -89,15 +94,7 @@ fn bsid(frame: &[u8]) -> Option<u8> {
 fn ac3_frame_bytes(frame: &[u8]) -> Option<usize> {
     let [0x0b, 0x77, b2, b3, b4, ..] = *frame else { return None };
     match bsid(frame)? {
-        0..=10 => {
-            let rate = *AC3_RATES.get(usize::from(b4 & 0x3f) / 2)?;
-            match b4 >> 6 {
-                0 => Some(rate * 4),
-                1 => Some((rate * 96_000 / 44_100 + usize::from(b4 & 1)) * 2),
-                2 => Some(rate * 6),
-                _ => None,
-            }
-        }
+        0..=10 => ac3::frame_bytes(b4),
         11..=16 if b2 >> 6 < 3 => Some((usize::from(b2 & 7) << 8 | usize::from(b3)) * 2 + 2),
         _ => None,
     }
@@ -120,10 +117,10 @@ fn is_dts_of_14_bits(head: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{Doubt, find};
 
     fn name(head: &[u8]) -> Option<&'static str> {
-        find(head).map(|(_, name)| name)
+        find(head, Doubt::Little).map(|(_, name)| name)
     }
 
     #[test]
@@ -131,7 +128,11 @@ mod tests {
         for step in [188, 192, 204] {
             let mut packet = vec![0x55; step];
             packet[..4].copy_from_slice(&[0x47, 0x40, 0, 0x10]);
-            let stream = packet.repeat(8);
+            assert_eq!(name(&packet.repeat(8)), None, "a tone");
+            let mut stream = packet.repeat(8);
+            for (count, packet) in (0..).zip(stream.chunks_exact_mut(step)) {
+                packet[3] |= count;
+            }
             for first in [0, 1, 4, 100, step - 1] {
                 assert_eq!(name(&stream[first..]), Some("an MPEG transport stream"), "{step}");
             }

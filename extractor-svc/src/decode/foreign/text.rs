@@ -2,7 +2,7 @@
 //! radio capture may begin with lines of a protocol.
 
 use super::Kind::{List, Other};
-use super::{Foreign, Kind};
+use super::{Doubt, Foreign, Kind};
 
 /// How the first line begins, ASCII in lower case, and what it tells.
 const BEGINNINGS: [(&str, Kind, &str); 14] = [
@@ -22,13 +22,15 @@ const BEGINNINGS: [(&str, Kind, &str); 14] = [
     ("{", Other, "a JSON document"),
 ];
 
-/// Fewest bytes that are called text.
+/// Fewest bytes that are called text, and fewest where samples are as likely.
 const MIN_BYTES: usize = 8;
+const MIN_BYTES_OF_DOUBT: usize = 32;
 
 /// What kind of text `head` is; `is_whole` tells that nothing follows it.
-pub(super) fn find(head: &[u8], is_whole: bool) -> Option<Foreign> {
+pub(super) fn find(head: &[u8], is_whole: bool, doubt: Doubt) -> Option<Foreign> {
+    let min = if doubt == Doubt::Little { MIN_BYTES } else { MIN_BYTES_OF_DOUBT };
     let is_wide = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    if is_wide && head.len() >= MIN_BYTES && head.len().is_multiple_of(2) {
+    if is_wide && head.len() >= min && head.len().is_multiple_of(2) {
         let units = head.as_chunks::<2>().0.iter().map(|&pair| {
             if head[0] == 0xff { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
         });
@@ -44,7 +46,7 @@ pub(super) fn find(head: &[u8], is_whole: bool) -> Option<Foreign> {
     };
     let is_printable =
         text.chars().all(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\x0c'));
-    if text.len() < MIN_BYTES || !is_printable {
+    if text.len() < min || !is_printable {
         return None;
     }
     let line = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
@@ -62,10 +64,10 @@ fn is_plain_unit(unit: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{Doubt, find};
 
     fn name(text: &[u8]) -> Option<&'static str> {
-        find(text, true).map(|(_, name)| name)
+        find(text, true, Doubt::Little).map(|(_, name)| name)
     }
 
     #[test]
@@ -78,7 +80,10 @@ mod tests {
         assert_eq!(name(b"{\"error\": \"not found\"}"), Some("a JSON document"));
         assert_eq!(name("Grüße an alle\n".as_bytes()), Some("text"));
         assert_eq!(name(b"\xff\xfeh\0e\0l\0l\0o\0"), Some("UTF-16 text"));
-        assert_eq!(find(b"Gr\xc3\xbc\xc3\x9fe, \xc3", false).map(|(_, name)| name), Some("text"));
+        assert_eq!(
+            find(b"Gr\xc3\xbc\xc3\x9fe, \xc3", false, Doubt::Little).map(|(_, name)| name),
+            Some("text")
+        );
     }
 
     #[test]

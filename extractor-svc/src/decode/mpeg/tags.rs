@@ -2,10 +2,10 @@
 //! contents are not read.
 
 /// Bytes that tell a tag and its length.
-pub(super) const HEAD_BYTES: usize = 32;
+pub(in crate::decode) const HEAD_BYTES: usize = 32;
 
 /// Most bytes of a Lyrics3 tag whose end is looked for; version 1 has at most 5,100.
-pub(super) const MAX_LYRICS: usize = 64 * 1024;
+pub(in crate::decode) const MAX_LYRICS: usize = 64 * 1024;
 
 const ID3V1_BYTES: u64 = 128;
 
@@ -17,7 +17,7 @@ const APE_BYTES: u64 = 32;
 
 /// A tag at the current place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tag {
+pub(in crate::decode) enum Tag {
     /// Bytes from here to its end.
     Of(u64),
     /// It ends behind this footer of [`HEAD_BYTES`], and began so many bytes before it.
@@ -27,7 +27,7 @@ pub(super) enum Tag {
 }
 
 /// The tag that begins with `head`, of which there may be less than [`HEAD_BYTES`] at the end.
-pub(super) fn at(head: &[u8]) -> Option<Tag> {
+pub(in crate::decode) fn at(head: &[u8]) -> Option<Tag> {
     match head {
         [b'I', b'D', b'3', 2..=4, _, flags, a, b, c, d, ..] if (a | b | c | d) & 0x80 == 0 => {
             let len = [a, b, c, d].iter().fold(0, |len, &&byte| len << 7 | u64::from(byte));
@@ -53,7 +53,7 @@ pub(super) fn at(head: &[u8]) -> Option<Tag> {
 }
 
 /// Bytes up to the end of the Lyrics3 tag that `bytes` begin with, if it is there.
-pub(super) fn lyrics_end(bytes: &[u8]) -> Option<u64> {
+pub(in crate::decode) fn lyrics_end(bytes: &[u8]) -> Option<u64> {
     let is_end = |name: &[u8]| name == b"LYRICSEND" || name == b"LYRICS200";
     bytes.windows(9).position(is_end).map(|at| at as u64 + 9)
 }

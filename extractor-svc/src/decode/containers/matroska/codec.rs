@@ -9,6 +9,7 @@ use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 
 use super::broken;
 use super::track::TrackEntry;
+use crate::decode::codecs::aac::RATES;
 use crate::error::ExtractError;
 
 /// Codecs with an identifier that says all; those that begin alike are one.
@@ -124,8 +125,7 @@ fn wave(
     private: &[u8],
     mut params: AudioCodecParameters,
 ) -> Result<AudioCodecParameters, ExtractError> {
-    let Some(&[t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, _, _, b0, b1, ref extra @ ..]) =
-        private.get(..).filter(|private| private.len() >= 16)
+    let &[t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, _, _, b0, b1, ref extra @ ..] = private
     else {
         return Err(broken("A_MS/ACM without a wave format"));
     };
@@ -190,10 +190,6 @@ fn flac_stream_info(private: &[u8]) -> Result<Vec<u8>, ExtractError> {
 
 /// An AAC configuration (ISO 14496-3, 1.6.2.1) from the old identifiers, which say the kind.
 fn aac_config(name: &str, track: &TrackEntry) -> Option<Vec<u8>> {
-    const RATES: [u32; 13] = [
-        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
-        8000, 7350,
-    ];
     let rate = track.rate.round().clamp(0.0, 1e9) as u32;
     let rate = RATES.iter().position(|&known| known == rate)? as u32;
     let channels = track.channels.min(7) as u32;

@@ -25,6 +25,10 @@ pub(super) struct Movie {
     /// What samples of fragments are if they do not say it, by track.
     defaults: Vec<Defaults>,
     pub(super) is_fragmented: bool,
+    /// Ticks of the movie that the header of its fragments states, and those of its own header.
+    stated: (u64, u64),
+    /// Tracks of any kind.
+    all_tracks: usize,
 }
 
 /// What is known of an audio track.
@@ -43,6 +47,8 @@ pub(super) struct Track {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Defaults {
     pub(super) track: u32,
+    /// Ticks per second of the track.
+    pub(super) clock: u32,
     pub(super) ticks: u32,
     pub(super) bytes: u32,
 }
@@ -54,8 +60,12 @@ impl Movie {
         let mut edits = Vec::new();
         walk.each(moov, &mut |walk, child| {
             match &child.kind {
-                b"mvhd" => movie.ticks = field_after_times(walk, child)?,
+                b"mvhd" => {
+                    movie.ticks = field_after_times(walk, child)?;
+                    movie.stated.1 = stated_ticks(walk, child, (16, 24))?;
+                }
                 b"trak" => {
+                    movie.all_tracks += 1;
                     if let Some((track, list)) = track(walk, child)? {
                         movie.tracks.push(track);
                         edits.push(list);
@@ -68,8 +78,12 @@ impl Movie {
                         if child.kind == *b"trex" {
                             let [track, ticks, bytes] =
                                 [4, 12, 16].map(|at| walk.number(child, at));
-                            let defaults = Defaults { track: track?, ticks: ticks?, bytes: bytes? };
+                            let (track, ticks, bytes) = (track?, ticks?, bytes?);
+                            let defaults = Defaults { track, clock: 0, ticks, bytes };
                             movie.defaults.push(defaults);
+                        }
+                        if child.kind == *b"mehd" {
+                            movie.stated.0 = stated_ticks(walk, child, (4, 4))?;
                         }
                         Ok(())
                     })?;
@@ -89,8 +103,19 @@ impl Movie {
         Ok(movie)
     }
 
-    pub(super) fn defaults(&self, track: u32) -> Defaults {
-        self.defaults.iter().find(|found| found.track == track).copied().unwrap_or_default()
+    /// Frames at `sample_rate` that the movie states for a track in fragments, of which `has_own` says
+    /// that the movie's tables hold some. Of several tracks the longest is stated.
+    pub(super) fn stated_frames(&self, sample_rate: u32, has_own: bool) -> Option<u64> {
+        let (fragments, own) = self.stated;
+        let ticks = if fragments == 0 && !has_own { own } else { fragments };
+        let is_known = ticks > 0 && self.ticks > 0 && self.all_tracks == 1;
+        is_known.then(|| scaled(ticks, sample_rate, self.ticks))
+    }
+
+    /// Of a track by its number, and its ticks per second.
+    pub(super) fn defaults(&self, track: u32, clock: u32) -> Defaults {
+        let stated = self.defaults.iter().find(|found| found.track == track).copied();
+        Defaults { track, clock, ..stated.unwrap_or_default() }
     }
 
     /// The track that ffmpeg takes: one with samples, that is enabled, of most channels; the first
@@ -185,6 +210,22 @@ fn media(walk: &mut Walk<'_>, mdia: Child) -> Result<Option<Media>, ExtractError
 fn field_after_times(walk: &mut Walk<'_>, child: Child) -> Result<u32, ExtractError> {
     let [version] = walk.field(child, 0)?;
     walk.number(child, if version == 1 { 20 } else { 12 })
+}
+
+/// A length in ticks, at one place in version 0 and at another, with 64 bits, in version 1; 0 where it
+/// is all ones, which states nothing.
+fn stated_ticks(
+    walk: &mut Walk<'_>,
+    child: Child,
+    (short, long): (u64, u64),
+) -> Result<u64, ExtractError> {
+    let [version] = walk.field(child, 0)?;
+    if version == 1 {
+        let ticks = u64::from_be_bytes(walk.field(child, long)?);
+        return Ok(if ticks == u64::MAX { 0 } else { ticks });
+    }
+    let ticks = walk.number(child, short)?;
+    Ok(if ticks == u32::MAX { 0 } else { ticks.into() })
 }
 
 /// Starts in ticks of the track, and lengths in ticks of the movie.

@@ -18,6 +18,7 @@ use super::edits::{Kept, Plan};
 use super::fragments::Fragments;
 use super::samples::{Piece, Table};
 use crate::decode::source::SourceView;
+use crate::decode::trailing::{self, Layout};
 use crate::error::ExtractError;
 
 /// Most bytes of a packet: 1024 frames of 64 channels in 64 bits are half of it.
@@ -40,6 +41,8 @@ pub(super) struct Source {
     pub(super) plan: Plan,
     pub(super) table: Table,
     pub(super) fragments: Option<Fragments>,
+    /// Where the boxes behind the media begin.
+    pub(super) behind: u64,
 }
 
 /// Reads packets. Times are in frames; what is to be left out at a packet's start is its
@@ -51,6 +54,8 @@ pub(super) struct Mp4Reader {
     log: MetadataLog,
     /// Description of the first packet.
     description: Option<u32>,
+    /// A packet behind a gap that has been told.
+    held: Option<Piece>,
 }
 
 impl Mp4Reader {
@@ -66,6 +71,7 @@ impl Mp4Reader {
             info: MediaInfo::new(),
             log: MetadataLog::default(),
             description: None,
+            held: None,
         }
     }
 
@@ -105,9 +111,17 @@ impl Mp4Reader {
         if let Some(planned) = source.plan.next(&source.table) {
             return Ok(Some(planned));
         }
-        let Some(fragments) = &mut source.fragments else { return Ok(None) };
-        let found = fragments.next(&mut source.view, source.base)?;
-        Ok(found.map(|piece| (piece, Kept::From(0))))
+        let Some(fragments) = &mut source.fragments else {
+            if let Some(text) = trailing::find(&mut source.view, source.behind, Layout::Boxes)? {
+                source.view.fault().leave_trailing(text);
+            }
+            return Ok(None);
+        };
+        let found = fragments.next(&mut source.view, source.base);
+        if let (Some(ticks), Some(track)) = (fragments.stated_ticks(), self.tracks.first_mut()) {
+            track.with_num_frames(scaled(ticks, source.sample_rate, source.ticks));
+        }
+        Ok(found?.map(|piece| (piece, Kept::From(0))))
     }
 
     fn frames(&self, ticks: u64) -> u64 {
@@ -116,7 +130,8 @@ impl Mp4Reader {
 
     fn data(&mut self, piece: Piece) -> Result<Vec<u8>> {
         if piece.bytes > MAX_PACKET {
-            return Err(Error::DecodeError("isomp4: a packet of more than a MiB"));
+            let text = "isomp4: a packet of more than a MiB";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text).into());
         }
         let mut data = vec![0; piece.bytes as usize];
         let there = self.source.view.read_at(piece.offset, &mut data).map_err(io::Error::other)?;
@@ -160,11 +175,23 @@ impl FormatReader for Mp4Reader {
     }
 
     fn next_packet(&mut self) -> Result<Option<Packet>> {
-        let found = self.next().map_err(|error| match error {
-            ExtractError::UndecodableAudio { .. } => Error::DecodeError("isomp4: broken fragment"),
-            error => io::Error::other(error).into(),
-        })?;
-        let Some((piece, kept)) = found else { return Ok(None) };
+        let found = match self.held.take() {
+            Some(piece) => Some((piece, Kept::From(0))),
+            None => self.next().map_err(|error| match error {
+                // What came before it is whole.
+                ExtractError::UndecodableAudio { detail } => {
+                    io::Error::new(io::ErrorKind::InvalidData, detail)
+                }
+                error => io::Error::other(error),
+            })?,
+        };
+        let Some((mut piece, kept)) = found else { return Ok(None) };
+        if std::mem::take(&mut piece.is_behind_gap) {
+            self.held = Some(piece);
+            return Err(Error::DecodeError(
+                "isomp4: the time of a fragment is later than it should be",
+            ));
+        }
         if *self.description.get_or_insert(piece.description) != piece.description {
             return Err(Error::ResetRequired);
         }

@@ -50,6 +50,8 @@ pub(super) struct Piece {
     pub(super) ticks: u32,
     /// Number of its description, from 1 on.
     pub(super) description: u32,
+    /// Others were to come before it, by its time.
+    pub(super) is_behind_gap: bool,
 }
 
 impl Table {
@@ -234,7 +236,7 @@ impl Cursor {
             self.done = (self.done.0 + samples, before + u64::from(bytes));
             self.sample += u64::from(samples);
             let offset = start.saturating_add(before);
-            return Some(Piece { offset, bytes, time, ticks, description });
+            return Some(Piece { offset, bytes, time, ticks, description, is_behind_gap: false });
         }
     }
 
