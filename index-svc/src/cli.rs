@@ -102,7 +102,7 @@ pub(crate) enum Command {
     ///
     /// Opens the index read-only (a read-only file system will do) and prints `listening on ADDRESS`
     /// on standard output when it is ready. The first SIGTERM or SIGINT drains and ends with exit
-    /// code 0; a second one ends at once.
+    /// code 0, or with 1 if calls had to be cut when `--grace` was over; a second one ends at once.
     ///
     /// The index may be a folder of versions: index directories side by side, and a file CURRENT with
     /// the name of the one to serve. When that file is replaced (write beside it, rename), the

@@ -102,6 +102,7 @@ fn warnings(warnings: &card::Warnings) -> Warnings {
     let counts = warnings.rows_by_code.iter();
     Warnings {
         row_count: large(warnings.rows),
+        unknown_row_count: large(warnings.unknown_rows),
         row_counts: counts.map(|(code, rows)| (code.clone(), large(*rows))).collect(),
     }
 }

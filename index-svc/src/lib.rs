@@ -49,6 +49,7 @@ pub mod metadata;
 pub mod pages;
 mod passing;
 pub mod planner;
+pub mod provenance;
 pub mod query;
 pub mod recall;
 pub mod recommend;

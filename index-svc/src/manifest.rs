@@ -17,6 +17,7 @@ use crate::{
     card::Card,
     lineage::{Growth, ScalerFacts},
     planner::RecallPoint,
+    provenance::Provenance,
     seal,
     store::RowPlaces,
 };
@@ -50,6 +51,9 @@ pub struct Manifest {
     /// Builds of the extractor that the rows are of, as far as their tables say so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extractor_versions: Vec<String>,
+    /// Windows of the recordings that the rows are of, as far as their tables say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<String>,
     /// SHA-256 of the ordered feature names.
     pub schema_sha256: String,
     /// Ordered feature names.
@@ -242,6 +246,15 @@ struct FormatOnly {
 }
 
 impl Manifest {
+    /// What made the rows.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        Provenance {
+            extractor_versions: self.extractor_versions.clone(),
+            windows: self.windows.clone(),
+        }
+    }
+
     /// Reads and checks the manifest of the index at `directory`; returns the index version too.
     ///
     /// # Errors

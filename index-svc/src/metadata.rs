@@ -11,6 +11,8 @@ use thiserror::Error;
 
 pub use proto::MAX_TRACK_ID_BYTES;
 
+/// Fields that every record has.
+const NAMED: usize = 4;
 /// Number of the artist's field in a record.
 pub(crate) const ARTIST_FIELD: usize = 2;
 
@@ -69,7 +71,7 @@ impl TrackMetadata {
             attributes: BTreeMap::new(),
         };
         for name in attribute_names {
-            if fields.at == record.len() {
+            if fields.is_over() {
                 break;
             }
             let value = fields.next()?;
@@ -81,16 +83,20 @@ impl TrackMetadata {
     }
 }
 
-/// One field of a record, from 0: the four named ones, then the attributes.
+/// One field of a record, from 0: the four named ones, then the attributes. Empty for an attribute that
+/// was unknown when the record was written.
 ///
 /// # Errors
-/// When the record ends before it, or it is not UTF-8.
+/// When the record ends before a named field or within any, or the field is not UTF-8.
 pub fn field(record: &[u8], number: usize) -> Result<&str, RecordError> {
     let mut fields = Fields { record, at: 0, field: 0 };
     for _ in 0..number {
+        if fields.is_over() {
+            return Ok("");
+        }
         fields.next_bytes()?;
     }
-    fields.next_text()
+    if fields.is_over() { Ok("") } else { fields.next_text() }
 }
 
 /// Key of a track id in the store: its SHA-256, because LMDB keys end at 511 bytes.
@@ -106,6 +112,11 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Whether the record ends here, and may.
+    fn is_over(&self) -> bool {
+        self.field >= NAMED && self.at == self.record.len()
+    }
+
     fn next(&mut self) -> Result<String, RecordError> {
         self.next_text().map(str::to_owned)
     }
@@ -150,10 +161,16 @@ mod tests {
                 let expected = track.attributes.get(name).map_or("", String::as_str);
                 prop_assert_eq!(field(&record, number), Ok(expected));
             }
-            prop_assert!(field(&record, 4 + names.len()).is_err());
+            // An index may have got attributes since.
+            for unknown in 0..3 {
+                prop_assert_eq!(field(&record, 4 + names.len() + unknown), Ok(""));
+            }
+            let short = &record[..3];
+            prop_assert!((0..8).all(|number| field(short, number).is_err()));
             prop_assert_eq!(TrackMetadata::decode(&record, &names), Ok(track));
             if let Some((_, cut)) = record.split_last() {
                 prop_assert!(TrackMetadata::decode(cut, &names).is_err());
+                prop_assert!(field(cut, 3 + names.len()).is_err());
             }
         }
 

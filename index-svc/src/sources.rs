@@ -8,13 +8,12 @@ use proto::features::FeatureSchema;
 use crate::{
     error::Error,
     manifest::{SourceFacts, file_facts},
+    provenance::{Provenance, append_new},
     table::{ColumnRule, IdRule, Row, Shards, Table, TableError},
 };
 
-/// Longest profile id, or name of an extractor's build, in bytes.
+/// Longest profile id, in bytes.
 const MAX_NAME_BYTES: usize = 512;
-/// Most builds of the extractor that a table may name.
-const MAX_VERSIONS: usize = 256;
 
 /// Tables that may be indexed together.
 #[derive(Clone, Debug)]
@@ -22,7 +21,7 @@ pub struct Sources {
     paths: Vec<PathBuf>,
     rule: ColumnRule,
     profile_id: Option<String>,
-    extractor_versions: Vec<String>,
+    provenance: Provenance,
     schema: FeatureSchema,
     attribute_names: Vec<String>,
     features_left_out: Vec<String>,
@@ -42,7 +41,7 @@ impl Sources {
             paths: paths.to_vec(),
             rule: rule.clone(),
             profile_id: profile.map(str::to_owned),
-            extractor_versions: Vec::new(),
+            provenance: Provenance::default(),
             schema: FeatureSchema::from_names(Vec::new()),
             attribute_names: Vec::new(),
             features_left_out: Vec::new(),
@@ -54,8 +53,7 @@ impl Sources {
                 shards.add(path, shard.clone())?;
             }
             sources.agree_on_profile(&table)?;
-            let versions = versions_of(&table)?.iter().cloned();
-            append_new(&mut sources.extractor_versions, versions);
+            sources.provenance.add(&Provenance::of_table(&table)?);
             let schema = table.columns().schema();
             if position == 0 {
                 sources.schema = schema.clone();
@@ -103,11 +101,10 @@ impl Sources {
         Ok(profile)
     }
 
-    /// Builds of the extractor that filled the tables, as far as they say so, in the order they are first
-    /// seen.
+    /// What made the rows, as far as the tables say so.
     #[must_use]
-    pub fn extractor_versions(&self) -> &[String] {
-        &self.extractor_versions
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     /// Names of the features in order.
@@ -171,28 +168,6 @@ impl Sources {
     }
 }
 
-/// What a table says of the builds that filled it, if that is names.
-fn versions_of(table: &Table) -> Result<&[String], TableError> {
-    let versions = table.recipe().map_or(&[][..], |recipe| &recipe.extractor_versions);
-    let is_name = |name: &String| {
-        !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)
-    };
-    if versions.len() > MAX_VERSIONS || !versions.iter().all(is_name) {
-        let (path, line) = (table.path().to_owned(), 0);
-        let why = "its extractor_versions are not names of builds".to_owned();
-        return Err(TableError::Malformed { path, line, why });
-    }
-    Ok(versions)
-}
-
-/// Says so where rows are of several builds of the extractor: nothing in the numbers shows it.
-pub(crate) fn warn_of_versions(extractor_versions: &[String]) {
-    if extractor_versions.len() > 1 {
-        let versions = extractor_versions.join(", ");
-        tracing::warn!(versions, "rows are of several versions of the extractor");
-    }
-}
-
 /// Refuses what is no name of a profile.
 pub(crate) fn check_profile(profile: &str, path: &Path) -> Result<(), TableError> {
     if profile.is_empty() || profile.len() > MAX_NAME_BYTES || profile.chars().any(char::is_control)
@@ -201,12 +176,4 @@ pub(crate) fn check_profile(profile: &str, path: &Path) -> Result<(), TableError
         return Err(TableError::Malformed { path: path.to_owned(), line: 0, why });
     }
     Ok(())
-}
-
-pub(crate) fn append_new(names: &mut Vec<String>, more: impl Iterator<Item = String>) {
-    for name in more {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
 }

@@ -44,7 +44,12 @@ fn damage(row: usize) -> f64 {
 }
 
 fn sidecar(table: &Path, versions: &[&str]) {
+    sidecar_of(table, versions, &json!({"offset_seconds": 0.0, "duration_seconds": null}));
+}
+
+fn sidecar_of(table: &Path, versions: &[&str], window: &Value) {
     let text = json!({
+        "window": window,
         "profile_id": DEFAULT_PROFILE,
         "extractor_versions": versions,
         "schema_sha256": FeatureSchema::librosa().sha256(),
@@ -174,7 +179,7 @@ fn parquet(folder: &Path, optional: bool) -> PathBuf {
 fn counted(rows: u64, clipped: u64, cut: u64) -> Option<Warnings> {
     let by_code = [("CLIPPED", clipped), ("TRUNCATED_STREAM", cut)];
     let rows_by_code: BTreeMap<_, _> = by_code.map(|(code, rows)| (code.to_owned(), rows)).into();
-    Some(Warnings { rows, rows_by_code })
+    Some(Warnings { rows, unknown_rows: 0, rows_by_code })
 }
 
 fn small(inputs: Vec<PathBuf>, output: PathBuf) -> BuildPlan {
@@ -260,6 +265,63 @@ fn versions_and_counts_follow_an_index_as_it_grows() {
     }
 }
 
+/// An index of tables that are older than the two columns, and new tables: what nobody looked for is not
+/// known, however the rows came together, and stays so.
+#[test]
+fn what_was_never_looked_for_is_not_known() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let old = folder.path().join("old.csv");
+    catalogue::write_csv(&old, &golden_rows()[ROWS..ROWS + 10], str::to_owned);
+    let profile = Some(DEFAULT_PROFILE.to_owned());
+    let grow = |index: PathBuf, table: PathBuf, refit: bool| {
+        let plan = AppendPlan {
+            output: Some(index.with_extension(format!("grown-{refit}"))),
+            index,
+            inputs: vec![table],
+            profile: profile.clone(),
+            nan: None,
+            duplicates: DuplicateRule::Error,
+            refit,
+        };
+        append(&plan).expect("an index without the columns grows")
+    };
+    let expected = Warnings { unknown_rows: 10, ..counted(26, 20, 9).expect("some") };
+    let new = csv(folder.path(), 0..ROWS, &["one/1"]);
+    let plan = BuildPlan {
+        profile: profile.clone(),
+        ..small(vec![old.clone(), new.clone()], folder.path().join("both"))
+    };
+    assert_eq!(card(&build(&plan).expect("sound").manifest), Some(expected.clone()));
+    let old_index = folder.path().join("old");
+    let plan = BuildPlan { profile: profile.clone(), ..small(vec![old], old_index.clone()) };
+    build(&plan).expect("sound");
+    for refit in [false, true] {
+        let grown = grow(old_index.clone(), new.clone(), refit);
+        assert_eq!(card(&grown.manifest), Some(expected.clone()), "refit {refit}");
+        let index = Index::open(&grown.path).expect("just made");
+        let rows = |filter: &str| {
+            let options = Options::new(70, true, 0, false).expect("in range");
+            let options = options.with_filter(&index, filter).expect("a filter");
+            let query = Query::by_row(&index, 0, options).expect("in range");
+            index.search(&query).expect("answers").neighbors.len()
+        };
+        // The row that is asked for is left out.
+        assert_eq!(rows("warnings = \"\""), 10 - 1 + ROWS - 26);
+        assert_eq!(rows("warnings = \"\" AND damaged_share >= 0"), ROWS - 26);
+        let checks = verify::check_contents(&index).expect("readable");
+        assert!(checks.iter().all(|check| check.passed), "{checks:?}");
+        drop(index);
+        let plan = RemovePlan {
+            index: grown.path,
+            ids: ["t0", "r1.wav", "r3.wav"].map(str::to_owned).to_vec(),
+            output: Some(folder.path().join(format!("less-{refit}"))),
+            refit,
+        };
+        let less = Warnings { unknown_rows: 9, ..counted(25, 19, 9).expect("some") };
+        assert_eq!(card(&remove(&plan).expect("sound").manifest), Some(less));
+    }
+}
+
 #[test]
 fn an_index_of_other_tables_says_nothing_of_either() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -289,11 +351,15 @@ fn run(args: &[&str]) -> Output {
 
 /// The versions that a warning of the log names.
 fn warned(output: &Output) -> Option<String> {
+    warned_of(output, "versions")
+}
+
+fn warned_of(output: &Output, field: &str) -> Option<String> {
     let log = String::from_utf8(output.stderr.clone()).expect("text");
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     lines
         .filter(|line| line["level"] == "WARN")
-        .find_map(|line| Some(line["versions"].as_str()?.to_owned()))
+        .find_map(|line| Some(line[field].as_str()?.to_owned()))
 }
 
 #[test]
@@ -317,6 +383,26 @@ fn the_commands_say_versions_and_counts() {
     assert_eq!(warned(&output).as_deref(), Some("one/1, two/2"));
     let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(said["extractor_versions"], json!(["one/1", "two/2"]));
-    let expected = json!({"rows": 30, "rows_by_code": {"CLIPPED": 24, "TRUNCATED_STREAM": 10}});
+    let expected = json!({"rows": 30, "unknown_rows": 0, "rows_by_code": {"CLIPPED": 24, "TRUNCATED_STREAM": 10}});
     assert_eq!(said["warnings"], expected);
+}
+
+#[test]
+fn a_mix_of_windows_is_said_with_both_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = |path: PathBuf| path.to_str().expect("UTF-8").to_owned();
+    let [first, second] =
+        [csv(folder.path(), 0..ROWS, &["one/1"]), csv(folder.path(), ROWS..ROWS + 10, &["one/1"])];
+    sidecar_of(&second, &["one/1"], &json!({"offset_seconds": 30.0, "duration_seconds": 15.5}));
+    let [first, second] = [text(first), text(second)];
+    let [one, both, grown] = ["one", "both", "grown"].map(|name| text(folder.path().join(name)));
+    let output = run(&["build", "--trees", "3", "--input", &first, "--output", &one]);
+    let said = String::from_utf8(output.stdout.clone()).expect("text");
+    assert!(said.contains("window          offset 0 s, to the end\n"), "{said}");
+    assert_eq!(warned_of(&output, "windows"), None);
+    let expected = Some("offset 0 s, to the end; offset 30 s, duration 15.5 s");
+    let output = run(&["build", "--trees", "3", "--input", &first, &second, "--output", &both]);
+    assert_eq!(warned_of(&output, "windows").as_deref(), expected);
+    let output = run(&["append", "--index", &one, "--input", &second, "--output", &grown]);
+    assert_eq!(warned_of(&output, "windows").as_deref(), expected);
 }

@@ -47,9 +47,10 @@ use crate::{
         Manifest, MissingValues, file_facts,
     },
     planner::Wanted,
+    provenance::Provenance,
     recall::{self, Trial},
     scaler::{MeanPass, Scaler},
-    sources::{Sources, warn_of_versions},
+    sources::Sources,
     store::{
         BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, SCALER, Store, TRACKS_FILE, TrackWriter,
         VECTORS_FILE, VectorWriter, f64_bytes,
@@ -172,7 +173,7 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
         if plan.all_columns { ColumnRule::All(librosa) } else { ColumnRule::Schema(librosa) };
     let sources = Sources::open(&plan.inputs, &rule, plan.profile.as_deref())?;
     let profile_id = sources.profile_id()?.to_owned();
-    warn_of_versions(sources.extractor_versions());
+    sources.provenance().warn();
     for name in sources.features_left_out() {
         tracing::info!(column = %name, "feature column is not in the profile and is left out");
     }
@@ -253,11 +254,13 @@ pub(crate) fn assemble(
     drop(vectors);
     let trees = if plan.engines.forest() { plan.trees } else { 0 };
 
+    let Provenance { extractor_versions, windows } = sources.provenance();
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
         profile_id: recipe.profile_id,
-        extractor_versions: sources.extractor_versions().to_vec(),
+        extractor_versions,
+        windows,
         schema_sha256: sources.schema().sha256(),
         feature_names: sources.schema().names().to_vec(),
         rows: taken.rows,

@@ -4,15 +4,17 @@ use std::path::Path;
 
 use proto::features::FeatureSchema;
 
-use crate::{error::Error, manifest::SourceFacts, sources::Sources, table::Row};
+use crate::{
+    error::Error, manifest::SourceFacts, provenance::Provenance, sources::Sources, table::Row,
+};
 
 /// Rows in order, with the names of what is in them.
 pub(crate) trait RowSource: std::fmt::Debug {
     /// Names of the features in order.
     fn schema(&self) -> &FeatureSchema;
 
-    /// Builds of the extractor that the rows are of, as far as that is known.
-    fn extractor_versions(&self) -> &[String];
+    /// What made the rows, as far as that is known.
+    fn provenance(&self) -> Provenance;
 
     /// Names of the text attributes in order.
     fn attribute_names(&self) -> &[String];
@@ -33,8 +35,8 @@ impl RowSource for Sources {
         self.schema()
     }
 
-    fn extractor_versions(&self) -> &[String] {
-        self.extractor_versions()
+    fn provenance(&self) -> Provenance {
+        self.provenance().clone()
     }
 
     fn attribute_names(&self) -> &[String] {

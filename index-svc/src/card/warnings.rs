@@ -9,7 +9,7 @@ use crate::{
     filter::NAMED_FIELDS,
     index::Index,
     metadata,
-    table::{WARNINGS, WARNINGS_SEPARATOR},
+    table::{DAMAGED_SHARE, WARNINGS, WARNINGS_SEPARATOR},
 };
 
 /// Kinds that are counted by their names; the extractor has far fewer.
@@ -24,6 +24,10 @@ const OTHER: &str = "OTHER";
 pub struct Warnings {
     /// Rows with any.
     pub rows: u64,
+    /// Rows of which it is not known: they have neither warnings nor a share of damage, which the
+    /// extractor gives every row that it looks for warnings in.
+    #[serde(default)]
+    pub unknown_rows: u64,
     /// Rows of each kind. What is no name of a kind counts as `OTHER`.
     pub rows_by_code: BTreeMap<String, u64>,
 }
@@ -35,19 +39,23 @@ impl Warnings {
     /// When the index cannot be read.
     pub(super) fn count(index: &Index) -> Result<Option<Self>, Error> {
         let names = &index.manifest.attribute_names;
-        let Some(column) = names.iter().position(|name| name == WARNINGS) else { return Ok(None) };
+        let field = |name: &str| names.iter().position(|known| known == name);
+        let Some(warnings) = field(WARNINGS) else { return Ok(None) };
+        let damage = field(DAMAGED_SHARE);
         let txn = index.store.read()?;
         let mut stored = index.store.in_order(&txn);
         let mut counted = Self::default();
         for row in 0..index.rows() {
             let record = stored.track(row)?;
-            counted.add(metadata::field(&record, NAMED_FIELDS.len() + column)?);
+            let text = |column: usize| metadata::field(&record, NAMED_FIELDS.len() + column);
+            let damaged_share = damage.map_or(Ok(""), text)?;
+            counted.add(text(warnings)?, damaged_share);
         }
         Ok(Some(counted))
     }
 
-    /// Counts the row with this text, each kind in it once.
-    fn add(&mut self, text: &str) {
+    /// Counts the row with these texts, each kind in it once.
+    fn add(&mut self, text: &str, damaged_share: &str) {
         let mut kinds: Vec<&str> = text
             .split(WARNINGS_SEPARATOR)
             .map(str::trim)
@@ -57,6 +65,7 @@ impl Warnings {
         kinds.sort_unstable();
         kinds.dedup();
         self.rows += u64::from(!kinds.is_empty());
+        self.unknown_rows += u64::from(kinds.is_empty() && damaged_share.is_empty());
         for kind in kinds {
             *self.rows_by_code.entry(kind.to_owned()).or_default() += 1;
         }
@@ -79,21 +88,23 @@ mod tests {
         let mut counted = Warnings::default();
         for text in ["", "CLIPPED", "CLIPPED;SHORT_WINDOW", " CLIPPED ; CLIPPED;", ";", "see notes"]
         {
-            counted.add(text);
+            counted.add(text, "0");
         }
-        let by_code = [("CLIPPED", 3), ("OTHER", 1), ("SHORT_WINDOW", 1)];
+        counted.add("CLIPPED", "");
+        counted.add(" ", "");
+        let by_code = [("CLIPPED", 4), ("OTHER", 1), ("SHORT_WINDOW", 1)];
         let rows_by_code = by_code.map(|(code, rows)| (code.to_owned(), rows)).into();
-        assert_eq!(counted, Warnings { rows: 4, rows_by_code });
+        assert_eq!(counted, Warnings { rows: 5, unknown_rows: 1, rows_by_code });
     }
 
     #[test]
     fn foreign_texts_do_not_grow_the_card() {
         let mut counted = Warnings::default();
         for number in 0..1000 {
-            counted.add(&format!("KIND_{number}"));
-            counted.add(&"X".repeat(100 + number));
+            counted.add(&format!("KIND_{number}"), "");
+            counted.add(&"X".repeat(100 + number), "");
         }
-        counted.add("KIND_7");
+        counted.add("KIND_7", "");
         // One of them is `OTHER`.
         assert_eq!(counted.rows_by_code.len(), MOST_KINDS);
         assert_eq!(counted.rows_by_code["KIND_7"], 2);

@@ -51,6 +51,7 @@ fn object(grown: &Grown, took: Duration) -> anyhow::Result<Value> {
         "scaler": manifest.scaler,
         "growth": manifest.growth,
         "extractor_versions": manifest.extractor_versions,
+        "windows": manifest.windows,
         "warnings": manifest.card.as_ref().and_then(|card| card.warnings.as_ref()),
         "drift_of_added": grown.drift_of_added,
         "recall_at_10": manifest.recall_at_10,
@@ -71,7 +72,7 @@ fn print(grown: &Grown, took: Duration) -> anyhow::Result<()> {
         "tracks          {} (were {}, {} added, {} removed)",
         manifest.rows, growth.rows_before, growth.added, growth.removed
     )?;
-    inputs::print_versions(&mut out, &manifest.extractor_versions)?;
+    inputs::print_provenance(&mut out, &manifest.provenance())?;
     inputs::print_warnings(&mut out, manifest)?;
     let curve = match growth.recall_curve {
         CurveOrigin::Checked => "margins kept, recall measured again at each",

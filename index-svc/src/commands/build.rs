@@ -22,7 +22,7 @@ pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     writeln!(out, "built {} in {:.1} s", plan.output.display(), start.elapsed().as_secs_f64())?;
     writeln!(out, "index version   {}", built.version)?;
     writeln!(out, "profile         {}", manifest.profile_id)?;
-    inputs::print_versions(&mut out, &manifest.extractor_versions)?;
+    inputs::print_provenance(&mut out, &manifest.provenance())?;
     writeln!(out, "tracks          {}", manifest.rows)?;
     writeln!(out, "features        {}", manifest.dims)?;
     writeln!(out, "trees           {}", manifest.forest.trees)?;

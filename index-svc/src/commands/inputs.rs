@@ -12,6 +12,7 @@ use globset::GlobBuilder;
 use index_svc::{
     distribution::{Cache, Remote},
     manifest::Manifest,
+    provenance::Provenance,
     table::sidecar_path,
     versions::VersionSource as _,
 };
@@ -125,12 +126,17 @@ fn fetch_all(url: &str, options: &StorageOptions, folder: &Path) -> anyhow::Resu
     Ok(paths)
 }
 
-/// Lines of a report about who made the rows.
-pub(crate) fn print_versions(out: &mut impl io::Write, versions: &[String]) -> io::Result<()> {
-    match versions {
+/// Lines of a report about what made the rows.
+pub(crate) fn print_provenance(out: &mut impl io::Write, made: &Provenance) -> io::Result<()> {
+    match &made.extractor_versions[..] {
+        [] => {}
+        [one] => writeln!(out, "extractor       {one}")?,
+        several => writeln!(out, "extractor       of several versions: {}", several.join(", "))?,
+    }
+    match &made.windows[..] {
         [] => Ok(()),
-        [one] => writeln!(out, "extractor       {one}"),
-        several => writeln!(out, "extractor       of several versions: {}", several.join(", ")),
+        [one] => writeln!(out, "window          {one}"),
+        several => writeln!(out, "window          several: {}", several.join("; ")),
     }
 }
 
@@ -139,6 +145,9 @@ pub(crate) fn print_warnings(out: &mut impl io::Write, manifest: &Manifest) -> i
     let warnings = manifest.card.as_ref().and_then(|card| card.warnings.as_ref());
     let Some(warnings) = warnings else { return Ok(()) };
     writeln!(out, "warnings        {} of the rows have some", warnings.rows)?;
+    if warnings.unknown_rows > 0 {
+        writeln!(out, "  of {} rows it is not known", warnings.unknown_rows)?;
+    }
     for (code, rows) in &warnings.rows_by_code {
         writeln!(out, "  {code}: {rows}")?;
     }

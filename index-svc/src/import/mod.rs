@@ -24,6 +24,7 @@ use crate::{
     builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule, Recipe, RowSource, assemble},
     error::Error,
     manifest::{Manifest, SourceFacts, file_facts},
+    provenance::Provenance,
     scaler::Scaler,
     table::{ColumnRule, IdRule, Row, Table},
 };
@@ -170,8 +171,8 @@ impl RowSource for Model<'_> {
         self.columns.schema()
     }
 
-    fn extractor_versions(&self) -> &[String] {
-        &[]
+    fn provenance(&self) -> Provenance {
+        Provenance::default()
     }
 
     fn attribute_names(&self) -> &[String] {

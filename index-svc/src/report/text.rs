@@ -79,6 +79,9 @@ fn write_findings(out: &mut String, found: &Findings) -> fmt::Result {
     writeln!(out, "      random pairs      {}", spread(card.random_pair_distance))?;
     if let Some(warnings) = &card.warnings {
         writeln!(out, "      warnings          {} of the rows have some", warnings.rows)?;
+        if warnings.unknown_rows > 0 {
+            writeln!(out, "        of {} rows it is not known", warnings.unknown_rows)?;
+        }
         for (code, rows) in &warnings.rows_by_code {
             writeln!(out, "        {code}: {rows}")?;
         }

@@ -19,7 +19,7 @@ pub const WARNINGS: &str = "warnings";
 /// What stands between two kinds in the text of that attribute.
 pub const WARNINGS_SEPARATOR: char = ';';
 /// Share of a recording that is missing or was replaced, an attribute.
-const DAMAGED_SHARE: &str = "damaged_share";
+pub const DAMAGED_SHARE: &str = "damaged_share";
 /// A column that names rows of a table of queries.
 const QUERY_ID: &str = "query_id";
 
@@ -167,36 +167,52 @@ impl Columns {
         named.into_iter().flatten().chain(self.attributes.iter().map(|(_, at)| *at))
     }
 
-    /// The metadata of a record whose cells `cell` gives by column.
+    /// The metadata of the record at `line` whose cells `cell` gives by column.
+    ///
+    /// # Errors
+    /// When the share of damage is none.
     pub(super) fn metadata<'a>(
         &self,
+        path: &Path,
+        line: u64,
         cell: impl Fn(usize) -> &'a str,
-    ) -> crate::metadata::TrackMetadata {
+    ) -> Result<crate::metadata::TrackMetadata, TableError> {
         let text =
             |column: Option<usize>| column.map_or_else(String::new, |at| cell(at).to_owned());
-        crate::metadata::TrackMetadata {
+        let attributes = self
+            .attributes
+            .iter()
+            .map(|(name, at)| (name, cell(*at)))
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| match attribute(name, value) {
+                Some(text) => Ok((name.clone(), text)),
+                None => Err(TableError::NotAShare {
+                    path: path.to_owned(),
+                    line,
+                    column: name.clone(),
+                    text: value.chars().take(40).collect(),
+                }),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(crate::metadata::TrackMetadata {
             track_id: text(self.track_id),
             track_title: text(self.track_title),
             artist_name: text(self.artist_name),
             album_title: text(self.album_title),
-            attributes: self
-                .attributes
-                .iter()
-                .map(|(name, at)| (name, cell(*at)))
-                .filter(|(_, value)| !value.is_empty())
-                .map(|(name, value)| (name.clone(), attribute(name, value)))
-                .collect(),
-        }
+            attributes,
+        })
     }
 }
 
 /// The text of an attribute. That of the damage is its number's shortest, which is the same in every form
-/// of a table.
-fn attribute(name: &str, value: &str) -> String {
-    match value.parse::<f64>() {
-        Ok(share) if name == DAMAGED_SHARE => share.to_string(),
-        _ => value.to_owned(),
+/// of a table; `None` if it is no share.
+fn attribute(name: &str, value: &str) -> Option<String> {
+    if name != DAMAGED_SHARE {
+        return Some(value.to_owned());
     }
+    let share = value.trim().parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share))?;
+    // Nought has no sign here.
+    Some((share + 0.0).to_string())
 }
 
 /// Columns by canonical name (features) or name; a name that comes twice is an error.
@@ -262,7 +278,7 @@ mod tests {
         assert_eq!(columns.report().features_left_out, ["mfcc_kurtosis_01"]);
         assert_eq!(columns.report().unnamed, 1);
         let row = ["0", "2", "jazz", "id 7", "1", "9", ""];
-        let metadata = columns.metadata(|at| row[at]);
+        let metadata = columns.metadata(Path::new("t.csv"), 2, |at| row[at]).expect("texts");
         assert_eq!(metadata.track_id, "id 7");
         assert_eq!(metadata.attributes["genre"], "jazz");
     }
@@ -278,9 +294,22 @@ mod tests {
             assert_eq!(attributes, ["damaged_share", "warnings"]);
             assert_eq!(columns.report(), &ColumnReport::default());
             let row = ["a.wav", "1", "2", "0.030", "CLIPPED;SHORT_WINDOW"];
-            let metadata = columns.metadata(|at| row[at]);
+            let metadata = columns.metadata(Path::new("t.csv"), 2, |at| row[at]).expect("a share");
             assert_eq!(metadata.attributes["damaged_share"], "0.03");
             assert_eq!(metadata.attributes["warnings"], "CLIPPED;SHORT_WINDOW");
+            let share = |text: &str| {
+                let row = ["a.wav", "1", "2", text, ""];
+                let metadata = columns.metadata(Path::new("t.csv"), 2, |at| row[at])?;
+                Ok(metadata.attributes.get("damaged_share").cloned())
+            };
+            for (text, kept) in [("", None), ("-0.0", Some("0")), ("1.0", Some("1"))] {
+                let found: Result<_, TableError> = share(text);
+                assert_eq!(found.expect("a share").as_deref(), kept);
+            }
+            for text in ["7.5", "lots", "-0.01", "NaN", "inf", "0,5", " "] {
+                let refused = share(text);
+                assert!(matches!(refused, Err(TableError::NotAShare { line: 2, .. })), "{text}");
+            }
         }
     }
 

@@ -73,7 +73,8 @@ impl DelimitedRows {
                 text: cells[at].chars().take(40).collect(),
             })?);
         }
-        Ok(Some(Row { line, metadata: columns.metadata(|at| cells[at]), values }))
+        let metadata = columns.metadata(&self.path, line, |at| cells[at])?;
+        Ok(Some(Row { line, metadata, values }))
     }
 
     fn malformed(&self, line: u64, why: &str) -> TableError {

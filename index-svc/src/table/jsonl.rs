@@ -72,7 +72,8 @@ impl JsonRows {
         }
         let texts: Vec<String> =
             header.iter().map(|name| attribute(name, object.get(name))).collect();
-        Ok(Some(Row { line, metadata: columns.metadata(|at| &texts[at]), values }))
+        let metadata = columns.metadata(&self.path, line, |at| &texts[at])?;
+        Ok(Some(Row { line, metadata, values }))
     }
 
     fn next_object(&mut self) -> Result<Option<Map<String, Value>>, TableError> {

@@ -23,9 +23,10 @@ use thiserror::Error;
 pub(crate) use self::shard::Shards;
 pub use self::{
     columns::{
-        ColumnReport, Columns, WARNINGS, WARNINGS_SEPARATOR, canonical_name, is_feature_column,
+        ColumnReport, Columns, DAMAGED_SHARE, WARNINGS, WARNINGS_SEPARATOR, canonical_name,
+        is_feature_column,
     },
-    recipe::{Recipe, sidecar_path},
+    recipe::{Recipe, Window, sidecar_path},
     shard::Shard,
 };
 use self::{delimited::DelimitedRows, jsonl::JsonRows, parquet::ParquetRows};
@@ -173,6 +174,18 @@ pub enum TableError {
         /// Line, from 1.
         line: u64,
         /// Column as spelt in the table.
+        column: String,
+        /// The text, cut to 40 characters.
+        text: String,
+    },
+    /// A share of damage is none.
+    #[error("{}, line {line}, column `{column}`: `{text}` is not a share, 0 to 1", path.display())]
+    NotAShare {
+        /// Which file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Column.
         column: String,
         /// The text, cut to 40 characters.
         text: String,

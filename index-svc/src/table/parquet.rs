@@ -35,6 +35,7 @@ const TAIL_BYTES: u64 = 8;
 const PROFILE_KEY: &str = "soundalike.profile_id";
 const SCHEMA_KEY: &str = "soundalike.schema_sha256";
 const VERSIONS_KEY: &str = "soundalike.extractor_versions";
+const WINDOW_KEY: &str = "soundalike.window";
 const SHARD_KEY: &str = "soundalike.shard";
 
 /// Rows of a Parquet file.
@@ -104,13 +105,19 @@ impl ParquetRows {
         else {
             return Ok(None);
         };
+        let refuse = |key, what| {
+            let path = self.path.clone();
+            move |error: serde_json::Error| TableError::Parquet {
+                path,
+                why: format!("its `{key}` is no {what}: {error}"),
+            }
+        };
         let versions = self.metadata(VERSIONS_KEY).map(serde_json::from_str).transpose();
-        let extractor_versions = versions.map_err(|error| TableError::Parquet {
-            path: self.path.clone(),
-            why: format!("its `{VERSIONS_KEY}` is no list of texts: {error}"),
-        })?;
-        let extractor_versions = extractor_versions.unwrap_or_default();
-        Ok(Some(Recipe { profile_id, schema_sha256, extractor_versions }))
+        let versions: Option<_> = versions.map_err(refuse(VERSIONS_KEY, "list of texts"))?;
+        let extractor_versions = versions.unwrap_or_default();
+        let window = self.metadata(WINDOW_KEY).map(serde_json::from_str).transpose();
+        let window = window.map_err(refuse(WINDOW_KEY, "window"))?;
+        Ok(Some(Recipe { profile_id, schema_sha256, extractor_versions, window }))
     }
 
     /// Which part of a batch the file says it is.
@@ -162,7 +169,8 @@ impl ParquetRows {
             }
             texts[column] = text;
         }
-        Ok(Some(Row { line, metadata: columns.metadata(|column| &texts[column]), values }))
+        let metadata = columns.metadata(&self.path, line, |column| &texts[column])?;
+        Ok(Some(Row { line, metadata, values }))
     }
 
     fn cell(&self, column: usize, at: usize) -> &Cell {

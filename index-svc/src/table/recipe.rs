@@ -2,6 +2,7 @@
 //! `<table>.meta.json`. Parquet has it inside.
 
 use std::{
+    fmt,
     fs::File,
     io::{ErrorKind, Read as _},
     path::{Path, PathBuf},
@@ -15,8 +16,27 @@ use super::{ColumnRule, TableError};
 /// Largest sidecar that is read, in bytes.
 const MAX_SIDECAR_BYTES: u64 = 4 << 20;
 
+/// Part of each recording that was analysed.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct Window {
+    /// Start in seconds.
+    pub offset_seconds: f64,
+    /// Length in seconds; none to the end.
+    pub duration_seconds: Option<f64>,
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "offset {} s, ", self.offset_seconds)?;
+        match self.duration_seconds {
+            Some(seconds) => write!(f, "duration {seconds} s"),
+            None => write!(f, "to the end"),
+        }
+    }
+}
+
 /// Profile and schema of a table, and what filled it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Recipe {
     /// Profile that filled the table.
     pub profile_id: String,
@@ -25,6 +45,9 @@ pub struct Recipe {
     /// Builds of the extractor that filled it; none where it does not say.
     #[serde(default)]
     pub extractor_versions: Vec<String>,
+    /// Part of each recording that its rows are of; none where it does not say.
+    #[serde(default)]
+    pub window: Option<Window>,
 }
 
 /// `features.csv` has its sidecar at `features.csv.meta.json`.

@@ -9,7 +9,8 @@ use crate::{
     error::Error,
     index::Index,
     manifest::{MissingValues, SourceFacts},
-    sources::{Sources, append_new},
+    provenance::{Provenance, append_new},
+    sources::Sources,
     table::Row,
 };
 
@@ -19,7 +20,7 @@ pub(super) struct Again<'i> {
     gone: &'i BTreeSet<u32>,
     sources: Option<&'i Sources>,
     attribute_names: Vec<String>,
-    extractor_versions: Vec<String>,
+    provenance: Provenance,
 }
 
 impl<'i> Again<'i> {
@@ -31,10 +32,11 @@ impl<'i> Again<'i> {
         let mut attribute_names = old.manifest().attribute_names.clone();
         let more = sources.map_or(&[][..], Sources::attribute_names);
         append_new(&mut attribute_names, more.iter().cloned());
-        let mut extractor_versions = old.manifest().extractor_versions.clone();
-        let more = sources.map_or(&[][..], Sources::extractor_versions);
-        append_new(&mut extractor_versions, more.iter().cloned());
-        Self { old, gone, sources, attribute_names, extractor_versions }
+        let mut provenance = old.manifest().provenance();
+        if let Some(sources) = sources {
+            provenance.add(sources.provenance());
+        }
+        Self { old, gone, sources, attribute_names, provenance }
     }
 
     /// The new rows alone, with the attributes of all.
@@ -60,8 +62,8 @@ impl RowSource for Again<'_> {
         self.old.schema()
     }
 
-    fn extractor_versions(&self) -> &[String] {
-        &self.extractor_versions
+    fn provenance(&self) -> Provenance {
+        self.provenance.clone()
     }
 
     fn attribute_names(&self) -> &[String] {
@@ -95,8 +97,8 @@ impl RowSource for Added<'_> {
         self.0.schema()
     }
 
-    fn extractor_versions(&self) -> &[String] {
-        self.0.extractor_versions()
+    fn provenance(&self) -> Provenance {
+        self.0.provenance()
     }
 
     fn attribute_names(&self) -> &[String] {

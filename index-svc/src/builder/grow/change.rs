@@ -26,6 +26,7 @@ use crate::{
     manifest::{BlocksFacts, ContentDigests, FORMAT_VERSION, Manifest},
     metadata::id_key,
     planner::{Planner, Wanted},
+    provenance::Provenance,
     recall::{Trial, sample_rows},
     store::{
         BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, Store, TrackWriter, VectorWriter, f64_bytes,
@@ -110,7 +111,9 @@ impl<'i> Growing<'i> {
         vectors.finish()?;
         self.manifest.sources = rows.facts(&taken.rows_per_table)?;
         self.manifest.attribute_names = rows.attribute_names().to_vec();
-        self.manifest.extractor_versions = rows.extractor_versions().to_vec();
+        let Provenance { extractor_versions, windows } = rows.provenance();
+        self.manifest.extractor_versions = extractor_versions;
+        self.manifest.windows = windows;
         let mut missing = missing_values(settings, &taken, schema, &filling);
         missing.filled_with.clone_from(&self.manifest.missing_values.filled_with);
         if missing.imputed_values > 0 && settings.nan == NanRule::Mean {

@@ -21,7 +21,7 @@ use crate::{
     lineage::{ColumnDrift, CurveOrigin, Growth, Operation, drift},
     manifest::Manifest,
     metadata::id_key,
-    sources::{Sources, warn_of_versions},
+    sources::Sources,
     table::{ColumnRule, TableError},
 };
 
@@ -96,7 +96,7 @@ pub fn append(plan: &AppendPlan) -> Result<Grown, Error> {
     };
     let none = BTreeSet::new();
     let again = Again::new(&old, &none, Some(&sources));
-    warn_of_versions(again.extractor_versions());
+    again.provenance().warn();
     let (place, mut manifest) = if plan.refit {
         rebuilt(&settings, &again)?
     } else {

@@ -160,6 +160,9 @@ fn values(found: &Findings) -> Markup {
                 } }
                 @if let Some(warnings) = &found.card.warnings {
                     tr { th scope="row" { "rows with warnings" } td { (count(warnings.rows)) } }
+                    @if warnings.unknown_rows > 0 {
+                        tr { th scope="row" { "rows of which it is not known" } td { (count(warnings.unknown_rows)) } }
+                    }
                     @for (code, rows) in &warnings.rows_by_code {
                         tr { th scope="row" { code { (code) } } td { (count(*rows)) " rows" } }
                     }
