@@ -58,6 +58,14 @@ pub enum StorageError {
         /// What was last seen.
         cause: String,
     },
+    /// One entry of a folder cannot be listed; those behind it can.
+    #[error("an entry of {url} cannot be listed: {cause}")]
+    Entry {
+        /// The folder.
+        url: String,
+        /// Which entry, and what the operating system says.
+        cause: String,
+    },
     /// The object was replaced while it was read.
     #[error("{url} was replaced while it was read; read it again")]
     Changed {
@@ -104,6 +112,7 @@ impl StorageError {
         use object_store::Error;
         let cause = error.to_string();
         match error {
+            _ if is_denied(&error) => Self::Denied { url, cause },
             Error::NotFound { .. } => Self::Missing { url },
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 Self::Denied { url, cause }
@@ -116,6 +125,19 @@ impl StorageError {
             _ => Self::Unreachable { url, cause },
         }
     }
+}
+
+/// Whether the operating system refused, as it does with a file without the right to be read.
+fn is_denied(error: &object_store::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::PermissionDenied) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 impl From<StorageError> for io::Error {

@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc};
 use futures_util::{StreamExt as _, stream::BoxStream};
 use object_store::{Error as ClientError, ObjectMeta, ObjectStore, path::Path};
 
-use crate::{error::StorageError, location::Location, store::Store};
+use crate::{
+    error::StorageError,
+    location::{Location, Provider},
+    store::Store,
+};
 
 /// An object, as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +57,19 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// A folder is walked, and what breaks is one entry of it; a store breaks as a whole.
+    fn failed(&self, error: ClientError) -> StorageError {
+        let location = self.store.location();
+        match location.provider() {
+            Provider::Folder(_) => {
+                StorageError::Entry { url: location.to_string(), cause: error.to_string() }
+            }
+            _ => self.store.failed("", error),
+        }
+    }
+}
+
 impl Iterator for Listing {
     type Item = Result<Object, StorageError>;
 
@@ -63,7 +80,7 @@ impl Iterator for Listing {
                     Some(object) => return Some(Ok(object)),
                     None => continue,
                 },
-                Err(error) => return Some(Err(self.store.failed("", error))),
+                Err(error) => return Some(Err(self.failed(error))),
             }
         }
     }

@@ -8,7 +8,7 @@ use bytes::{Buf as _, Bytes};
 use futures_util::{StreamExt as _, stream::BoxStream};
 use object_store::{Error as ClientError, GetOptions, GetRange, ObjectStore, path::Path};
 
-use crate::{error::StorageError, store::Store};
+use crate::{error::StorageError, location::Provider, store::Store};
 
 /// Bytes of one request.
 const WINDOW_BYTES: u64 = 64 << 20;
@@ -102,10 +102,21 @@ impl ObjectReader {
                 return Err(StorageError::Unreachable { url: self.url.clone(), cause });
             }
             if self.at == self.size {
-                return Ok(None);
+                return self.check_end().map(|()| None);
             }
             self.next_window()?;
         }
+    }
+
+    /// Objects of stores never change while they are read; files do, also in place.
+    fn check_end(&self) -> Result<(), StorageError> {
+        if !matches!(self.store.location().provider(), Provider::Folder(_)) {
+            return Ok(());
+        }
+        let options =
+            GetOptions { head: true, if_match: self.tag.clone(), ..GetOptions::default() };
+        let answer = self.store.wait(self.client.get_opts(&self.path, options));
+        answer.map(drop).map_err(|error| StorageError::from_client(self.url.clone(), error))
     }
 
     fn next_window(&mut self) -> Result<(), StorageError> {

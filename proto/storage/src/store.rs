@@ -277,7 +277,8 @@ impl Store {
     /// as the store has them, in no order that can be relied on.
     ///
     /// # Errors
-    /// When `prefix` is no name. What the store says comes with the objects.
+    /// When `prefix` is no name. What the store says comes with the objects; after
+    /// [`StorageError::Entry`] come the others.
     pub fn list(&self, prefix: &str) -> Result<Listing, StorageError> {
         let path = self.location.prefix_of(prefix)?;
         Ok(Listing::open(self.clone(), self.for_reading()?, &path))

@@ -212,3 +212,39 @@ fn a_listed_object_is_read_as_it_was_listed_or_not_at_all() {
     fs::rename(folder.path().join("deep/in/new"), folder.path().join("deep/in/a")).expect("there");
     assert!(matches!(read("a"), Err(StorageError::Changed { .. })));
 }
+
+/// A file that is written in place keeps its number and may keep its size.
+#[test]
+fn a_file_that_is_written_while_it_is_read_is_another_one() {
+    let (folder, store) = store();
+    store.create("a", "first".into()).expect("written");
+    let file = folder.path().join("deep/in/a");
+    let mut reader = store.read("a", 0).expect("there");
+    assert_eq!(reader.next_chunk().expect("readable").expect("a chunk"), "first");
+    let later = fs::metadata(&file).expect("there").modified().expect("known")
+        + std::time::Duration::from_secs(1);
+    fs::write(&file, "other").expect("writable");
+    fs::File::open(&file).expect("there").set_modified(later).expect("settable");
+    assert!(matches!(reader.next_chunk(), Err(StorageError::Changed { .. })));
+}
+
+#[test]
+fn an_entry_that_cannot_be_listed_is_one_entry() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let (folder, store) = store();
+    store.create("a/1", "1".into()).expect("written");
+    store.create("z/2", "2".into()).expect("written");
+    let place = folder.path().join("deep/in");
+    std::os::unix::fs::symlink("..", place.join("a/loop")).expect("a link");
+    fs::write(place.join(OsStr::from_bytes(b"caf\xe9")), "").expect("writable");
+    let (mut names, mut broken) = (Vec::new(), 0);
+    for object in store.list("").expect("a prefix") {
+        match object {
+            Ok(object) => names.push(object.name),
+            Err(StorageError::Entry { .. }) => broken += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    names.sort();
+    assert_eq!((names, broken), (vec!["a/1".to_owned(), "z/2".to_owned()], 2));
+}
