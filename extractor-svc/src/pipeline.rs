@@ -93,6 +93,8 @@ pub fn extract(
     let features = stages.turn(Stage::Finish, waited, || analysis.finish(&*is_gone))?;
     source.find_ambiguous_tuning(features.is_tuning_ambiguous);
     source.accept(limits)?;
+    // One order on the wire, in tables and in the log; the kinds as the contract has them.
+    source.warnings.sort_by_key(|warning| warning.code);
     let (values, tuning, times) = (features.values, features.tuning, stages.times());
     Ok(Extraction { values, tuning, source, times })
 }

@@ -208,7 +208,7 @@ impl ExtractorService for Extractor {
         request: Request<Streaming<ExtractFeaturesRequest>>,
     ) -> Result<Response<ExtractFeaturesResponse>, Status> {
         let (started, last_chunk) = (Instant::now(), Mutex::new(None));
-        let peer = request.remote_addr();
+        let peer = request.remote_addr().map(tracing::field::display);
         let limit = self.uploads.max_wall;
         let outcome = tokio::time::timeout(limit, self.extract(request.into_inner(), &last_chunk))
             .await
@@ -220,7 +220,7 @@ impl ExtractorService for Extractor {
                 let after_upload = last_chunk.unwrap_or(started).elapsed();
                 self.metrics.answered(after_upload);
                 tracing::info!(
-                    ?peer,
+                    peer,
                     elapsed_ms,
                     after_upload_ms = millis(after_upload),
                     codec = extraction.source.source_codec,
@@ -232,8 +232,11 @@ impl ExtractorService for Extractor {
                 Ok(Response::new(self.answer(&request, extraction)))
             }
             Err(error) => {
-                tracing::info!(?peer, elapsed_ms, reason = error.reason(), %error, "call refused");
-                Err(error.into())
+                let said = serving::loggable(&error);
+                let status = Status::from(error);
+                let reason = serving::reason_of(&status);
+                tracing::info!(peer, elapsed_ms, reason, error = said, "call refused");
+                Err(status)
             }
         }
     }

@@ -37,21 +37,6 @@ pub enum CallError {
     Stream(Status),
 }
 
-impl CallError {
-    /// The reason as it is logged.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Extract(error) => error.reason(),
-            Self::Pool(_) | Self::Busy { .. } | Self::Memory(MemoryError::Taken { .. }) => {
-                "OVERLOADED"
-            }
-            Self::Memory(MemoryError::TooMuch { .. }) => "MEMORY_EXCEEDED",
-            Self::Stream(_) => "STREAM_BROKEN",
-        }
-    }
-}
-
 impl From<UploadError> for CallError {
     fn from(error: UploadError) -> Self {
         match error {
@@ -95,10 +80,43 @@ impl From<CallError> for Status {
             .fact("bytes", bytes)
             .fact("max_memory", budget)
             .into_status(),
-            // What the transport says is what the peer should read.
-            CallError::Stream(status) => status,
+            // A message that the transport refuses has a reason of its own.
+            CallError::Stream(status) => match broken(&status) {
+                Some(refusal) => refusal.into_status(),
+                None => serving::explained(status, ERROR_DOMAIN),
+            },
         }
     }
+}
+
+/// The refusal of an upload whose sender has gone; none if the transport still had something to refuse.
+///
+/// A sender that resets its stream, one that closes its connection and one that is killed come as
+/// different codes, some of which are those of a server's faults.
+fn broken(status: &Status) -> Option<Refusal> {
+    let is_ours = serving::reason_of(status).is_some();
+    let is_gone = match status.code() {
+        Code::Cancelled | Code::Unknown | Code::Unavailable => true,
+        Code::Internal => status.message().starts_with("h2 protocol error"),
+        Code::Ok
+        | Code::InvalidArgument
+        | Code::DeadlineExceeded
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::DataLoss
+        | Code::Unauthenticated => false,
+    };
+    let refusal = || {
+        let message = format!("the stream broke: {}", status.message());
+        Refusal::new(ERROR_DOMAIN, Code::Cancelled, "STREAM_BROKEN", message)
+    };
+    (is_gone && !is_ours).then(refusal)
 }
 
 /// The refusal of an upload, with the detail that fits its reason.
@@ -192,5 +210,32 @@ fn refusal(error: &ExtractError) -> Refusal {
             "the decoder failed on these bytes; the server goes on",
         ),
         ExtractError::Panicked { .. } => Refusal::from_pool(ERROR_DOMAIN, PoolError::Panicked),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what the transport makes is made here")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_that_has_gone_is_no_fault_of_the_server() {
+        let read = |status: Status| {
+            let status = Status::from(CallError::Stream(status));
+            (status.code(), serving::reason_of(&status).expect("every error has one"))
+        };
+        let gone = (Code::Cancelled, "STREAM_BROKEN".to_owned());
+        let body = "h2 protocol error: error reading a body from connection";
+        for code in [Code::Unknown, Code::Cancelled, Code::Unavailable, Code::Internal] {
+            assert_eq!(read(Status::new(code, body)), gone, "{code}");
+        }
+        let large = "Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes";
+        let expected = (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".to_owned());
+        assert_eq!(read(Status::out_of_range(large)), expected);
+        let damaged = "failed to decode Protobuf message: invalid wire type";
+        let expected = (Code::InvalidArgument, "MALFORMED_MESSAGE".to_owned());
+        assert_eq!(read(Status::internal(damaged)), expected);
+        let ours = Refusal::new("here", Code::Unavailable, "OVERLOADED", "later").into_status();
+        assert_eq!(read(ours), (Code::Unavailable, "OVERLOADED".to_owned()));
     }
 }

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use http::Request;
@@ -19,6 +19,9 @@ use crate::{
     metrics::{CallMetrics, Ending, Method, code_name},
 };
 
+/// A caller that leaves so shortly before its deadline left because of it: its clock began to run before
+/// the call was here.
+const DEADLINE_SLACK: Duration = Duration::from_millis(100);
 /// Longest path that is logged; a known one is never as long.
 const MAX_PATH_BYTES: usize = 128;
 
@@ -111,20 +114,30 @@ impl Access {
         self.ending.get_or_insert((Code::Unknown, None));
     }
 
-    /// What a call without a status ended with: its time ran out, or its caller left.
-    fn cut_short(&self) -> Code {
+    /// How the call ended. One without a status was left by its caller.
+    fn ending(&mut self) -> (Code, Option<String>) {
+        let ending = self.ending.take().unwrap_or((Code::Cancelled, None));
         let deadline = self.context.as_ref().and_then(|context| context.deadline);
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            Code::DeadlineExceeded
-        } else {
-            Code::Cancelled
-        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        or_out_of_time(ending, left)
+    }
+}
+
+/// A caller that leaves with no time `left` to its deadline ran out of time.
+fn or_out_of_time(
+    ending: (Code, Option<String>),
+    left: Option<Duration>,
+) -> (Code, Option<String>) {
+    if ending.0 == Code::Cancelled && left.is_some_and(|left| left <= DEADLINE_SLACK) {
+        (Code::DeadlineExceeded, Some("DEADLINE_EXCEEDED".to_owned()))
+    } else {
+        ending
     }
 }
 
 impl Drop for Access {
     fn drop(&mut self) {
-        let (code, reason) = self.ending.take().unwrap_or_else(|| (self.cut_short(), None));
+        let (code, reason) = self.ending();
         let duration = self.started.elapsed();
         let request_bytes = self.received.load(Ordering::Relaxed);
         self.metrics.ended(&Ending {
@@ -189,7 +202,25 @@ fn is_our_fault(code: Code) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_sampled;
+    use super::*;
+
+    #[test]
+    fn a_caller_that_leaves_at_its_deadline_ran_out_of_time() {
+        let of = |code, reason: Option<&str>, left: Option<u64>| {
+            let (code, reason) =
+                or_out_of_time((code, reason.map(str::to_owned)), left.map(Duration::from_millis));
+            (code, reason.unwrap_or_default())
+        };
+        let late = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned());
+        for left in [0, 3, 100] {
+            assert_eq!(of(Code::Cancelled, Some("STREAM_BROKEN"), Some(left)), late);
+            assert_eq!(of(Code::Cancelled, None, Some(left)), late);
+            assert_eq!(of(Code::Internal, Some("X"), Some(left)), (Code::Internal, "X".to_owned()));
+        }
+        for left in [None, Some(5_000)] {
+            assert_eq!(of(Code::Cancelled, None, left), (Code::Cancelled, String::new()));
+        }
+    }
 
     #[test]
     fn a_share_of_calls_is_logged() {

@@ -23,6 +23,12 @@ pub(crate) fn explain(status: &Status, domain: &'static str) -> Option<Status> {
     Some(explained)
 }
 
+/// The status that a caller reads for one that the transport made.
+#[must_use]
+pub fn explained(status: Status, domain: &'static str) -> Status {
+    explain(&status, domain).unwrap_or(status)
+}
+
 /// The status that a reply ends with, after `headers` were changed to have its reason.
 pub(crate) fn give(status: Status, headers: &mut HeaderMap, domain: &'static str) -> Status {
     let Some(explained) = explain(&status, domain) else { return status };

@@ -171,6 +171,19 @@ impl Refusal {
     }
 }
 
+/// The text of an error as it may be logged: what a caller sent is in it at no greater length than in
+/// the answer.
+#[must_use]
+pub fn loggable(error: &impl ToString) -> String {
+    shortened(error.to_string(), MAX_MESSAGE_BYTES)
+}
+
+/// The reason that a status has for its caller; none if it has none.
+#[must_use]
+pub fn reason_of(status: &Status) -> Option<String> {
+    status.get_details_error_info().map(|info| info.reason)
+}
+
 /// `text`, or its beginning and a mark that more followed.
 fn shortened(mut text: String, max: usize) -> String {
     if text.len() > max {
@@ -194,6 +207,9 @@ mod tests {
         let info = status.get_details_error_info().expect("set above");
         assert_eq!(info.metadata["profile_id"], format!("{}...", "ä".repeat(128)));
         assert!(status.message().len() < 1100, "{}", status.message().len());
+        assert_eq!(loggable(&long), status.message());
+        assert_eq!(reason_of(&status).as_deref(), Some("BAD_VALUE"));
+        assert_eq!(loggable(&"short"), "short");
     }
 
     #[test]

@@ -33,7 +33,7 @@ KINDS = {"PROFILE", "SCHEMA", "INDEX_VERSION", "SCREAMING_SNAKE_CASE"}
 # Reasons that no client can be shown, and why.
 UNREACHABLE = {
     "CANCELLED": "the caller has gone, so nobody reads it; a client's own library says CANCELLED",
-    "STREAM_BROKEN": "a word for the log: the peer broke the stream and reads the transport's status",
+    "STREAM_BROKEN": "the sender has gone, so nobody reads it; log and metrics have it",
     "SOURCE_FAILED": "an upload is analysed from memory, where no read fails; files fail in the batch command",
     "DECODER_PANICKED": "a defect of a decoder; the fuzzed corpus has no bytes that reach it",
     "AUDIO_TOO_SHORT": "the served profile halves nothing before its constant-Q transform, so one sample is enough; "
