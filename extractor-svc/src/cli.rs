@@ -28,8 +28,8 @@ pub enum Command {
     /// Serve `soundalike.v1.ExtractorService` over gRPC.
     ///
     /// Prints `listening on ADDRESS` on standard output when it is ready. Nothing that is uploaded
-    /// touches a disk. The first SIGTERM or SIGINT drains and ends with exit code 0; a second one
-    /// ends at once.
+    /// touches a disk. The first SIGTERM or SIGINT drains and ends with exit code 0, or with 1 if calls
+    /// had to be cut when `--grace` was over; a second one ends at once.
     Serve(Box<ServeArgs>),
     /// Extract the features of files and folders into a table.
     ///
@@ -48,8 +48,10 @@ pub enum Command {
     /// Plan a batch that many workers extract: list a store's audio files, and cut the list into shards.
     ///
     /// Writes to the place of the batch: `lists/ID/SHARD.jsonl`, one line for each file (key, size, entity
-    /// tag), then `plan.json`, which names source, recipe and number of workers. A batch is planned
-    /// once: the same plan again changes nothing, another one is refused.
+    /// tag), `lists/ID/sha256.txt`, their digests, then `plan.json`, which names source, recipe, number of
+    /// workers and the digest of the digests. ID is a digest of all that, and workers refuse a plan or a
+    /// list that was changed. A batch is planned once: the same plan again changes nothing, another
+    /// one is refused. An entry of a folder that cannot be listed is left out, and told.
     #[command(after_long_help = PLAN_HELP)]
     Plan(PlanArgs),
     /// Extract one shard of a batch: worker I of N.
@@ -57,8 +59,11 @@ pub enum Command {
     /// Reads the shard's files from the source, as `extract` reads them from a disk, and writes
     /// `tables/I-of-N.parquet`, whole and only once, then `failures/I-of-N.csv`. So a worker may be killed at any
     /// time, run again, or run twice at the same time: every file is in one table or one list of
-    /// failures, once. A file that is missing, or is no longer the one that was planned, is a failure;
-    /// a store that cannot be reached is none: the worker ends, and is to be run again.
+    /// failures, once. A file that is missing, that cannot be read while others can, or that is no
+    /// longer the one that was planned, is a failure; a store that cannot be reached is none: the worker
+    /// ends, and is to be run again. Objects in `working/I-of-N/` say what a worker has in work. What it
+    /// had when it was killed is done alone next time, and a file that ends a worker then as well is a
+    /// failure (WORKER_ENDED).
     #[command(after_long_help = WORK_HELP)]
     Work(WorkArgs),
     /// Show what is known of one file: how it is read, its tuning, its features.
@@ -80,7 +85,7 @@ Examples:
 Exit codes:
   0  a table was written, even if some files failed
   1  no file gave features, or the table could not be written
-  2  the command line is wrong
+  2  the command line is wrong, or the output is one of the inputs or of the run's other files
   3  some files failed or had warnings, and --strict was given
   130  stopped by a signal; --resume goes on";
 
@@ -102,7 +107,7 @@ Examples:
 Exit codes:
   0  the shard is written, now or before
   1  the store or the local disk failed, or no file of the shard is there as planned; run again
-  2  the command line or the plan is wrong; running again does not help
+  2  the command line, the plan, a list or what is written is wrong; running again does not help
   130  stopped by a signal, nothing written";
 
 #[derive(Args, Debug)]

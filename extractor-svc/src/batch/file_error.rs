@@ -28,6 +28,12 @@ pub enum FileError {
         /// The file.
         url: String,
     },
+    /// It was written while it was read: its row would be of no version of it.
+    #[error("it was changed or removed while it was read")]
+    ChangedMeanwhile,
+    /// Two workers ended while they had it in work, the second with nothing else.
+    #[error("two workers ended while they worked on it, the second on it alone")]
+    EndedWorkers,
     /// It cannot be extracted.
     #[error(transparent)]
     Extract(#[from] ExtractError),
@@ -49,7 +55,8 @@ impl FileError {
         match self {
             Self::PathTooLong { .. } => "PATH_TOO_LONG",
             Self::Missing { .. } => "SOURCE_MISSING",
-            Self::Changed { .. } => "SOURCE_CHANGED",
+            Self::Changed { .. } | Self::ChangedMeanwhile => "SOURCE_CHANGED",
+            Self::EndedWorkers => "WORKER_ENDED",
             Self::Extract(error) => error.reason(),
         }
     }

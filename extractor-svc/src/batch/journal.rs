@@ -7,6 +7,7 @@ use std::{
     fmt,
     fs::{self, File},
     io::{self, BufRead as _, BufReader, BufWriter, Write as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -16,8 +17,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::source_path;
 use crate::table::Measured;
 
-/// Form of journals that this program writes and reads. The one before knew no findings.
-const FORMAT: u32 = 2;
+/// Form of journals that this program writes and reads. The one before knew no digests of rows.
+const FORMAT: u32 = 3;
 
 /// What decides the numbers besides the file: rows of another recipe must not be mixed in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +80,25 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// What the file at `path` was by this stamp.
+    #[must_use]
+    pub fn of(path: &Path, stamp: Stamp) -> Self {
+        Self { path: source_path(path), size: stamp.size, mtime_ns: stamp.mtime_ns }
+    }
+}
+
+/// What of a file changes when it is written or replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Bytes.
+    pub size: u64,
+    /// Last change, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Which file it is on its device, and the device.
+    file: (u64, u64),
+}
+
+impl Stamp {
     /// What the file is now; `None` if that cannot be known.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
@@ -88,7 +108,7 @@ impl Identity {
             Ok(after) => i64::try_from(after.as_nanos()).ok()?,
             Err(before) => -i64::try_from(before.duration().as_nanos()).ok()?,
         };
-        Some(Self { path: source_path(path), size: metadata.len(), mtime_ns })
+        Some(Self { size: metadata.len(), mtime_ns, file: (metadata.ino(), metadata.dev()) })
     }
 }
 
@@ -96,12 +116,14 @@ impl Identity {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It has a row in the table.
-    Row,
+    /// It has a row in the table, with the [digest](Measured::digest) of what it says.
+    Row(String),
     /// The same, with what the row says: only where there is no table beside.
     Values(Measured),
     /// It gave no row.
     Failed {
+        /// Build of this program that it failed with; another one may read it.
+        extractor_version: String,
         /// Stable reason.
         reason: String,
         /// What happened.
@@ -224,9 +246,13 @@ mod tests {
             damaged_share: 0.1 + 0.2,
             warnings: vec![WarningCode::Clipped],
         };
-        let failed =
-            Outcome::Failed { reason: "EMPTY_AUDIO".to_owned(), message: "none".to_owned() };
-        let entries = [Outcome::Row, failed, Outcome::Values(measured)].map(|outcome| Entry {
+        let failed = Outcome::Failed {
+            extractor_version: "some/1".to_owned(),
+            reason: "EMPTY_AUDIO".to_owned(),
+            message: "none".to_owned(),
+        };
+        let row = Outcome::Row(measured.digest());
+        let entries = [row, failed, Outcome::Values(measured)].map(|outcome| Entry {
             identity: Identity { path: "é \"x\"\n.wav".to_owned(), size: 3, mtime_ns: -5 },
             outcome,
         });

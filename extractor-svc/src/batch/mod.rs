@@ -6,6 +6,7 @@ mod failures;
 mod file_error;
 mod journal;
 mod ordered;
+mod outputs;
 mod progress;
 mod resume;
 mod source_path;
@@ -16,11 +17,13 @@ pub use self::{
     failures::{Failure, FailureLog, failures_text},
     file_error::FileError,
     journal::{
-        Entry, Identity, JournalHead, JournalReader, JournalWriter, Outcome, Recipe, journal_path,
+        Entry, Identity, JournalHead, JournalReader, JournalWriter, Outcome, Recipe, Stamp,
+        journal_path,
     },
     ordered::{Pace, for_each_ordered},
+    outputs::{OutputError, Outputs},
     progress::Progress,
-    resume::{Known, ResumeError, forget},
+    resume::{Known, ResumeError, forget, previous_paths},
     source_path::{path_of, source_path, source_path_of_text},
     walk::{AUDIO_EXTENSIONS, Found, WalkError, Walker},
 };

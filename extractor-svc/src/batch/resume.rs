@@ -24,12 +24,14 @@ use crate::{
     findings::WarningCode,
     limits::Limits,
     table::{Measured, Row, TableError},
+    version::BUILD,
 };
 
 /// Reasons that say nothing about a file's content, or hang on limits that this run may set
 /// otherwise: such a file is tried again. A finding that was refused is one of them, too.
-const TRY_AGAIN: [&str; 8] = [
+const TRY_AGAIN: [&str; 9] = [
     "SOURCE_FAILED",
+    "SOURCE_CHANGED",
     "STREAM_TOO_LARGE",
     "HEADER_TOO_LARGE",
     "AUDIO_TOO_LONG",
@@ -79,6 +81,15 @@ fn previous_path(table: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Files that a run which is gone on with has beside the table at `table`, for a while.
+#[must_use]
+pub fn previous_paths(table: &Path) -> [PathBuf; 2] {
+    let previous = previous_path(table);
+    let mut gathered = previous.clone().into_os_string();
+    gathered.push(".new");
+    [previous, gathered.into()]
+}
+
 /// Forgets what an abandoned run left for a later one.
 ///
 /// # Errors
@@ -94,6 +105,7 @@ pub fn forget(table: &Path) -> io::Result<()> {
 pub struct Known {
     entries: Option<Peekable<JournalReader>>,
     extractor_versions: Vec<String>,
+    altered: usize,
 }
 
 impl std::fmt::Debug for Known {
@@ -106,7 +118,7 @@ impl Known {
     /// Nothing.
     #[must_use]
     pub fn nothing() -> Self {
-        Self { entries: None, extractor_versions: Vec::new() }
+        Self { entries: None, extractor_versions: Vec::new(), altered: 0 }
     }
 
     /// All that earlier runs left for the table at `table`, whose `rows` are as they stand now.
@@ -138,27 +150,33 @@ impl Known {
             }
             Ok(Some(entries))
         };
-        let previous = previous_path(table);
+        let [previous, gathered] = previous_paths(table);
         let older = open(previous.clone())?;
         let journal = open(journal_path(table))?;
         if journal.is_none() && older.is_none() {
             return Ok(Self::nothing());
         }
         let fail = |source| ResumeError::Io { path: previous.clone(), source };
-        let mut gathered = previous.clone().into_os_string();
-        gathered.push(".new");
         let head = JournalHead::new(recipe.clone(), extractor_versions.clone());
-        let mut writer = JournalWriter::create(gathered.as_ref(), &head).map_err(fail)?;
-        let newer = WithRows { journal: journal.into_iter().flatten(), rows };
-        for entry in merge(newer, older.into_iter().flatten()) {
+        let mut writer = JournalWriter::create(&gathered, &head).map_err(fail)?;
+        let journal = journal.into_iter().flatten();
+        let mut newer = WithRows { journal, rows: rows.peekable(), altered: 0 };
+        for entry in merge(&mut newer, older.into_iter().flatten()) {
             writer.record(&entry).map_err(fail)?;
         }
         drop(writer);
+        let altered = newer.altered;
         fs::rename(&gathered, &previous).map_err(fail)?;
         let fail = |source| ResumeError::Io { path: previous.clone(), source };
         let entries = JournalReader::open(&previous).map_err(fail)?;
         let entries = entries.map(|(_, entries)| entries.peekable());
-        Ok(Self { entries, extractor_versions })
+        Ok(Self { entries, extractor_versions, altered })
+    }
+
+    /// Rows of the table that are gone or are not as they were written; their files are not known.
+    #[must_use]
+    pub fn altered(&self) -> usize {
+        self.altered
     }
 
     /// Builds of this program that made what is known.
@@ -175,7 +193,11 @@ impl Known {
         while entries.next_if(is_before).is_some() {}
         let entry = entries.next_if(|entry| entry.identity == *file)?;
         match &entry.outcome {
-            Outcome::Failed { reason, .. } if is_tried_again(reason) => None,
+            Outcome::Failed { extractor_version, reason, .. }
+                if extractor_version != BUILD || is_tried_again(reason) =>
+            {
+                None
+            }
             Outcome::Values(measured) if !is_accepted(measured, limits) => None,
             _ => Some(entry.outcome),
         }
@@ -198,23 +220,40 @@ fn order(one: &str, other: &str) -> Ordering {
     path_of(one).cmp(&path_of(other))
 }
 
-/// Entries of a journal with the rows of its table put in.
-struct WithRows<J, R> {
+/// Entries of a journal with the rows of its table put in; without those whose rows are not as they were
+/// written.
+struct WithRows<J, R: Iterator<Item = Row>> {
     journal: J,
-    rows: R,
+    rows: Peekable<R>,
+    altered: usize,
+}
+
+impl<J: Iterator<Item = Entry>, R: Iterator<Item = Row>> WithRows<J, R> {
+    /// What the row of this file says, if it says what was written.
+    fn measured(&mut self, path: &str, digest: &str) -> Option<Measured> {
+        // A row that the journal does not know was being written when the run was killed.
+        let is_before = |row: &Row| order(&row.source_path, path) == Ordering::Less;
+        while self.rows.next_if(is_before).is_some() {}
+        let row = self.rows.next_if(|row| row.source_path == path)?;
+        Some(row.measured).filter(|measured| measured.digest() == digest)
+    }
 }
 
 impl<J: Iterator<Item = Entry>, R: Iterator<Item = Row>> Iterator for WithRows<J, R> {
     type Item = Entry;
 
     fn next(&mut self) -> Option<Entry> {
-        let mut entry = self.journal.next()?;
-        if entry.outcome == Outcome::Row {
-            // A row that the journal does not know was being written when the run was killed.
-            let row = self.rows.find(|row| row.source_path == entry.identity.path)?;
-            entry.outcome = Outcome::Values(row.measured);
+        loop {
+            let mut entry = self.journal.next()?;
+            if let Outcome::Row(digest) = &entry.outcome {
+                let Some(measured) = self.measured(&entry.identity.path, digest) else {
+                    self.altered += 1;
+                    continue;
+                };
+                entry.outcome = Outcome::Values(measured);
+            }
+            return Some(entry);
         }
-        Some(entry)
     }
 }
 
@@ -275,7 +314,19 @@ mod tests {
     }
 
     fn failed(reason: &str) -> Outcome {
-        Outcome::Failed { reason: reason.to_owned(), message: "why".to_owned() }
+        failed_with(BUILD, reason)
+    }
+
+    fn failed_with(version: &str, reason: &str) -> Outcome {
+        Outcome::Failed {
+            extractor_version: version.to_owned(),
+            reason: reason.to_owned(),
+            message: "why".to_owned(),
+        }
+    }
+
+    fn written(value: f64) -> Outcome {
+        Outcome::Row(measured(value).digest())
     }
 
     /// `a/b` is walked before `a-b`, which as text comes first.
@@ -284,10 +335,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let table = folder.path().join("t.csv");
         let journal = [
-            ("a/b", Outcome::Row),
+            ("a/b", written(1.0)),
             ("a/bad", failed("EMPTY_AUDIO")),
-            ("a-b", Outcome::Row),
-            ("lost", Outcome::Row),
+            ("a/edited", written(5.0)),
+            ("a/gone", written(6.0)),
+            ("a/newer", failed_with("some/1", "UNSUPPORTED_CODEC")),
+            ("a-b", written(2.0)),
+            ("a-c", written(7.0)),
+            ("lost", written(8.0)),
         ];
         write(&journal_path(&table), "some/2", &journal);
         let older = [
@@ -297,16 +352,28 @@ mod tests {
             ("c", values(4.0)),
         ];
         write(&previous_path(&table), "some/1", &older);
-        let rows = [row("a/b", 1.0), row("not in the journal", 9.0), row("a-b", 2.0)];
+        let edited = 5.0 + 1e-12;
+        let rows = [
+            row("a/b", 1.0),
+            row("a/edited", edited),
+            row("a/not in the journal", 9.0),
+            row("a-b", 2.0),
+            row("a-c", 7.0),
+        ];
         let mut known = Known::gather(&table, rows.into_iter(), &recipe()).expect("readable");
         assert_eq!(known.extractor_versions(), ["some/1", "some/2"]);
+        assert_eq!(known.altered(), 3, "edited, gone, lost");
         let mut take = |file: &Identity| known.take(file, &Limits::default());
 
         assert_eq!(take(&identity("a/b")), Some(values(1.0)));
         assert_eq!(take(&identity("a/bad")), Some(failed("EMPTY_AUDIO")));
         assert_eq!(take(&identity("a/c")), Some(values(3.0)));
+        assert_eq!(take(&identity("a/edited")), None, "a row that was edited is made again");
+        assert_eq!(take(&identity("a/gone")), None);
+        assert_eq!(take(&identity("a/newer")), None, "another version may read it");
         let changed = Identity { size: 7, ..identity("a-b") };
         assert_eq!(take(&changed), None);
+        assert_eq!(take(&identity("a-c")), Some(values(7.0)), "the rows behind are not lost");
         assert_eq!(take(&identity("b")), None, "a failure of the disk is tried again");
         assert_eq!(take(&identity("c")), Some(values(4.0)));
         assert_eq!(take(&identity("lost")), None);

@@ -6,11 +6,12 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use thiserror::Error;
 use walkdir::WalkDir;
 
-/// Extensions taken from a folder when no pattern is given, in any case. Only a filter for what is
-/// looked at: how a file is read is decided by its bytes.
-pub const AUDIO_EXTENSIONS: [&str; 20] = [
-    "aac", "aif", "aifc", "aiff", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mp1", "mp2", "mp3",
-    "mp4", "oga", "ogg", "opus", "wav", "wave", "webm",
+/// Extensions taken from a folder when no pattern is given, in any case: those of every container that is
+/// read. Only a filter for what is looked at: how a file is read is decided by its bytes.
+pub const AUDIO_EXTENSIONS: [&str; 36] = [
+    "3g2", "3gp", "aac", "adts", "aif", "aifc", "aiff", "au", "bwf", "caf", "flac", "m4a", "m4b",
+    "m4r", "m4v", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4", "mpa", "mpga", "oga", "ogg",
+    "ogx", "opus", "qt", "rf64", "snd", "w64", "wav", "wave", "weba", "webm",
 ];
 
 /// A pattern that is not a glob.
@@ -30,6 +31,8 @@ pub struct Found {
     pub files: Vec<PathBuf>,
     /// Inputs, or entries of folders, that could not be read, with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
+    /// Files of folders that neither extension nor pattern takes.
+    pub passed_over: usize,
 }
 
 /// Chooses files.
@@ -91,10 +94,13 @@ impl Walker {
     fn walk(&self, folder: &Path, found: &mut Found) {
         for entry in WalkDir::new(folder).follow_links(true) {
             match entry {
-                Ok(entry) if entry.file_type().is_file() && self.takes(folder, entry.path()) => {
-                    found.files.push(entry.into_path());
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) if !self.takes(folder, entry.path()) => found.passed_over += 1,
+                Ok(entry) if entry.file_type().is_file() => found.files.push(entry.into_path()),
+                // A pipe, a socket or a device, or a link to one.
+                Ok(entry) => {
+                    found.unreadable.push((entry.into_path(), "not a regular file".to_owned()));
                 }
-                Ok(_) => {}
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_path_buf();
                     found.unreadable.push((path, error.to_string()));
@@ -151,6 +157,37 @@ mod tests {
         assert_eq!(names(&["**/*.wav"]), ["sub/c.wav"]);
         assert_eq!(names(&["*.mp3", "*.jpg"]), ["a.mp3", "cover.jpg"]);
         assert_eq!(names(&["*.wav"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_no_file_is_told_and_what_is_not_taken_is_counted() {
+        let folder = library();
+        let at = |name: &str| folder.path().join(name);
+        let _socket = std::os::unix::net::UnixListener::bind(at("s.wav")).expect("a socket");
+        std::os::unix::fs::symlink("/dev/null", at("sub/null.mp3")).expect("a link");
+        std::os::unix::fs::symlink("/dev/null", at("null")).expect("a link");
+        let found = Walker::new(&[]).expect("no globs").find(&[folder.path().to_path_buf()]);
+        assert_eq!(found.files.len(), 3);
+        let mut told: Vec<_> = found.unreadable.iter().map(|(path, _)| path.clone()).collect();
+        told.sort();
+        assert_eq!(told, [at("s.wav"), at("sub/null.mp3")]);
+        assert_eq!(found.passed_over, 2, "cover.jpg and null");
+    }
+
+    /// One name for each kind of file that the reader's tables and the test audio know.
+    #[test]
+    fn every_container_that_is_read_is_taken() {
+        let walker = Walker::new(&[]).expect("no globs");
+        let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/audio");
+        for clip in fs::read_dir(clips).expect("test audio") {
+            let path = clip.expect("readable").path();
+            let name = path.to_str().expect("text");
+            assert!(path.is_dir() || walker.takes_name(name), "{name}");
+        }
+        for name in ["a.AU", "a.snd", "a.w64", "a.rf64", "a.mov", "a.3gp", "a.weba", "a.mka"] {
+            assert!(walker.takes_name(name), "{name}");
+        }
+        assert!(AUDIO_EXTENSIONS.is_sorted());
     }
 
     #[test]

@@ -15,14 +15,17 @@ use self::run::{Counts, Run};
 use super::signals;
 use crate::{
     batch::{
-        Extractor, Failure, FileError, Identity, Known, Outcome, Pace, Recipe, ResumeError, Walker,
-        for_each_ordered, forget, journal_path, source_path,
+        Extractor, Failure, FileError, Identity, Known, Outcome, Outputs, Pace, Recipe,
+        ResumeError, Stamp, Walker, for_each_ordered, forget, journal_path, previous_paths,
+        source_path,
     },
     cli::ExtractArgs,
     config::{ConfigError, ExtractConfig},
     decode::EncodedAudio,
     pipeline::Extraction,
-    table::{Destination, TableError, TableFormat, TableOrigin, read_rows, spool_path},
+    table::{
+        Destination, TableError, TableFormat, TableOrigin, read_rows, sidecar_path, spool_paths,
+    },
     version::BUILD,
 };
 
@@ -37,6 +40,7 @@ pub(super) const STOPPED: u8 = 130;
 struct Task {
     path: PathBuf,
     source_path: String,
+    stamp: Option<Stamp>,
     identity: Option<Identity>,
     known: Option<Outcome>,
 }
@@ -63,11 +67,24 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
         offset_seconds: config.window.offset(),
         duration_seconds: config.window.duration(),
     };
-    let mut known = earlier(&config, &schema, &recipe)?;
     let stop = signals::install().context("cannot listen for signals")?;
     let found = walker.find(&config.inputs);
+    let read = found.files.iter().map(PathBuf::as_path);
+    outputs(&config).check(read).map_err(|error| ConfigError(vec![error.to_string()]))?;
+    let mut known = earlier(&config, &schema, &recipe)?;
     let origin = origin(&config, &known, schema);
-    let mut run = Run::start(&config, &origin, recipe, found.files.len())?;
+    let altered = known.altered();
+    if altered > 0 {
+        tracing::warn!(
+            altered,
+            "rows of the table are not as they were written; they are made again"
+        );
+    }
+    if found.passed_over > 0 {
+        let files = found.passed_over;
+        tracing::info!(files, "files of folders are not taken: neither extension nor pattern fits");
+    }
+    let mut run = Run::start(&config, &origin, recipe, found.files.len(), altered)?;
     for (path, message) in &found.unreadable {
         let path = source_path(path);
         tracing::warn!(path, message, "input cannot be read");
@@ -86,23 +103,29 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     };
     let left = AtomicUsize::new(0);
     let tasks = found.files.into_iter().filter_map(|path| {
-        let identity = Identity::of(&path);
+        let stamp = Stamp::of(&path);
+        let identity = stamp.map(|stamp| Identity::of(&path, stamp));
         let known = identity.as_ref().and_then(|identity| known.take(identity, &config.limits));
         // Once stopped, only what is known still goes through: the table keeps its rows.
         if known.is_none() && stop.load(Ordering::Relaxed) {
             left.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(Task { source_path: source_path(&path), path, identity, known })
+        Some(Task { source_path: source_path(&path), path, stamp, identity, known })
     });
     for_each_ordered(
         tasks,
         Pace::wide(config.jobs),
-        |Task { path, source_path, identity, known }| {
+        |Task { path, source_path, stamp, identity, known }| {
             let extract = || {
                 FileError::check_source_path(&source_path)?;
                 let open = || EncodedAudio::open(&path).map(|(audio, _)| audio);
-                Ok(extractor.extract(open, || false)?)
+                let extracted = extractor.extract(open, || false);
+                // A file that was there and is another one now: what was read is of neither.
+                if stamp.is_some() && Stamp::of(&path) != stamp {
+                    return Err(FileError::ChangedMeanwhile);
+                }
+                Ok(extracted?)
             };
             let done = known.map_or_else(|| Done::Now(extract()), Done::Known);
             (source_path, identity, done)
@@ -125,6 +148,23 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// All files that the run may write.
+fn outputs(config: &ExtractConfig) -> Outputs {
+    let mut outputs = Outputs::default();
+    if let Destination::File(table) = &config.destination {
+        outputs.add("--output", table.clone());
+        outputs.add("the journal of --output", journal_path(table));
+        outputs.add("the sidecar of --output", sidecar_path(table));
+        for path in spool_paths(table).into_iter().chain(previous_paths(table)) {
+            outputs.add("a temporary file of --output", path);
+        }
+    }
+    if let Some(failures) = &config.failures {
+        outputs.add("--failures", failures.clone());
+    }
+    outputs
+}
+
 /// What the table says of itself, with the builds that made the rows that are taken over.
 fn origin(config: &ExtractConfig, known: &Known, schema: FeatureSchema) -> TableOrigin {
     let mut extractor_versions = known.extractor_versions().to_vec();
@@ -135,7 +175,8 @@ fn origin(config: &ExtractConfig, known: &Known, schema: FeatureSchema) -> Table
         }
         extractor_versions.push(BUILD.to_owned());
     }
-    TableOrigin { profile_id: config.profile.id().to_owned(), extractor_versions, schema }
+    let profile_id = config.profile.id().to_owned();
+    TableOrigin { profile_id, extractor_versions, schema, window: config.window }
 }
 
 /// What is to be taken over from an earlier run.
@@ -153,7 +194,7 @@ fn earlier(
         tracing::info!(journal = %journal_path(table).display(), "no earlier run, starting anew");
         return Ok(Known::nothing());
     }
-    let spool = spool_path(table);
+    let [spool, _] = spool_paths(table);
     let (path, format) = match config.format {
         TableFormat::Parquet if spool.exists() => (spool, TableFormat::Jsonl),
         format => (table.clone(), format),

@@ -13,8 +13,9 @@ use anyhow::Context as _;
 
 use self::report::Report;
 use crate::{
+    batch::Outputs,
     cli::{InspectArgs, ReportFormat},
-    config::InspectConfig,
+    config::{ConfigError, InspectConfig},
     decode::{EncodedAudio, WindowedDecoder},
     error::ExtractError,
     features::{self, Stages},
@@ -36,6 +37,10 @@ struct Inspected {
 pub fn run(args: InspectArgs) -> anyhow::Result<ExitCode> {
     let (format, plot) = (args.format, args.plot.clone());
     let config = InspectConfig::from_args(args)?;
+    let mut outputs = Outputs::default();
+    plot.iter().for_each(|path| outputs.add("--plot", path.clone()));
+    let read = std::iter::once(config.file.as_path());
+    outputs.check(read).map_err(|error| ConfigError(vec![error.to_string()]))?;
     let inspected =
         inspect(&config).with_context(|| format!("cannot inspect {}", config.file.display()))?;
     let text = match format {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use storage::{Created, Store};
+use storage::{Created, StorageError, Store};
 
 use super::{extract::NOTHING, spool};
 use crate::{
@@ -29,7 +29,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         Walker::new(&config.patterns).map_err(|error| ConfigError(vec![error.to_string()]))?;
     let source = Store::open(&config.source, &config.storage)?;
     let batch = Store::open(&config.batch, &config.storage)?;
-    let mut manifest = list(&source, &walker, &config)?;
+    let (mut manifest, left_out) = list(&source, &walker, &config)?;
     if manifest.files == 0 {
         tracing::error!(source = %config.source, "no audio file is there");
         return Ok(ExitCode::from(NOTHING));
@@ -39,10 +39,12 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         offset_seconds: config.window.offset(),
         duration_seconds: config.window.duration(),
     };
-    let plan = Plan::new(config.source.to_string(), &manifest, config.workers, recipe)
+    let digests = manifest.list_digests(config.workers);
+    let digests = digests.context("cannot read the manifest from local disk")?;
+    let plan = Plan::new(config.source.to_string(), &manifest, &digests, config.workers, recipe)
         .map_err(|error| ConfigError(vec![error.to_string()]))?;
     if !is_there(&batch, &plan)? {
-        write_lists(&batch, &plan, &mut manifest)?;
+        write_lists(&batch, &plan, &mut manifest, digests)?;
         // Last: a batch that has a plan has all its lists.
         if batch.create(PLAN_NAME, plan.to_text().into())? == Created::Other {
             bail!("{} has another plan already", config.batch);
@@ -51,18 +53,29 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let mut out = stdout().lock();
     writeln!(out, "batch    {} at {}", plan.batch_id, config.batch)?;
     writeln!(out, "files    {} of {} bytes in all", plan.files, plan.bytes)?;
+    if left_out > 0 {
+        writeln!(out, "left out {left_out} entries that cannot be listed; the log names them")?;
+    }
     writeln!(out, "workers  {}, up to {} files each", plan.workers, most_files(&plan))?;
     writeln!(out, "profile  {}", plan.recipe.profile_id)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// All files of the source that are taken, in the order of their keys.
-fn list(source: &Store, walker: &Walker, config: &PlanConfig) -> anyhow::Result<Manifest> {
+/// All files of the source that are taken, in the order of their keys, and how many entries of it cannot
+/// be listed.
+fn list(source: &Store, walker: &Walker, config: &PlanConfig) -> anyhow::Result<(Manifest, u64)> {
     let spool = spool(config.spool.as_deref())?;
     let mut manifest = ManifestWriter::new(spool.path());
-    let (mut seen, mut too_long) = (0_u64, 0_u64);
+    let (mut seen, mut too_long, mut left_out) = (0_u64, 0_u64, 0_u64);
     for object in source.list("")? {
-        let object = object?;
+        let object = match object {
+            Err(StorageError::Entry { cause, .. }) => {
+                left_out += 1;
+                tracing::warn!(cause, "entry of the source is left out: it cannot be listed");
+                continue;
+            }
+            object => object?,
+        };
         seen += 1;
         if seen.is_multiple_of(SAY_EVERY) {
             tracing::info!(seen, "listing");
@@ -78,8 +91,9 @@ fn list(source: &Store, walker: &Walker, config: &PlanConfig) -> anyhow::Result<
         tracing::warn!(too_long, "keys are too long for a row; workers list them as failures");
     }
     let manifest = manifest.finish().context("cannot sort the manifest on local disk")?;
-    tracing::info!(seen, taken = manifest.files, source = %config.source, "source is listed");
-    Ok(manifest)
+    let (taken, source) = (manifest.files, &config.source);
+    tracing::info!(seen, taken, left_out, %source, "source is listed");
+    Ok((manifest, left_out))
 }
 
 /// Whether the batch has this very plan.
@@ -92,17 +106,25 @@ fn is_there(batch: &Store, plan: &Plan) -> anyhow::Result<bool> {
     }
 }
 
-fn write_lists(batch: &Store, plan: &Plan, manifest: &mut Manifest) -> anyhow::Result<()> {
+fn write_lists(
+    batch: &Store,
+    plan: &Plan,
+    manifest: &mut Manifest,
+    digests: String,
+) -> anyhow::Result<()> {
+    let create = |name: String, bytes: Vec<u8>| {
+        if batch.create(&name, bytes.into())? == Created::Other {
+            bail!("{} holds something else", batch.location().of(&name));
+        }
+        Ok(())
+    };
     for shard in 0..plan.workers {
         let places = plan.places(shard);
         let lines = manifest.next_lines(places.end - places.start);
         let lines = lines.context("cannot read the manifest from local disk")?;
-        let name = plan.list_name(shard);
-        if batch.create(&name, lines.into())? == Created::Other {
-            bail!("{} holds something else", batch.location().of(&name));
-        }
+        create(plan.list_name(shard), lines)?;
     }
-    Ok(())
+    create(plan.digests_name(), digests.into_bytes())
 }
 
 fn most_files(plan: &Plan) -> u64 {

@@ -6,9 +6,11 @@ use std::{
     collections::BinaryHeap,
     fs::File,
     io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
+use proto::features::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -46,8 +48,6 @@ pub struct Manifest {
     pub files: u64,
     /// Bytes of all its files.
     pub bytes: u64,
-    /// SHA-256 of its lines.
-    pub sha256: [u8; 32],
 }
 
 impl ManifestWriter {
@@ -91,20 +91,40 @@ impl ManifestWriter {
             next.extend(read_line(run)?.map(|file| Reverse((file, number))));
         }
         let mut sink = BufWriter::new(tempfile::tempfile_in(&self.folder)?);
-        let (mut files, mut bytes, mut digest) = (0, 0_u64, Sha256::new());
+        let (mut files, mut bytes) = (0, 0_u64);
         while let Some(Reverse((file, number))) = next.pop() {
-            digest.update(write_line(&mut sink, &file)?);
+            write_line(&mut sink, &file)?;
             files += 1;
             bytes = bytes.saturating_add(file.bytes);
             let more = read_line(&mut self.runs[number])?;
             next.extend(more.map(|file| Reverse((file, number))));
         }
         let lines = BufReader::new(rewound(sink)?);
-        Ok(Manifest { lines, files, bytes, sha256: digest.finalize().into() })
+        Ok(Manifest { lines, files, bytes })
     }
 }
 
 impl Manifest {
+    /// The SHA-256 of each shard's lines, in hexadecimal, one on a line. Lines are read from the first
+    /// on, and are at the first again.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn list_digests(&mut self, workers: u32) -> io::Result<String> {
+        let mut digests = String::new();
+        for shard in 0..workers {
+            let places = places(self.files, workers, shard);
+            let mut digest = Sha256::new();
+            for _ in places {
+                digest.update(self.next_lines(1)?);
+            }
+            digests.push_str(&hex(&digest.finalize()));
+            digests.push('\n');
+        }
+        self.lines.rewind()?;
+        Ok(digests)
+    }
+
     /// The next `files` lines, as they stand.
     ///
     /// # Errors
@@ -120,20 +140,31 @@ impl Manifest {
     }
 }
 
+/// Files of a shard, by their places in the manifest: as many as of any other, or one more.
+///
+/// # Panics
+/// Never: a place is at most the number of files.
+pub(super) fn places(files: u64, workers: u32, shard: u32) -> Range<u64> {
+    let until = |shard: u32| {
+        let place = u128::from(files) * u128::from(shard) / u128::from(workers);
+        u64::try_from(place).expect("at most the files")
+    };
+    until(shard)..until(shard + 1)
+}
+
 fn rewound(sink: BufWriter<File>) -> io::Result<File> {
     let mut file = sink.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.rewind()?;
     Ok(file)
 }
 
-fn write_line(sink: &mut impl io::Write, file: &SourceFile) -> io::Result<String> {
+fn write_line(sink: &mut impl io::Write, file: &SourceFile) -> io::Result<()> {
     let mut line = serde_json::to_string(file)?;
     line.push('\n');
     if line.len() as u64 > MAX_LINE_BYTES {
         return Err(io::Error::other(format!("a line has more than {MAX_LINE_BYTES} bytes")));
     }
-    sink.write_all(line.as_bytes())?;
-    Ok(line)
+    sink.write_all(line.as_bytes())
 }
 
 fn read_line(run: &mut BufReader<File>) -> io::Result<Option<SourceFile>> {
@@ -175,14 +206,17 @@ mod tests {
         ] {
             let mut manifest = manifest(&keys, run_files);
             assert_eq!((manifest.files, manifest.bytes), (4, 12));
+            digests.push(manifest.list_digests(3).expect("readable"));
             let mut lines = manifest.next_lines(1).expect("there");
             lines.extend(manifest.next_lines(3).expect("there"));
             assert_eq!(String::from_utf8(lines).expect("text"), expected);
             assert!(manifest.next_lines(1).is_err());
-            digests.push(manifest.sha256);
         }
         digests.dedup();
         assert_eq!(digests.len(), 1);
-        assert_ne!(manifest(&["b"], 2).sha256, digests[0]);
+        let of = |lines: &str| hex(&Sha256::digest(lines)) + "\n";
+        let lines: Vec<&str> = expected.split_inclusive('\n').collect();
+        let shards = [of(lines[0]), of(lines[1]), of(&lines[2..].concat())];
+        assert_eq!(digests[0], shards.concat());
     }
 }

@@ -9,5 +9,7 @@ mod plan;
 
 pub use self::{
     manifest::{Manifest, ManifestWriter, SourceFile},
-    plan::{MAX_LIST_BYTES, MAX_SHARD_FILES, MAX_WORKERS, PLAN_NAME, Plan, PlanError},
+    plan::{
+        MAX_DIGESTS_BYTES, MAX_LIST_BYTES, MAX_SHARD_FILES, MAX_WORKERS, PLAN_NAME, Plan, PlanError,
+    },
 };

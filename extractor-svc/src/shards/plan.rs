@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::{Manifest, SourceFile};
+use super::{Manifest, SourceFile, manifest::places};
 use crate::batch::Recipe;
 
 /// Name of the plan, below the place of a batch.
@@ -20,8 +20,11 @@ pub const MAX_SHARD_FILES: u64 = 100_000;
 /// Largest list of a shard's files that is read, in bytes.
 pub const MAX_LIST_BYTES: u64 = 256 << 20;
 
-/// Form of plans that this program writes and reads.
-const FORMAT: u32 = 1;
+/// Largest list of the lists' digests that is read, in bytes.
+pub const MAX_DIGESTS_BYTES: u64 = 16 << 20;
+
+/// Form of plans that this program writes and reads. The one before had no digests of its lists.
+const FORMAT: u32 = 2;
 /// Characters of a batch's id.
 const ID_CHARACTERS: usize = 32;
 
@@ -30,7 +33,7 @@ const ID_CHARACTERS: usize = 32;
 pub struct Plan {
     /// Form of the plan.
     format: u32,
-    /// Name of the batch by its content: manifest, source, recipe and number of workers.
+    /// Name of the batch by its content: everything else in the plan, and so each list of files.
     pub batch_id: String,
     /// URL that the keys are below.
     pub source: String,
@@ -40,6 +43,8 @@ pub struct Plan {
     pub bytes: u64,
     /// Workers, which is the number of shards.
     pub workers: u32,
+    /// SHA-256 of the [digests](Manifest::list_digests) of the lists.
+    pub lists_sha256: String,
     /// What decides the numbers.
     #[serde(flatten)]
     pub recipe: Recipe,
@@ -75,25 +80,31 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Cuts a manifest among workers.
+    /// Cuts a manifest, whose lists have these digests, among workers.
     ///
     /// # Errors
     /// When a shard would be too large.
     pub fn new(
         source: String,
         manifest: &Manifest,
+        list_digests: &str,
         workers: u32,
         recipe: Recipe,
     ) -> Result<Self, PlanError> {
-        let Manifest { files, bytes, sha256, .. } = *manifest;
+        let Manifest { files, bytes, .. } = *manifest;
+        let lists_sha256 = hex(&Sha256::digest(list_digests));
+        let (format, batch_id) = (FORMAT, String::new());
         let mut plan =
-            Self { format: FORMAT, batch_id: String::new(), source, files, bytes, workers, recipe };
+            Self { format, batch_id, source, files, bytes, workers, lists_sha256, recipe };
         plan.check()?;
-        let mut digest = Sha256::new();
-        digest.update(plan.to_text());
-        digest.update(sha256);
-        plan.batch_id = hex(&digest.finalize())[..ID_CHARACTERS].to_owned();
+        plan.batch_id = plan.id();
         Ok(plan)
+    }
+
+    /// The name that this content has.
+    fn id(&self) -> String {
+        let nameless = Self { batch_id: String::new(), ..self.clone() };
+        hex(&Sha256::digest(nameless.to_text()))[..ID_CHARACTERS].to_owned()
     }
 
     /// Reads a plan.
@@ -107,12 +118,18 @@ impl Plan {
             let why = format!("its format is {}, expected {FORMAT}", plan.format);
             return Err(PlanError::Unreadable(why));
         }
-        let is_id = plan.batch_id.len() == ID_CHARACTERS
-            && plan.batch_id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_id || !(1..=MAX_WORKERS).contains(&plan.workers) {
-            return Err(PlanError::Unreadable("its batch_id or workers are none".to_owned()));
+        if !(1..=MAX_WORKERS).contains(&plan.workers) {
+            return Err(PlanError::Unreadable("its workers are none".to_owned()));
         }
         plan.check()?;
+        let (named, expected) = (&plan.batch_id, plan.id());
+        if *named != expected {
+            let why = format!(
+                "its batch_id is {}, that of its content {expected}: it was changed since it was written",
+                named.escape_debug()
+            );
+            return Err(PlanError::Unreadable(why));
+        }
         Ok(plan)
     }
 
@@ -135,16 +152,9 @@ impl Plan {
     }
 
     /// Files of a shard, by their places in the manifest: as many as of any other, or one more.
-    ///
-    /// # Panics
-    /// Never: a place is at most the number of files.
     #[must_use]
     pub fn places(&self, shard: u32) -> Range<u64> {
-        let until = |shard: u32| {
-            let place = u128::from(self.files) * u128::from(shard) / u128::from(self.workers);
-            u64::try_from(place).expect("at most the files")
-        };
-        until(shard)..until(shard + 1)
+        places(self.files, self.workers, shard)
     }
 
     /// Name of the list of a shard's files. The batch's id is in it: two who plan at the same time
@@ -152,6 +162,18 @@ impl Plan {
     #[must_use]
     pub fn list_name(&self, shard: u32) -> String {
         format!("lists/{}/{shard:05}.jsonl", self.batch_id)
+    }
+
+    /// Name of the list of the lists' digests.
+    #[must_use]
+    pub fn digests_name(&self) -> String {
+        format!("lists/{}/sha256.txt", self.batch_id)
+    }
+
+    /// Name of the folder of a shard's markers of files in work.
+    #[must_use]
+    pub fn markers_name(&self, shard: u32) -> String {
+        format!("working/{shard:05}-of-{:05}", self.workers)
     }
 
     /// Name of a shard's table.
@@ -166,12 +188,24 @@ impl Plan {
         format!("failures/{shard:05}-of-{:05}.csv", self.workers)
     }
 
-    /// The files of a shard from their list.
+    /// The files of a shard from their list, which is checked by the list of digests.
     ///
     /// # Errors
-    /// When the list is not that of the plan.
-    pub fn files_of(&self, shard: u32, list: &[u8]) -> Result<Vec<SourceFile>, PlanError> {
+    /// When one of the two is not that of the plan.
+    pub fn files_of(
+        &self,
+        shard: u32,
+        list: &[u8],
+        digests: &[u8],
+    ) -> Result<Vec<SourceFile>, PlanError> {
         let wrong = |why: String| PlanError::List { shard, why };
+        if hex(&Sha256::digest(digests)) != self.lists_sha256 {
+            return Err(wrong("the digests of the lists are not those of the plan".to_owned()));
+        }
+        let expected = digests.split(|byte| *byte == b'\n').nth(shard as usize);
+        if expected != Some(hex(&Sha256::digest(list)).as_bytes()) {
+            return Err(wrong("it was changed since it was planned".to_owned()));
+        }
         let lines = list.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let files: Vec<SourceFile> = lines
             .map(|line| serde_json::from_slice(line).map_err(|error| wrong(error.to_string())))
@@ -189,6 +223,13 @@ impl Plan {
 mod tests {
     use super::{super::ManifestWriter, *};
 
+    const LINE: &str = "{\"key\":\"a\",\"bytes\":1}\n";
+
+    /// Digests of the lists of three equal files in two shards.
+    fn digests() -> String {
+        [LINE, &LINE.repeat(2)].map(|list| hex(&Sha256::digest(list)) + "\n").concat()
+    }
+
     fn plan(files: u64, workers: u32) -> Plan {
         let recipe = Recipe {
             profile_id: "some".to_owned(),
@@ -199,7 +240,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut manifest = ManifestWriter::new(folder.path()).finish().expect("writable");
         manifest.files = files;
-        Plan::new(source, &manifest, workers, recipe).expect("small shards")
+        Plan::new(source, &manifest, &digests(), workers, recipe).expect("small shards")
     }
 
     #[test]
@@ -224,7 +265,7 @@ mod tests {
         assert_eq!(Plan::parse(one.to_text().as_bytes()).expect("whole"), one);
         assert_ne!(one.batch_id, plan(1000, 8).batch_id);
         assert_eq!(one.batch_id, plan(1000, 7).batch_id);
-        let other = one.to_text().replacen("\"format\": 1", "\"format\": 2", 1);
+        let other = one.to_text().replacen("\"format\": 2", "\"format\": 3", 1);
         assert!(matches!(Plan::parse(other.as_bytes()), Err(PlanError::Unreadable(_))));
         assert!(matches!(Plan::parse(b"{"), Err(PlanError::Unreadable(_))));
     }
@@ -236,15 +277,42 @@ mod tests {
         assert!(matches!(error, PlanError::ShardTooLarge { expected: 11, .. }), "{error}");
     }
 
+    /// Each thing that a plan says is in its name.
+    #[test]
+    fn a_plan_that_was_changed_is_refused() {
+        let one = plan(1000, 7);
+        let text = one.to_text();
+        for (from, to) in [
+            ("s3://music/in", "s3://music/other"),
+            ("\"files\": 1000", "\"files\": 1001"),
+            ("\"bytes\": 0", "\"bytes\": 1"),
+            ("\"workers\": 7", "\"workers\": 8"),
+            ("\"offset_seconds\": 0.0", "\"offset_seconds\": 1.0"),
+            ("\"duration_seconds\": 30.0", "\"duration_seconds\": null"),
+            ("\"some\"", "\"other\""),
+            (&one.lists_sha256, &"0".repeat(64)),
+            (&one.batch_id, &"0".repeat(32)),
+        ] {
+            let changed = text.replacen(from, to, 1);
+            assert_ne!(changed, text, "{from}");
+            let error = Plan::parse(changed.as_bytes()).expect_err("changed");
+            assert!(matches!(error, PlanError::Unreadable(_)), "{from}: {error}");
+        }
+    }
+
     #[test]
     fn a_list_of_other_files_is_refused() {
-        let plan = plan(3, 2);
-        let line = "{\"key\":\"a\",\"bytes\":1}\n";
-        assert_eq!(plan.files_of(0, line.as_bytes()).expect("one").len(), 1);
-        assert_eq!(plan.files_of(1, line.repeat(2).as_bytes()).expect("two").len(), 2);
-        for list in [String::new(), line.repeat(2), "{}\n".to_owned()] {
-            let error = plan.files_of(0, list.as_bytes()).expect_err("not its list");
+        let (plan, digests) = (plan(3, 2), digests());
+        let files = |shard, list: &str| plan.files_of(shard, list.as_bytes(), digests.as_bytes());
+        assert_eq!(files(0, LINE).expect("one").len(), 1);
+        assert_eq!(files(1, &LINE.repeat(2)).expect("two").len(), 2);
+        for list in [String::new(), LINE.repeat(2), LINE.replace("1}", "2}")] {
+            let error = files(0, &list).expect_err("not its list");
             assert!(matches!(error, PlanError::List { shard: 0, .. }), "{error}");
         }
+        let other = digests.replacen('0', "1", 1);
+        let error =
+            plan.files_of(0, LINE.as_bytes(), other.as_bytes()).expect_err("not its digests");
+        assert!(matches!(error, PlanError::List { shard: 0, .. }), "{error}");
     }
 }

@@ -17,21 +17,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proto::features::FeatureSchema;
+use proto::features::{FeatureSchema, hex};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 pub use self::{
     read::{Rows, read_rows},
     shard::{Shard, ShardFooter, ShardWriter},
     sidecar::{Sidecar, sidecar_path},
-    spool::spool_path,
+    spool::{spool_path, spool_paths},
 };
 
 use crate::{
     findings::{WarningCode, kinds},
     pipeline::Extraction,
+    window::Window,
 };
+
+/// Characters of a row's digest.
+const DIGEST_CHARACTERS: usize = 16;
 
 /// Name of the first column.
 pub const SOURCE_PATH: &str = "source_path";
@@ -108,7 +113,7 @@ pub enum TableError {
 }
 
 /// Where the rows of a table come from, as the table says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TableOrigin {
     /// Profile that filled the table.
     pub profile_id: String,
@@ -116,6 +121,23 @@ pub struct TableOrigin {
     pub extractor_versions: Vec<String>,
     /// Columns between `source_path` and `damaged_share`.
     pub schema: FeatureSchema,
+    /// What was analysed of each recording.
+    pub window: Window,
+}
+
+/// The analysed window, as tables say it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableWindow {
+    /// Start in seconds.
+    pub offset_seconds: f64,
+    /// Length in seconds, or to the end.
+    pub duration_seconds: Option<f64>,
+}
+
+impl From<Window> for TableWindow {
+    fn from(window: Window) -> Self {
+        Self { offset_seconds: window.offset(), duration_seconds: window.duration() }
+    }
 }
 
 /// What was measured of a recording.
@@ -127,6 +149,22 @@ pub struct Measured {
     pub damaged_share: f64,
     /// Kinds of findings, each once, in the order of the wire contract.
     pub warnings: Vec<WarningCode>,
+}
+
+impl Measured {
+    /// A digest of all of it: what reads back with another one is not what was written.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for value in self.values.iter().chain([&self.damaged_share]) {
+            digest.update(value.to_bits().to_le_bytes());
+        }
+        for code in &self.warnings {
+            digest.update(code.name());
+            digest.update([0]);
+        }
+        hex(&digest.finalize())[..DIGEST_CHARACTERS].to_owned()
+    }
 }
 
 impl From<Extraction> for Measured {
@@ -241,6 +279,7 @@ mod tests {
             profile_id: "some".to_owned(),
             extractor_versions: vec!["one/1".to_owned(), "two/2".to_owned()],
             schema: FeatureSchema::from_names(vec!["a_1".to_owned(), "b_1".to_owned()]),
+            window: Window::new(1.5, None).expect("a window"),
         }
     }
 

@@ -13,7 +13,8 @@ use parquet::{
 use proto::features::FeatureSchema;
 
 use super::{
-    DAMAGED_SHARE, Measured, Row, RowWriter, SOURCE_PATH, TableError, TableOrigin, WARNINGS,
+    DAMAGED_SHARE, Measured, Row, RowWriter, SOURCE_PATH, TableError, TableOrigin, TableWindow,
+    WARNINGS,
 };
 
 /// Metadata key of the profile id.
@@ -22,6 +23,8 @@ pub(super) const PROFILE_KEY: &str = "soundalike.profile_id";
 pub(super) const SCHEMA_KEY: &str = "soundalike.schema_sha256";
 /// Metadata key of the builds that filled the table, a JSON list of texts.
 pub(super) const VERSIONS_KEY: &str = "soundalike.extractor_versions";
+/// Metadata key of the analysed window, a JSON object.
+pub(super) const WINDOW_KEY: &str = "soundalike.window";
 /// Rows of one row group: 74 doubles each, so about 2.5 MB.
 const GROUP_ROWS: usize = 4096;
 
@@ -34,15 +37,17 @@ pub(super) struct ParquetRows<W: Write + Send> {
 
 impl<W: Write + Send> ParquetRows<W> {
     pub(super) fn new(sink: W, origin: &TableOrigin) -> Result<Self, TableError> {
-        let TableOrigin { profile_id, extractor_versions, schema } = origin;
+        let TableOrigin { profile_id, extractor_versions, schema, window } = origin;
         let message = message_type(schema).map_err(encode)?;
-        let versions = serde_json::to_string(extractor_versions)
-            .map_err(|error| TableError::Encode(error.to_string()))?;
+        let failed = |error: serde_json::Error| TableError::Encode(error.to_string());
+        let versions = serde_json::to_string(extractor_versions).map_err(failed)?;
+        let window = serde_json::to_string(&TableWindow::from(*window)).map_err(failed)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_key_value_metadata(Some(vec![
                 KeyValue::new(PROFILE_KEY.to_owned(), profile_id.clone()),
                 KeyValue::new(VERSIONS_KEY.to_owned(), versions),
+                KeyValue::new(WINDOW_KEY.to_owned(), window),
                 KeyValue::new(SCHEMA_KEY.to_owned(), schema.sha256()),
             ]))
             .build();
@@ -188,6 +193,7 @@ mod tests {
         };
         assert_eq!(value(PROFILE_KEY), "some");
         assert_eq!(value(VERSIONS_KEY), "[\"one/1\",\"two/2\"]");
+        assert_eq!(value(WINDOW_KEY), "{\"offset_seconds\":1.5,\"duration_seconds\":null}");
         assert_eq!(value(SCHEMA_KEY), origin.schema.sha256());
         let read: Vec<_> =
             reader.get_row_iter(None).expect("rows").map(|row| row.expect("valid")).collect();

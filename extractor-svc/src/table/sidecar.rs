@@ -7,15 +7,17 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{TableError, TableOrigin};
+use super::{TableError, TableOrigin, TableWindow};
 
 /// Content of a sidecar.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sidecar {
     /// Profile that filled the table.
     pub profile_id: String,
     /// Builds of this program that filled it.
     pub extractor_versions: Vec<String>,
+    /// What was analysed of each recording.
+    pub window: TableWindow,
     /// SHA-256 of the ordered feature names.
     pub schema_sha256: String,
     /// The feature names in order.
@@ -29,6 +31,7 @@ impl Sidecar {
         Self {
             profile_id: origin.profile_id.clone(),
             extractor_versions: origin.extractor_versions.clone(),
+            window: origin.window.into(),
             schema_sha256: origin.schema.sha256(),
             columns: origin.schema.names().to_vec(),
         }

@@ -19,6 +19,12 @@ pub fn spool_path(table: &Path) -> PathBuf {
     with_suffix(table, ".spool.jsonl")
 }
 
+/// The files that a Parquet table has beside it while it is made: its spool, and the file that becomes it.
+#[must_use]
+pub fn spool_paths(table: &Path) -> [PathBuf; 2] {
+    [spool_path(table), with_suffix(table, ".new")]
+}
+
 fn with_suffix(table: &Path, suffix: &str) -> PathBuf {
     let mut name = table.as_os_str().to_owned();
     name.push(suffix);
@@ -53,8 +59,7 @@ impl RowWriter for SpooledRows {
     fn finish(self: Box<Self>) -> Result<(), TableError> {
         let Self { rows, table, origin } = *self;
         Box::new(rows).finish()?;
-        let spool = spool_path(&table);
-        let unfinished = with_suffix(&table, ".new");
+        let [spool, unfinished] = spool_paths(&table);
         let at = |path: &Path| {
             let path = path.to_path_buf();
             move |source| TableError::Io { path, source }

@@ -51,7 +51,7 @@ fn wait_until_taken(child: &Child, signal: Signal) {
 }
 
 /// Waits until `file` has some lines.
-fn wait_for_lines(file: &Path, lines: usize) {
+pub(crate) fn wait_for_lines(file: &Path, lines: usize) {
     let begun = Instant::now();
     while fs::read_to_string(file).map_or(0, |text| text.lines().count()) < lines {
         assert!(begun.elapsed() < Duration::from_secs(60), "no rows in {}", file.display());
@@ -119,7 +119,7 @@ fn a_second_ctrl_c_ends_at_once() {
 }
 
 /// 19 minutes of noise, which take seconds.
-fn long_wav(path: &Path) {
+pub(crate) fn long_wav(path: &Path) {
     let frames = 19 * 60 * 22_050_u32;
     let mut bytes = Vec::with_capacity(44 + 2 * frames as usize);
     bytes.extend(b"RIFF");

@@ -6,13 +6,16 @@
 #[allow(dead_code, reason = "the report uses the rest of it")]
 mod bounds;
 mod exits;
+mod faults;
 mod findings;
 mod hostile;
 mod inspect;
 mod interrupt;
 mod limits;
+mod outputs;
 mod paths;
 mod process;
 mod resume;
+mod shop;
 mod tables;
 mod work;

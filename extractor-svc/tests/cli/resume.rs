@@ -125,3 +125,48 @@ fn rows_of_another_recipe_are_not_mixed_in() {
     let output = extract(&[&music], "--offset 0.1", &table, 0);
     assert_eq!(counts(&output), (2, 0, 0));
 }
+
+/// The table is a file that anyone can edit.
+#[test]
+fn a_row_that_was_edited_is_made_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let music = folder.path().join("music");
+    library(&music, &FILES);
+    for (form, damage) in
+        [("csv", (",0.0,", ",0.01,")), ("jsonl", ("_share\":0.0", "_share\":0.01"))]
+    {
+        let table = folder.path().join(format!("t.{form}"));
+        extract(&[&music], "", &table, 0);
+        let (whole, expected) = (fs::read_to_string(&table).expect("a table"), rows(&table));
+        let digit = format!("{:?}", expected[1].measured.values[7]);
+        let edited = digit.replace('.', "1.");
+        for (from, to) in [damage, (&*digit, &*edited), ("SHORT_WINDOW", "CLIPPED")] {
+            let text = whole.replacen(from, to, 1);
+            assert_ne!(text, whole, "{from}");
+            fs::write(&table, text).expect("writable");
+            let output = extract(&[&music], "--resume", &table, 0);
+            assert_eq!(counts(&output), (4, 1, 4), "{from}");
+            let last = log(&output).pop().expect("a line");
+            assert_eq!(last["altered"], 1, "{last}");
+            assert_eq!(rows(&table), expected, "{from}");
+        }
+    }
+}
+
+#[test]
+fn a_failure_of_another_version_is_tried_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let music = folder.path().join("music");
+    library(&music, &FILES);
+    let table = folder.path().join("t.csv");
+    extract(&[&music], "", &table, 0);
+    let journal = journal_path(&table);
+    let text = fs::read_to_string(&journal).expect("a journal");
+    let older = text.replace(extractor_svc::version::BUILD, "symphonia/0.5 extractor/0.0.1");
+    assert_ne!(older, text);
+    fs::write(&journal, older).expect("writable");
+    let output = extract(&[&music], "--resume", &table, 0);
+    // Four rows are known; the one that failed was read again, and failed again.
+    assert_eq!(counts(&output), (4, 1, 4));
+    assert_eq!(counts(&extract(&[&music], "--resume", &table, 0)), (4, 1, 5));
+}

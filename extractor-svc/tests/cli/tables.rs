@@ -5,6 +5,7 @@ use std::{fs, fs::File, path::Path};
 use extractor_svc::{
     table::{Row, Sidecar, TableOrigin, sidecar_path},
     version::BUILD,
+    window::Window,
 };
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use proto::features::{DEFAULT_PROFILE, FAMILIES, FeatureSchema};
@@ -120,6 +121,7 @@ fn every_clip_has_librosas_row_whatever_the_number_of_jobs() {
             profile_id: DEFAULT_PROFILE.to_owned(),
             extractor_versions: vec![BUILD.to_owned()],
             schema: FeatureSchema::librosa(),
+            window: Window::whole(),
         })
     );
 }

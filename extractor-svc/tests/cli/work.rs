@@ -2,129 +2,15 @@
 //! same time, killed, and with files that go or change after the plan.
 
 use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::process::ExitStatusExt as _,
-    path::{Path, PathBuf},
-    process::Child,
-    thread,
-    time::{Duration, Instant},
+    collections::BTreeMap, fs, os::unix::process::ExitStatusExt as _, thread, time::Duration,
 };
 
-use extractor_svc::table::{Row, ShardFooter};
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
-use crate::process::{clip, clips, command, extract, library, log, rows, run};
-
-/// A source, a batch and a spool.
-struct Shop {
-    folder: TempDir,
-}
-
-impl Shop {
-    fn new() -> Self {
-        let shop = Self { folder: tempfile::tempdir().expect("a folder") };
-        for folder in ["music", "spool"] {
-            fs::create_dir(shop.path(folder)).expect("writable");
-        }
-        shop
-    }
-
-    /// One with these clips.
-    fn with(files: &[(&str, &str)]) -> Self {
-        let shop = Self::new();
-        library(&shop.path("music"), files);
-        shop
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn url(&self, name: &str) -> String {
-        format!("file://{}", self.path(name).display())
-    }
-
-    fn plan(&self, workers: u32, more: &str, exit_code: i32) -> std::process::Output {
-        let (source, batch) = (self.url("music"), self.url("batch"));
-        let workers = workers.to_string();
-        let mut args = vec!["plan", "--source", &source, "--batch", &batch, "--workers", &workers];
-        args.extend(more.split_whitespace());
-        run(&args, exit_code)
-    }
-
-    fn args(&self, index: u32) -> Vec<String> {
-        let batch = self.url("batch");
-        let spool = self.path("spool").display().to_string();
-        let index = index.to_string();
-        ["work", "--batch", &batch, "--worker-index", &index, "--spool", &spool, "--jobs", "2"]
-            .map(str::to_owned)
-            .to_vec()
-    }
-
-    fn work(&self, index: u32, exit_code: i32) -> std::process::Output {
-        run(&self.args(index), exit_code)
-    }
-
-    fn start(&self, index: u32) -> Child {
-        command(&self.args(index)).spawn().expect("the binary starts")
-    }
-
-    fn table(&self, index: u32, of: u32) -> PathBuf {
-        self.path(&format!("batch/tables/{index:05}-of-{of:05}.parquet"))
-    }
-
-    fn footer(&self, index: u32, of: u32) -> ShardFooter {
-        let bytes = fs::read(self.table(index, of)).expect("the table is there");
-        ShardFooter::of_table(bytes.into(), "a table").expect("a shard's table")
-    }
-
-    fn failures(&self, index: u32, of: u32) -> String {
-        let path = self.path(&format!("batch/failures/{index:05}-of-{of:05}.csv"));
-        let text = fs::read_to_string(path).expect("the failures are there");
-        assert_eq!(text, self.footer(index, of).failures, "table and failures are of one run");
-        text
-    }
-
-    /// Everything below the batch, with its bytes.
-    fn objects(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut found = BTreeMap::new();
-        let mut folders = vec![self.path("batch")];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("readable") {
-                let path = entry.expect("readable").path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let bytes = fs::read(&path).expect("readable");
-                    found.insert(path, bytes);
-                }
-            }
-        }
-        found
-    }
-
-    /// Nothing of any worker is left on the local disk.
-    fn assert_spool_is_empty(&self) {
-        let left = fs::read_dir(self.path("spool")).expect("readable").count();
-        assert_eq!(left, 0, "something is left in the spool");
-    }
-}
-
-fn keys(rows: &[Row]) -> Vec<&str> {
-    rows.iter().map(|row| row.source_path.as_str()).collect()
-}
-
-/// Paths and reasons of a failures file.
-fn reasons(text: &str) -> Vec<(String, String)> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let record = |record: Result<csv::StringRecord, csv::Error>| {
-        let record = record.expect("a record");
-        (record[0].to_owned(), record[1].to_owned())
-    };
-    reader.records().map(record).collect()
-}
+use crate::{
+    process::{clip, clips, extract, library, log, rows, run},
+    shop::{Shop, keys, long, reasons, wait_for},
+};
 
 #[test]
 fn the_shards_of_all_clips_are_the_table_of_all_clips() {
@@ -186,7 +72,7 @@ fn a_worker_that_is_run_again_changes_nothing() {
     let reason = ("broken.wav".to_owned(), "UNSUPPORTED_CONTAINER".to_owned());
     assert_eq!(reasons(&shop.failures(1, 2)), [reason]);
     let before = shop.objects();
-    assert_eq!(before.len(), 1 + 3 * 2, "{:?}", before.keys());
+    assert_eq!(before.len(), 2 + 3 * 2, "{:?}", before.keys());
 
     shop.work(0, 0);
     // Whatever has become of the source: what is written stays.
@@ -333,30 +219,6 @@ fn a_source_without_audio_is_no_batch() {
     assert_eq!((count(0), count(1)), (0, 1));
 }
 
-/// Five minutes of noise, which take a second or two.
-fn long(path: &Path) {
-    let frames = 5 * 60 * 22_050_u32;
-    let mut bytes = fs::read(clip("noise_u8_22050.wav")).expect("readable")[..44].to_vec();
-    assert_eq!(&bytes[36..40], b"data", "a plain header");
-    bytes[4..8].copy_from_slice(&(36 + frames).to_le_bytes());
-    bytes[40..44].copy_from_slice(&frames.to_le_bytes());
-    let mut state = 1_u32;
-    bytes.extend((0..frames).map(|_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    }));
-    fs::write(path, bytes).expect("writable");
-}
-
-/// Waits until a worker has begun.
-fn wait_for(spool: &Path) {
-    let begun = Instant::now();
-    while fs::read_dir(spool).expect("readable").next().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no worker begins");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
 fn ends_by(signal: Signal, code: Option<i32>, killed: Option<i32>) {
     let shop = Shop::new();
     for name in ["1.wav", "2.wav", "3.wav"] {
@@ -374,10 +236,14 @@ fn ends_by(signal: Signal, code: Option<i32>, killed: Option<i32>) {
     let output = worker.wait_with_output().expect("it ends");
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), output.status.signal()), (code, killed), "{log}");
-    assert_eq!(shop.objects(), planned, "nothing is left half");
+    let mut left = shop.objects();
     if killed.is_none() {
         shop.assert_spool_is_empty();
+    } else {
+        let marker = shop.path("batch/working/00000-of-00001/group-000000");
+        assert!(left.remove(&marker).is_some(), "it says what the worker had in work");
     }
+    assert_eq!(left, planned, "nothing is left half");
     // Short ones instead of the long: the plan is of the files' names, and says that they changed.
     for name in ["1.wav", "2.wav", "3.wav"] {
         fs::write(shop.path("music").join(name), b"").expect("writable");
@@ -385,6 +251,7 @@ fn ends_by(signal: Signal, code: Option<i32>, killed: Option<i32>) {
     shop.work(0, 0);
     assert_eq!(keys(&rows(&shop.table(0, 1))), ["0.wav"]);
     assert_eq!(reasons(&shop.failures(0, 1)).len(), 3);
+    assert!(!shop.path("batch/working").exists(), "no marker is left");
 }
 
 #[test]

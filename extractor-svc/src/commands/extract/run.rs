@@ -10,6 +10,7 @@ use crate::{
     },
     config::ExtractConfig,
     table::{Destination, Measured, Row, TableOrigin, TableWriter},
+    version::BUILD,
 };
 
 /// How a run went.
@@ -30,6 +31,8 @@ pub(super) struct Run<'a> {
     table: Option<TableWriter>,
     progress: Progress,
     rows: usize,
+    /// Rows of the earlier table that were not as they had been written.
+    altered: usize,
 }
 
 impl<'a> Run<'a> {
@@ -38,6 +41,7 @@ impl<'a> Run<'a> {
         origin: &'a TableOrigin,
         recipe: Recipe,
         files: usize,
+        altered: usize,
     ) -> anyhow::Result<Self> {
         let failures = FailureLog::create(config.failures.as_deref())
             .context("cannot write the failures file")?;
@@ -51,7 +55,7 @@ impl<'a> Run<'a> {
             ),
         };
         let progress = Progress::start(files);
-        Ok(Self { config, origin, failures, journal, table: None, progress, rows: 0 })
+        Ok(Self { config, origin, failures, journal, table: None, progress, rows: 0, altered })
     }
 
     /// Writes down what became of the next file.
@@ -77,20 +81,23 @@ impl<'a> Run<'a> {
                 let (reason, message) = (error.reason(), error.to_string());
                 self.progress.skipped(&source_path, reason, &message);
                 self.progress.worked(None);
-                Outcome::Failed { reason: reason.to_owned(), message }
+                let extractor_version = BUILD.to_owned();
+                Outcome::Failed { extractor_version, reason: reason.to_owned(), message }
             }
         };
         let outcome = match outcome {
             Outcome::Values(measured) => {
+                let digest = measured.digest();
                 self.write(&Row { source_path, measured })?;
-                Outcome::Row
+                Outcome::Row(digest)
             }
-            Outcome::Failed { reason, message } => {
+            Outcome::Failed { extractor_version, reason, message } => {
                 let failure = Failure { path: source_path, reason, message };
                 self.failures.record(&failure)?;
-                Outcome::Failed { reason: failure.reason, message: failure.message }
+                let Failure { reason, message, .. } = failure;
+                Outcome::Failed { extractor_version, reason, message }
             }
-            Outcome::Row => Outcome::Row,
+            row @ Outcome::Row(_) => row,
         };
         if let (Some(journal), Some(identity)) = (&mut self.journal, identity) {
             journal.record(&Entry { identity, outcome }).context("cannot write the journal")?;
@@ -115,6 +122,7 @@ impl<'a> Run<'a> {
     /// Completes the table and says how it went.
     pub(super) fn finish(self, left: usize) -> anyhow::Result<Counts> {
         let (rows, failed, warned) = (self.rows, self.failures.count(), self.progress.warned());
+        let altered = self.altered;
         if let Some(table) = self.table {
             table.finish()?;
         }
@@ -132,7 +140,7 @@ impl<'a> Run<'a> {
         } else if rows == 0 {
             tracing::error!(failed, "no audio files produced features");
         } else {
-            tracing::info!(rows, failed, warned, known, profile, "table written");
+            tracing::info!(rows, failed, warned, known, altered, profile, "table written");
         }
         Ok(Counts { rows, failed, warned })
     }

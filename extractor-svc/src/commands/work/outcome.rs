@@ -11,6 +11,7 @@ use crate::{
     shards::Plan,
     table::{Measured, Row, Shard, ShardFooter, ShardWriter, TableOrigin},
     version::BUILD,
+    window::Window,
 };
 
 /// A shard in the making. Called in the order of the list.
@@ -31,11 +32,13 @@ impl<'a> ShardOutcome<'a> {
         plan: &'a Plan,
         shard: u32,
         files: usize,
+        window: Window,
     ) -> anyhow::Result<Self> {
         let origin = TableOrigin {
             profile_id: plan.recipe.profile_id.clone(),
             extractor_versions: vec![BUILD.to_owned()],
             schema: FeatureSchema::librosa(),
+            window,
         };
         Ok(Self {
             plan,

@@ -4,12 +4,10 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, bail};
-use storage::{Created, Store};
+use storage::{Created, StorageError, Store};
 
-use crate::{
-    shards::Plan,
-    table::{ShardFooter, TableError},
-};
+use super::unusable;
+use crate::{shards::Plan, table::ShardFooter};
 
 /// Largest table of a shard that is read, in bytes: 100,000 rows take less than 100 MB.
 const MAX_TABLE_BYTES: u64 = 1 << 30;
@@ -47,12 +45,19 @@ pub(super) fn publish(
 fn published(batch: &Store, plan: &Plan, shard: u32) -> anyhow::Result<ShardFooter> {
     let name = plan.table_name(shard);
     let url = batch.location().of(&name);
-    let Some(table) = batch.get(&name, MAX_TABLE_BYTES)? else { bail!("{url} has gone") };
-    let footer: Result<ShardFooter, TableError> = ShardFooter::of_table(table.bytes, &url);
-    let footer = footer?;
+    let table = match batch.get(&name, MAX_TABLE_BYTES) {
+        Err(error @ StorageError::TooLarge { .. }) => return unusable(Err(error)),
+        table => table?,
+    };
+    let Some(table) = table else { bail!("{url} has gone") };
+    // What is there once stays, whoever tries again.
+    let footer: ShardFooter = unusable(ShardFooter::of_table(table.bytes, &url))?;
     if (&footer.shard.batch_id, footer.shard.shard) != (&plan.batch_id, shard) {
         let (found, number) = (footer.shard.batch_id, footer.shard.shard);
-        bail!("{url} is part {number} of batch {found}, expected {shard} of {}", plan.batch_id);
+        let expected = &plan.batch_id;
+        return unusable(Err(format!(
+            "{url} is part {number} of batch {found}, expected {shard} of {expected}"
+        )));
     }
     Ok(footer)
 }
@@ -66,6 +71,9 @@ fn write_failures(
     let name = plan.failures_name(shard);
     match batch.create(&name, footer.failures.into())? {
         Created::New | Created::Same => Ok(()),
-        Created::Other => bail!("{} is not of the shard's table", batch.location().of(&name)),
+        Created::Other => {
+            let url = batch.location().of(&name);
+            unusable(Err(format!("{url} is not of the shard's table")))
+        }
     }
 }
