@@ -12,6 +12,7 @@
 
 mod aac;
 mod adts;
+mod alac;
 mod bad;
 mod boxes;
 mod flac_files;

@@ -1,6 +1,7 @@
 //! What is known of single codecs: their names, and checks before their decoders.
 
 pub(super) mod aac;
+mod alac;
 pub(super) mod g711;
 pub(super) mod ima;
 mod ima4;

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use symphonia::core::codecs::registry::CodecRegistry;
 
 use super::aac::AacDecoder;
+use super::alac::AlacDecoder;
 use super::ima4::Ima4Decoder;
 use super::opus::OpusDecoder;
 use crate::decode::mpeg::MpegDecoder;
@@ -16,6 +17,7 @@ pub(in crate::decode) fn decoders() -> &'static CodecRegistry {
         symphonia::default::register_enabled_codecs(&mut registry);
         // In the place of symphonia's own.
         registry.register_audio_decoder::<AacDecoder>();
+        registry.register_audio_decoder::<AlacDecoder>();
         registry.register_audio_decoder::<MpegDecoder>();
         registry.register_audio_decoder::<Ima4Decoder>();
         registry.register_audio_decoder::<OpusDecoder>();
