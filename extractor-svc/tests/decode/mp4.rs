@@ -260,3 +260,25 @@ fn boxes_that_are_too_short_do_no_harm() {
         assert!(!got.starts_with("DECODER_PANICKED"), "{len}: {got}");
     }
 }
+
+/// Without an edit list ffmpeg's decoder leaves out the pre-skip of Opus by itself.
+#[test]
+fn opus_settles_where_no_edit_cuts_it() {
+    let clip = include_bytes!("../../testdata/audio/band_opus_48000_stereo.mp4");
+    let (edited, facts) = shared::load(clip.to_vec()).unwrap();
+    let at = |kind: &[u8; 4]| clip.windows(4).position(|four| four == kind).unwrap();
+    let mut bytes = clip.to_vec();
+    bytes[at(b"edts")..][..4].copy_from_slice(b"free");
+    let (plain, plain_facts) = shared::load(bytes).unwrap();
+    assert_eq!(plain[..edited.len()], edited[..]);
+    // The list ends as well.
+    assert!(plain.len() - edited.len() < 960, "{}", plain.len());
+    assert_eq!((plain_facts.trimmed.0, plain_facts.damaged_share), (facts.trimmed.0, 0.0));
+    // An edit from the very start cuts nothing either.
+    let mut bytes = clip.to_vec();
+    bytes[at(b"elst") + 16..][..4].fill(0);
+    let (from_start, _) = shared::load(bytes).unwrap();
+    let same = from_start.len().min(edited.len());
+    assert_eq!(from_start[..same], edited[..same]);
+    assert!(same + 960 > edited.len());
+}

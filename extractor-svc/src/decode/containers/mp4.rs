@@ -69,10 +69,17 @@ pub(in crate::decode) fn open(
     let skip = movie.noted_priming;
     let plan = Plan::new(&track.edits, skip, table.cursor()?, track.ticks)?;
     let survey = Survey::of(plan.clone(), &table, &view.fault())?;
+    let frames_of = |ticks| scaled(ticks, entry.sample_rate, track.ticks);
+    // As the reader does it, packet by packet.
+    let settling = match survey.is_cut {
+        true => 0,
+        false => entry.settling.saturating_sub(frames_of(survey.unheard)),
+    };
     let frames = match fragments {
         Some(_) => movie.stated_frames(entry.sample_rate, survey.kept > 0),
-        None => Some(scaled(survey.kept, entry.sample_rate, track.ticks)),
+        None => Some(frames_of(survey.kept)),
     };
+    let frames = frames.map(|frames| frames.saturating_sub(settling));
     let view = view.show(Vec::new(), at, None);
     let view = if is_first && survey.is_forward { view } else { view.seekable() };
     let source = Source {
@@ -84,9 +91,11 @@ pub(in crate::decode) fn open(
         table,
         fragments,
         behind,
+        settling: entry.settling,
     };
     let params = CodecParameters::Audio(entry.params);
-    let mut reader = Mp4Reader::new(source, track.id, params).stating(frames, survey.skipped);
+    let delay = survey.skipped.saturating_add(settling);
+    let mut reader = Mp4Reader::new(source, track.id, params).stating(frames, delay);
     reader.correct_layer()?;
     Ok(Opened { reader: Box::new(reader), equal_tracks })
 }
@@ -125,6 +134,10 @@ struct Survey {
     /// Ticks that are kept, and those before the first.
     kept: u64,
     skipped: u64,
+    /// Ticks that are decoded before them for nothing.
+    unheard: u64,
+    /// The first packet that is kept is not kept from its start.
+    is_cut: bool,
     /// No packet lies before the one that is read before it.
     is_forward: bool,
 }
@@ -138,7 +151,7 @@ impl Survey {
     /// # Errors
     /// If the plan goes over the packets too often, or nobody waits for it.
     fn of(mut plan: Plan, table: &Table, fault: &Fault) -> Result<Self, ExtractError> {
-        let mut survey = Self { kept: 0, skipped: 0, is_forward: true };
+        let mut survey = Self { kept: 0, skipped: 0, unheard: 0, is_cut: false, is_forward: true };
         let (mut last, mut packets) = (0, 0_u64);
         while let Some((piece, kept)) = plan.next(table) {
             if packets.is_multiple_of(SURVEYED_AT_ONCE) {
@@ -149,8 +162,11 @@ impl Survey {
             if let Kept::From(from) = kept {
                 if survey.kept == 0 {
                     survey.skipped = piece.time.saturating_add(from);
+                    survey.is_cut = from > 0;
                 }
                 survey.kept = survey.kept.saturating_add(ticks.saturating_sub(from));
+            } else if survey.kept == 0 {
+                survey.unheard = survey.unheard.saturating_add(ticks);
             }
             survey.is_forward &= piece.offset >= last;
             last = piece.offset;

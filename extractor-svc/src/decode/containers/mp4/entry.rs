@@ -63,6 +63,8 @@ pub(super) struct Entry {
     pub(super) channels: u32,
     /// Frames and bytes that belong together, where a sample of the tables is one frame.
     pub(super) block: Option<(u32, u32)>,
+    /// Frames that ffmpeg's decoder leaves out at its start, unless an edit cuts the first packet.
+    pub(super) settling: u64,
 }
 
 /// The fields that all descriptions have.
@@ -166,7 +168,7 @@ impl Sound<'_> {
             params.with_extra_data(extra.into_boxed_slice());
         }
         let (sample_rate, channels) = (self.sample_rate, self.channels);
-        Entry { params, sample_rate, channels, block: None }
+        Entry { params, sample_rate, channels, block: None, settling: 0 }
     }
 
     /// Samples that are frames: `frames` of each channel take `bytes`.
@@ -240,7 +242,8 @@ fn opus(sound: &mut Sound<'_>) -> Result<Entry, ExtractError> {
     let fields = [1, channels, skip1, skip0, r3, r2, r1, r0, gain1, gain0];
     (sound.channels, sound.sample_rate) = (channels.into(), 48_000);
     let header = [b"OpusHead", &fields[..], mapping].concat();
-    Ok(sound.coded(id::CODEC_ID_OPUS, Some(header)))
+    let settling = u16::from_be_bytes([skip0, skip1]).into();
+    Ok(Entry { settling, ..sound.coded(id::CODEC_ID_OPUS, Some(header)) })
 }
 
 fn flac(sound: &mut Sound<'_>) -> Result<Entry, ExtractError> {

@@ -43,6 +43,9 @@ pub(super) struct Source {
     pub(super) fragments: Option<Fragments>,
     /// Where the boxes behind the media begin.
     pub(super) behind: u64,
+    /// Frames that the decoder leaves out by itself, if no edit cuts the first packet: ffmpeg takes
+    /// the pre-skip of Opus from its header, and what the edit list says instead of it.
+    pub(super) settling: u64,
 }
 
 /// Reads packets. Times are in frames; what is to be left out at a packet's start is its
@@ -197,16 +200,22 @@ impl FormatReader for Mp4Reader {
         }
         let data = self.data(piece)?;
         let id = self.tracks.first().map_or(0, |track| track.id);
+        let frames = self.frames(piece.ticks.into());
+        let settling = self.source.settling;
+        self.source.settling = settling.saturating_sub(frames);
         let trim = match kept {
-            Kept::From(0) => Duration::ZERO,
-            Kept::From(ticks) => Duration::from(ticks),
+            Kept::From(0) => Duration::from(settling.min(frames)),
+            Kept::From(ticks) => {
+                self.source.settling = 0;
+                Duration::from(ticks)
+            }
             Kept::Nothing => Duration::from(u64::from(u32::MAX)),
         };
         let start = i64::try_from(self.frames(piece.time)).unwrap_or(i64::MAX);
         let packet = PacketBuilder::new()
             .track_id(id)
             .pts(Timestamp::from(start))
-            .dur(Duration::from(self.frames(piece.ticks.into())))
+            .dur(Duration::from(frames))
             .trim_start(trim)
             .data(data)
             .build();
