@@ -272,7 +272,8 @@ impl Reader {
     fn damage(&self) -> Option<String> {
         match self {
             // Without packets there is nothing to go on behind.
-            Self::Pcm { .. } | Self::Blocks { .. } => None,
+            Self::Pcm { .. } => None,
+            Self::Blocks { reader, .. } => reader.damage(),
             Self::Mpeg(reader) => reader.damage(),
             Self::Ogg(reader) => reader.damage(),
             Self::Packets(reader) => reader.damage(),

@@ -1,5 +1,9 @@
 //! Blocks of fixed size behind a header that is read here: IMA ADPCM in its two forms, and
 //! Microsoft's.
+//!
+//! What is left of a block at the end is treated as by whoever reads the form for librosa. libsndfile
+//! plays a whole IMA block of a WAVE file, with what was in its buffer for the bytes that are not
+//! there, and nothing of Microsoft's; ffmpeg drops what is no whole QuickTime packet.
 
 use super::codecs::ima::{self, CHUNK_BYTES, CHUNK_FRAMES, Channel};
 use super::codecs::ms_adpcm;
@@ -66,6 +70,8 @@ pub(super) struct BlockReader {
     declared: Option<u64>,
     /// Where the blocks end, if that is stated.
     end: Option<End>,
+    /// Blocks that cannot be decoded, so far.
+    dropped: u64,
     done: bool,
 }
 
@@ -88,6 +94,7 @@ impl BlockReader {
             frames: 0,
             declared,
             end: None,
+            dropped: 0,
             done: false,
         }
     }
@@ -100,6 +107,11 @@ impl BlockReader {
     /// Frames that the header declares.
     pub(super) fn declared(&self) -> Option<DeclaredLength> {
         self.declared.map(|frames| DeclaredLength { frames, slack: 0 })
+    }
+
+    /// What was dropped so far; `None` if nothing was.
+    pub(super) fn damage(&self) -> Option<String> {
+        (self.dropped > 0).then(|| format!("{} undecodable blocks dropped", self.dropped))
     }
 
     /// Appends mono samples of some blocks; `false` at the end.
@@ -116,7 +128,10 @@ impl BlockReader {
             let filled = fill(&mut self.source, &mut self.block)?;
             self.done = filled < self.block.len();
             self.samples.clear();
-            self.decode(filled);
+            if !self.decode(filled) {
+                self.dropped += 1;
+                findings.miss(self.form.frames(self.channels) as u64);
+            }
             mix_frames(&self.samples, self.channels, out, sixteen);
         }
         if self.done
@@ -135,28 +150,35 @@ impl BlockReader {
         Ok(produced > 0)
     }
 
-    /// Decodes what the first `filled` bytes of the block hold.
-    fn decode(&mut self, filled: usize) {
+    /// Decodes the block, of which the first `filled` bytes are new; `false` if it is damaged.
+    fn decode(&mut self, filled: usize) -> bool {
+        let is_whole = filled == self.block.len();
         match self.form {
-            Form::Wave { .. } => {
-                ima::wave_block(&self.block[..filled], self.channels, &mut self.samples);
+            Form::Wave { .. } if filled > 0 => {
+                ima::wave_block(&self.block, self.channels, &mut self.samples);
             }
-            Form::Microsoft { .. } => {
-                ms_adpcm::block(&self.block[..filled], self.channels, &mut self.samples);
+            Form::Microsoft { .. } if is_whole => {
+                ms_adpcm::block(&self.block, self.channels, &mut self.samples);
             }
-            Form::QuickTime { carries } => {
-                let chunks = self.block[..filled].as_chunks::<CHUNK_BYTES>().0;
-                if chunks.len() < self.channels {
-                    return;
-                }
-                self.samples.resize(self.channels * CHUNK_FRAMES, 0);
-                for (channel, (chunk, state)) in chunks.iter().zip(&mut self.states).enumerate() {
-                    let frames = self.samples.chunks_exact_mut(self.channels);
-                    for (frame, sample) in frames.zip(state.chunk(chunk, carries)) {
-                        frame[channel] = sample;
-                    }
-                }
+            Form::QuickTime { carries } if is_whole => return self.decode_chunks(carries),
+            _ => {}
+        }
+        true
+    }
+
+    /// Decodes a chunk for each channel; `false` if one is damaged.
+    fn decode_chunks(&mut self, carries: bool) -> bool {
+        self.samples.resize(self.channels * CHUNK_FRAMES, 0);
+        let chunks = self.block.as_chunks::<CHUNK_BYTES>().0;
+        for (channel, (chunk, state)) in chunks.iter().zip(&mut self.states).enumerate() {
+            let Some(samples) = state.chunk(chunk, carries) else {
+                self.samples.clear();
+                return false;
+            };
+            for (frame, sample) in self.samples.chunks_exact_mut(self.channels).zip(samples) {
+                frame[channel] = sample;
             }
         }
+        true
     }
 }

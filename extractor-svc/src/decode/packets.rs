@@ -17,7 +17,7 @@ use symphonia::core::packet::{Packet, PacketRef};
 use symphonia::core::units::{Duration, Time, TimeBase, Timestamp};
 
 use super::check_channels;
-use super::codecs::{name, registry, vorbis};
+use super::codecs::{ima, name, registry, vorbis};
 use super::mpeg::{MIXED_BLOCKS, MpegDecoder};
 use super::planes::{self, Precision};
 use super::source::{Fault, SourceView};
@@ -42,11 +42,14 @@ pub(super) fn probe(view: SourceView) -> Result<Box<dyn FormatReader>, ExtractEr
     fault.check()?;
     found.map_err(|error| match error {
         // The only way in which the probe says that it found nothing.
-        Error::Unsupported("core (probe): no suitable format reader found") => {
-            ExtractError::UnsupportedContainer { detail: "no marker within the first MiB".into() }
-        }
+        Error::Unsupported("core (probe): no suitable format reader found") => no_marker(),
         error => ExtractError::UndecodableAudio { detail: error.to_string() },
     })
+}
+
+/// The refusal of bytes that nobody knows.
+pub(super) fn no_marker() -> ExtractError {
+    ExtractError::UnsupportedContainer { detail: "no marker within the first MiB".into() }
 }
 
 /// What a packet tells to leave out of it.
@@ -362,6 +365,13 @@ impl PacketReader {
                     self.next_ts = after(self.time_base, packet.pts, frames, spec.0);
                 }
                 self.packet_frames = frames;
+                if self.codec == "adpcm_ima_qt" {
+                    // Of a packet that is broken in its middle the beginning comes.
+                    let whole = ima::chunks_frames(packet.data.len(), spec.1);
+                    let lost = whole.saturating_sub(frames);
+                    self.dropped += u64::from(lost > 0);
+                    findings.miss(lost);
+                }
                 Ok(None)
             }
             Err(Error::ResetRequired) => Ok(Some(Some("the codec changes".to_owned()))),

@@ -11,6 +11,7 @@
 )]
 
 mod aac;
+mod adpcm;
 mod adts;
 mod alac;
 mod bad;

@@ -52,17 +52,23 @@ impl Channel {
         sample
     }
 
-    /// Decodes a chunk of a QuickTime packet, 64 samples.
+    /// Decodes a chunk of a QuickTime packet, 64 samples; `None` if it cannot be decoded.
     ///
     /// Its head has the upper nine bits of the predictor only. Whoever `carries` keeps the exact one
-    /// of the chunk before where the head agrees with it, as ffmpeg does; libsndfile takes the head.
+    /// of the chunk before where the head agrees with it, and takes no index beyond the table, as
+    /// ffmpeg does; libsndfile takes the head, and the last index for one beyond it.
     pub(in crate::decode) fn chunk(
         &mut self,
         chunk: &[u8; CHUNK_BYTES],
         carries: bool,
-    ) -> [i16; CHUNK_FRAMES] {
+    ) -> Option<[i16; CHUNK_FRAMES]> {
         let [high, low, codes @ ..] = chunk;
-        let head = Self::new(i16::from_be_bytes([*high, low & 0x80]), low & 0x7f);
+        let index = low & 0x7f;
+        let head = Self::new(i16::from_be_bytes([*high, low & 0x80]), index);
+        if carries && i32::from(index) > LAST_INDEX {
+            *self = head;
+            return None;
+        }
         let agrees = head.index == self.index && (head.predictor - self.predictor).abs() <= 0x7f;
         if !(carries && agrees) {
             *self = head;
@@ -71,11 +77,16 @@ impl Channel {
         for (pair, &byte) in samples.as_chunks_mut::<2>().0.iter_mut().zip(codes) {
             *pair = [self.next(byte), self.next(byte >> 4)];
         }
-        samples
+        Some(samples)
     }
 }
 
 const LAST_INDEX: i32 = STEPS.len() as i32 - 1;
+
+/// Frames that `bytes` of QuickTime's chunks hold.
+pub(in crate::decode) fn chunks_frames(bytes: usize, channels: usize) -> u64 {
+    (bytes / (CHUNK_BYTES * channels.max(1)) * CHUNK_FRAMES) as u64
+}
 
 /// Frames that `bytes` of a WAVE block hold.
 pub(in crate::decode) fn wave_block_frames(bytes: usize, channels: usize) -> usize {
@@ -129,12 +140,26 @@ mod tests {
         let first = |predictor, index, carries| {
             let mut chunk = [0; CHUNK_BYTES];
             chunk[..2].copy_from_slice(&[0x01, index]);
-            Channel { predictor, index: 0 }.chunk(&chunk, carries)[0]
+            Channel { predictor, index: 0 }.chunk(&chunk, carries).map(|samples| samples[0])
         };
+        let first = |predictor, index, carries| first(predictor, index, carries).unwrap();
         assert_eq!(first(300, 0, true), 300);
         assert_eq!(first(300, 0, false), 256);
         assert_eq!(first(384, 0, true), 256);
         assert_eq!(first(300, 1, true), 257, "another step is another place");
+    }
+
+    #[test]
+    fn an_index_beyond_the_table_is_no_chunk_where_ffmpeg_reads() {
+        let mut chunk = [0; CHUNK_BYTES];
+        let mut decode = |index, carries| {
+            chunk[1] = index;
+            Channel::default().chunk(&chunk, carries).map(|samples| samples[0])
+        };
+        assert_eq!(decode(88, true), Some(4095));
+        assert_eq!(decode(89, true), None);
+        assert_eq!(decode(127, true), None);
+        assert_eq!(decode(127, false), Some(4095), "libsndfile takes the last");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! IMA ADPCM as QuickTime packs it, for packets of containers that symphonia reads (MOV).
 //!
-//! A packet is a chunk of 34 bytes for each channel, of 64 samples. librosa has these files from
-//! ffmpeg, so the predictor is carried from packet to packet as there.
+//! A packet is a chunk of 34 bytes for each channel, of 64 samples, or several of those. librosa has
+//! these files from ffmpeg, so the predictor is carried from packet to packet as there, and a packet
+//! ends before a chunk that cannot be decoded.
 
 use symphonia::core::audio::{
     AsGenericAudioBufferRef as _, AudioBuffer, AudioMut as _, AudioSpec, GenericAudioBufferRef,
@@ -60,7 +61,13 @@ impl AudioDecoder for Ima4Decoder {
         self.buffer.render_silence(Some(rows * CHUNK_FRAMES));
         for (row, chunks) in chunks.chunks_exact(channels).enumerate() {
             for (channel, (chunk, state)) in chunks.iter().zip(&mut self.states).enumerate() {
-                let samples = state.chunk(chunk, true);
+                let Some(samples) = state.chunk(chunk, true) else {
+                    self.buffer.truncate(row * CHUNK_FRAMES);
+                    if row == 0 {
+                        return decode_error("adpcm (ima qt): a step that there is not");
+                    }
+                    return Ok(self.buffer.as_generic_audio_buffer_ref());
+                };
                 if let Some(plane) = self.buffer.plane_mut(channel) {
                     plane[row * CHUNK_FRAMES..][..CHUNK_FRAMES].copy_from_slice(&samples);
                 }
@@ -129,6 +136,12 @@ mod tests {
             [plane[0], plane[64], plane.len() as i16]
         });
         assert_eq!(starts, [[256, 768, 128], [512, 1024, 128]]);
+        // A step of 89 or more: what comes before it is kept.
+        let mut broken = data.clone();
+        broken[3 * 34 + 1] = 89;
+        assert_eq!(decoder.decode(&packet(&broken)).unwrap().frames(), 64);
+        broken[34 + 1] = 127;
+        assert!(decoder.decode(&packet(&broken)).is_err());
         assert!(decoder.decode(&packet(&data[..67])).is_err());
         assert!(decoder.decode(&packet(&vec![0; 34 * 2 * 513])).is_err());
     }
