@@ -61,6 +61,8 @@ pub(super) struct OggReader {
     spec: Option<(u32, usize)>,
     declared: Option<u64>,
     frames: u64,
+    /// Bytes of the pages that those frames are of.
+    bytes: u64,
     trimmed: (u64, u64),
     holes: u64,
     dropped: u64,
@@ -145,6 +147,7 @@ impl OggReader {
             spec: None,
             declared: frames,
             frames: 0,
+            bytes: 0,
             trimmed: (0, 0),
             holes: 0,
             dropped: 0,
@@ -253,6 +256,7 @@ impl OggReader {
     /// Takes the packets of the stream's next page.
     fn enter(&mut self, page: &Page) -> Stamp {
         let taken = self.assembler.take(page);
+        self.bytes += page.bytes();
         if taken.has_hole {
             self.holes += 1;
             // libsndfile begins anew behind a hole; FLAC's frames stand by themselves.
@@ -323,6 +327,11 @@ impl OggReader {
             End::Early => Some("no page ends the stream"),
             End::Change => Some("rate or channel count change"),
         };
+        if matches!(end, End::Early) {
+            // Of bytes at the end that are no pages no position says how long they were.
+            let frames = u128::from(self.pages.passed) * u128::from(frames);
+            findings.miss((frames / u128::from(self.bytes.max(1))) as u64);
+        }
         if let Some(why) = early {
             let text = format!("after {frames} frames: {why}");
             findings.warn(WarningCode::TruncatedStream, text);

@@ -24,6 +24,7 @@ mod matroska;
 mod mp4;
 mod mpeg;
 mod mutations;
+mod ogg;
 mod pcm_files;
 mod shared;
 mod stopping;

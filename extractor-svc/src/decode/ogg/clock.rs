@@ -98,18 +98,20 @@ impl Clock {
     /// Takes a page, all packets of which have been decoded.
     pub(super) fn page(&mut self, page: Stamp) -> Cut {
         let span = (page.frames as i64).saturating_mul(self.step);
-        let mut drop = 0..0;
+        let (mut drop, mut before) = (0..0, 0);
         if !self.has_begun {
             self.has_begun = true;
             let extra = self.begin(page, span);
             self.position = self.start;
+            // By the numbers of the pages: behind its headers a stream may begin at any position.
+            before = self.start.filter(|_| page.has_hole).unwrap_or(0);
             drop = page.frames - page.last..page.frames - page.last + extra.min(page.last);
         }
         self.is_adrift |= page.has_hole;
         let position = self.position.unwrap_or(0);
         let ends = position.saturating_add(span);
         let missing = page.granule.map_or(0, |granule| granule.saturating_sub(ends));
-        let missing = missing.clamp(0, MAX_MISSING) / self.step;
+        let missing = missing.max(before).clamp(0, MAX_MISSING) / self.step;
         let mut end = page.frames;
         if page.is_last
             && !matches!(self.rules, Rules::Flac)
@@ -260,6 +262,19 @@ mod tests {
         let far =
             [(page(0, 0), [0, 0, 0], 0), (page(i64::MAX, 10), [0, 0, 10], u64::from(u32::MAX))];
         check(Clock::flac(), 0, &far);
+    }
+
+    #[test]
+    fn a_lost_beginning_is_told_from_a_late_one() {
+        let hole = |page: Stamp| Stamp { has_hole: true, ..page };
+        check(Clock::vorbis(), 0, &[(hole(page(9000, 600)), [0, 0, 600], 8400)]);
+        check(Clock::vorbis(), 0, &[(page(9000, 600), [0, 0, 600], 0)]);
+        // Of the frames at the end that Opus gives for it, none are missing.
+        check(opus(1), 312, &[(hole(page(9960, 960)), [0, 0, 960], 9000)]);
+        check(opus(3), 104, &[(hole(page(9960, 320)), [0, 0, 320], 3000)]);
+        check(opus(1), 0, &[(hole(page(960, 960)), [0, 312, 960], 0)]);
+        let far = hole(page(i64::MAX, 10));
+        check(Clock::flac(), 0, &[(far, [0, 0, 10], u64::from(u32::MAX))]);
     }
 
     #[test]

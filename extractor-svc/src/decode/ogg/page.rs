@@ -39,6 +39,13 @@ pub(super) struct Page {
     pub(super) body: Vec<u8>,
 }
 
+impl Page {
+    /// Bytes of the page in the stream.
+    pub(super) fn bytes(&self) -> u64 {
+        (HEADER_BYTES + self.segments.len() + self.body.len()) as u64
+    }
+}
+
 /// Reads the pages of all logical streams, one after another.
 pub(super) struct Pages {
     input: Box<dyn Read + Send + Sync>,
@@ -47,21 +54,24 @@ pub(super) struct Pages {
     used: usize,
     /// Pages whose sum was wrong.
     pub(super) damaged: u64,
+    /// Bytes since the last page that are of none.
+    pub(super) passed: u64,
     /// The bytes ended within a page.
     pub(super) is_cut: bool,
 }
 
 impl Pages {
     pub(super) fn new(input: Box<dyn Read + Send + Sync>) -> Self {
-        Self { input, bytes: Vec::new(), used: 0, damaged: 0, is_cut: false }
+        Self { input, bytes: Vec::new(), used: 0, damaged: 0, passed: 0, is_cut: false }
     }
 
     /// The next page; `None` at the end. What is no page is passed over.
     pub(super) fn next(&mut self) -> Result<Option<Page>, ExtractError> {
+        self.passed = 0;
         while self.find_marker()? {
             let Some(len) = self.page_bytes()? else {
                 // Only the marker is passed over: it may be no page's.
-                self.used += MARKER.len();
+                self.pass(MARKER.len());
                 continue;
             };
             let page = &self.bytes[self.used..self.used + len];
@@ -71,9 +81,16 @@ impl Pages {
                 return Ok(Some(page));
             }
             self.damaged += 1;
-            self.used += MARKER.len();
+            self.pass(MARKER.len());
         }
+        self.pass(self.bytes.len() - self.used);
         Ok(None)
+    }
+
+    /// Passes over bytes that are of no page.
+    fn pass(&mut self, bytes: usize) {
+        self.used += bytes;
+        self.passed += bytes as u64;
     }
 
     /// Goes to the next marker; `false` if there is none.
@@ -81,10 +98,10 @@ impl Pages {
         while self.fill(MARKER.len())? {
             let rest = &self.bytes[self.used..];
             if let Some(at) = rest.windows(MARKER.len()).position(|bytes| bytes == MARKER) {
-                self.used += at;
+                self.pass(at);
                 return Ok(true);
             }
-            self.used += rest.len() - (MARKER.len() - 1);
+            self.pass(rest.len() - (MARKER.len() - 1));
         }
         Ok(false)
     }
@@ -221,6 +238,21 @@ pub(super) mod tests {
         // A page within a page that is cut is found.
         check([&page(5, &[0; 200])[..40], &first].concat(), &[0], 0, true);
         check(Vec::new(), &[], 0, false);
+    }
+
+    #[test]
+    fn bytes_of_no_page_are_counted() {
+        let (page, long) = (page(0, b"abc"), vec![7; 100_000]);
+        let mut broken = page.clone();
+        broken[28] ^= 1;
+        let bytes = [&long[..], &page, b"1234567", &page, &page, b"OggS", &broken, &long].concat();
+        let mut pages = Pages::new(Box::new(Cursor::new(bytes)));
+        for passed in [100_000, 7, 0] {
+            pages.next().unwrap().unwrap();
+            assert_eq!(pages.passed, passed);
+        }
+        assert!(pages.next().unwrap().is_none());
+        assert_eq!(pages.passed, (4 + broken.len() + long.len()) as u64);
     }
 
     #[test]
