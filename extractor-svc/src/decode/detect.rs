@@ -140,7 +140,11 @@ fn probed_packets(view: SourceView, limits: &Limits) -> Result<Reader, ExtractEr
 /// where the audio begins, as libsndfile and ffmpeg do.
 fn frames(view: SourceView, limits: &Limits) -> Result<(&'static str, Reader), ExtractError> {
     let fault = view.fault();
-    let format = packets::probe(view)?;
+    let format = packets::probe(view).map_err(|error| match error {
+        // What only seemed to be a marker.
+        ExtractError::UndecodableAudio { .. } => packets::no_marker(),
+        error => error,
+    })?;
     let (id, name) = (format.format_info().format, format.format_info().short_name);
     match id {
         format_id::FORMAT_ID_MP1 | format_id::FORMAT_ID_MP2 | format_id::FORMAT_ID_MP3 => {

@@ -69,3 +69,16 @@ fn a_step_that_there_is_not_costs_its_packet() {
     assert!((facts.damaged_share - 1.0 / 600.0).abs() < 1e-9, "{facts:?}");
     assert_eq!(facts.warnings[0].code.name(), "RESYNCHRONIZED");
 }
+
+#[test]
+fn other_codecs_of_caf_are_refused_by_their_name() {
+    let bytes = caf(&[[0; 34]]);
+    for (kind, name) in [(b"ac-3", "ac3"), (b"ms\0\x02", "adpcm_ms"), (b"????", "\"????\"")] {
+        let mut bytes = bytes.clone();
+        let at = bytes.windows(4).position(|four| four == b"ima4").unwrap();
+        bytes[at..at + 4].copy_from_slice(kind);
+        let error = shared::load(bytes).unwrap_err();
+        assert_eq!(error.reason(), "UNSUPPORTED_CODEC");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}

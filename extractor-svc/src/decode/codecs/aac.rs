@@ -86,6 +86,10 @@ impl AacDecoder {
         let config = match &params.extra_data {
             Some(config) => match Config::read(config) {
                 Some(config) => config,
+                // Quadraphony and the like, in ADTS.
+                None if config::leaves_channels_to_frames(config) => {
+                    return unsupported_error("channels by a program config element in its frames");
+                }
                 None => return decode_error("aac: the configuration is broken"),
             },
             None => match params.sample_rate {

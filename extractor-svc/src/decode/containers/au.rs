@@ -1,7 +1,8 @@
 //! Sun's and NeXT's AU: a header of six words, and samples.
 //!
 //! Read as libsndfile reads: big-endian behind `.snd`, little-endian behind `dns.`, from the stated
-//! place on, as much as is stated, or to the end where that is all ones.
+//! place on, as much as is stated, or to the end where that is all ones. Behind `\0ds.`, DEC's mark of
+//! little-endian files, it sees 8-bit samples without a header; here the header is believed.
 
 use super::{Contents, Payload, stated};
 use crate::decode::pcm::{Encoding, Order};
@@ -14,7 +15,7 @@ const HEADER_BYTES: usize = 24;
 
 /// Whether these first bytes are those of AU.
 pub(in crate::decode) fn detect(head: &[u8]) -> bool {
-    head.starts_with(b".snd") || head.starts_with(b"dns.")
+    [b".snd", b"dns.", b"\0ds."].iter().any(|magic| head.starts_with(*magic))
 }
 
 /// Reads the header that begins at byte `at`.
@@ -99,6 +100,7 @@ mod tests {
         check(b".snd", 27, Encoding::ALaw);
         check(b"dns.", 3, Encoding::S16);
         check(b"dns.", 7, Encoding::F64);
+        check(b"\0ds.", 3, Encoding::S16);
         for code in [0, 8, 23, 24, 25, 26, 28] {
             let error = parse(b".snd", [28, 8, code, 8000, 2]).unwrap_err();
             assert_eq!(error.reason(), "UNSUPPORTED_CODEC");

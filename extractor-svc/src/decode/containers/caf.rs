@@ -79,7 +79,8 @@ fn describe(body: &[u8; DESCRIPTION_BYTES]) -> Result<Option<(Payload, u32, u32)
         b"ulaw" => Payload::Pcm(Encoding::MuLaw),
         b"alaw" => Payload::Pcm(Encoding::ALaw),
         b"ima4" => Payload::Blocks(Form::QuickTime { carries: true }),
-        _ => return Ok(None),
+        b"aac " | b"alac" | b"flac" | b"opus" | b".mp1" | b".mp2" | b".mp3" => return Ok(None),
+        kind => return Err(ExtractError::UnsupportedCodec { codec: foreign(*kind) }),
     };
     Ok(Some((payload, channels, sample_rate)))
 }
@@ -103,6 +104,29 @@ fn linear(
         let codec = format!("lpcm of {bits} bits in {packet_bytes} bytes for {channels} channels");
         ExtractError::UnsupportedCodec { codec }
     })
+}
+
+/// The name of a codec that is not read here, by Core Audio's letters for it.
+fn foreign(kind: [u8; 4]) -> String {
+    let name = match &kind {
+        b"ac-3" | b"cac3" => "ac3",
+        b"ec-3" => "eac3",
+        b"aach" | b"aacp" => "aac (HE-AAC)",
+        b"aacl" | b"aace" | b"aacf" => "aac (AAC-LD or AAC-ELD)",
+        b"usac" => "aac (xHE-AAC)",
+        b"MAC3" | b"MAC6" => "mace",
+        b"QDMC" | b"QDM2" => "qdesign",
+        b"Qclp" => "qcelp",
+        b"samr" => "amr",
+        b"sawb" => "amr-wb",
+        b"ilbc" => "ilbc",
+        b"agsm" | b"ms\0\x31" => "gsm 06.10",
+        b"ms\0\x02" => "adpcm_ms in CAF",
+        b"ms\0\x11" => "adpcm_ima_wav in CAF",
+        b"AUDB" => "audible",
+        _ => return format!("CAF format \"{}\"", kind.escape_ascii()),
+    };
+    name.to_owned()
 }
 
 fn broken(what: &str) -> ExtractError {
@@ -165,6 +189,9 @@ mod tests {
         let ima = Payload::Blocks(Form::QuickTime { carries: true });
         assert_eq!(found(b"ima4", [0, 68, 0]), Ok(Some(ima)));
         assert_eq!(found(b"aac ", [0, 0, 0]), Ok(None));
+        for kind in [b"ac-3", b"ms\0\x02", b"new\xff"] {
+            assert_eq!(found(kind, [0, 0, 0]), Err("UNSUPPORTED_CODEC"), "{kind:?}");
+        }
         for shape in [[0, 8, 24], [0, 4, 12], [1, 4, 16], [0, 16, 64], [0, 0, 0], [0, 2, 16]] {
             assert_eq!(found(b"lpcm", shape), Err("UNSUPPORTED_CODEC"), "{shape:?}");
         }

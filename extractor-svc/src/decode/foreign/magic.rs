@@ -9,7 +9,7 @@ use super::{Doubt, Foreign};
 type Marker = (usize, &'static [u8], Kind, &'static str);
 
 /// The first that fits counts.
-const MARKERS: [Marker; 132] = [
+const MARKERS: [Marker; 133] = [
     // Lossless audio.
     (0, b"wvpk", Audio, "WavPack"),
     (0, b"MAC ", Audio, "Monkey's Audio"),
@@ -71,6 +71,7 @@ const MARKERS: [Marker; 132] = [
     (0, b"SOUND SAMPLE DATA ", Audio, "Turtle Beach SampleVision"),
     (8, b"8SVX", Audio, "Amiga 8SVX"),
     (8, b"16SV", Audio, "Amiga 16SV"),
+    (8, b"MAUD", Audio, "Amiga MAUD"),
     // Audio of games.
     (0, b"RSTM", Audio, "BRSTM"),
     (0, b"VAGp", Audio, "VAG"),

@@ -50,6 +50,11 @@ pub(super) struct Config {
     pub(super) replication: Replication,
 }
 
+/// Whether a configuration of two bytes, as the headers of ADTS make it, says no number of channels.
+pub(super) fn leaves_channels_to_frames(config: &[u8]) -> bool {
+    matches!(*config, [a, b] if u16::from_be_bytes([a, b]) >> 3 & 0xf == 0)
+}
+
 impl Config {
     /// Reads a configuration; `None` if it ends early or is none.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
