@@ -53,6 +53,31 @@ const ARROWS: &[Arrow] = &[
         why: "storage knows objects: no message, no server, and not what the objects mean",
     },
     Arrow {
+        places: &["proto/roots/src/"],
+        doors: &[],
+        forbidden: &[
+            "proto::",
+            "serving",
+            "client::",
+            "storage",
+            "tonic",
+            "reqwest",
+            "object_store",
+        ],
+        why: "whom to trust is known before it is known for what",
+    },
+    Arrow {
+        places: &["extractor-svc/", "index-svc/", "proto/"],
+        doors: &["proto/roots/src/"],
+        forbidden: &[
+            "rustls_native_certs",
+            "webpki_root_certs",
+            "with_native_roots",
+            "with_webpki_roots",
+        ],
+        why: "whom to trust where nobody says it is decided once, in roots",
+    },
+    Arrow {
         places: &["extractor-svc/", "index-svc/", "proto/src/", "proto/client/", "proto/serving/"],
         doors: &[],
         forbidden: &["object_store", "reqwest"],
@@ -240,6 +265,10 @@ const MANIFEST_ARROWS: &[(&str, &[&str])] = &[
     (
         "proto/storage/Cargo.toml",
         &["proto", "client", "serving", "extractor-svc", "index-svc", "e2e", "tonic"],
+    ),
+    (
+        "proto/roots/Cargo.toml",
+        &["proto", "client", "serving", "storage", "extractor-svc", "index-svc", "e2e", "tonic"],
     ),
     ("extractor-svc/Cargo.toml", &["index-svc", "client", "e2e"]),
     ("index-svc/Cargo.toml", &["extractor-svc", "client", "e2e"]),

@@ -19,6 +19,7 @@ mod memory;
 mod query;
 mod query_refusals;
 mod recommend_refusals;
+mod roots;
 mod round_trip;
 mod shutdown;
 mod unread_log;

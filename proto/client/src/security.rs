@@ -23,10 +23,12 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Trusts the authorities the operating system trusts.
+    /// Trusts the authorities the operating system trusts; Mozilla's where it trusts none, as in a bare
+    /// container.
     #[must_use]
     pub fn system_roots() -> Self {
-        Self { config: ClientTlsConfig::new().with_native_roots(), server_name: None }
+        let config = ClientTlsConfig::new().trust_anchors(roots::trust_anchors());
+        Self { config, server_name: None }
     }
 
     /// Trusts these authorities (PEM) and no other.

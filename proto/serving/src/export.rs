@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::{
     Resource,
     trace::{Sampler, SdkTracerProvider},
 };
 use tokio::runtime::Runtime;
+use tonic::transport::ClientTlsConfig;
 use tracing::{Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 
@@ -39,10 +40,12 @@ impl Export {
         if !(0.0..=1.0).contains(&sample_ratio) {
             return Err(fail(format!("the sample ratio is {sample_ratio}, expected 0 to 1")));
         }
-        let scheme = endpoint.parse::<http::Uri>().ok();
-        if !matches!(scheme.as_ref().and_then(http::Uri::scheme_str), Some("http" | "https")) {
-            return Err(fail("expected http://HOST:PORT or https://HOST:PORT".to_owned()));
-        }
+        let uri = endpoint.parse::<http::Uri>().ok();
+        let is_secure = match uri.as_ref().and_then(http::Uri::scheme_str) {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(fail("expected http://HOST:PORT or https://HOST:PORT".to_owned())),
+        };
         crate::tls::provider();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -51,12 +54,14 @@ impl Export {
             .build()
             .map_err(|error| fail(error.to_string()))?;
         let inside = runtime.enter();
-        let exporter = SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(endpoint)
-            .with_timeout(TIMEOUT)
-            .build()
-            .map_err(|error| fail(error.to_string()))?;
+        let mut exporter =
+            SpanExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(TIMEOUT);
+        if is_secure {
+            // The exporter's own choice would be to trust nobody.
+            let tls = ClientTlsConfig::new().trust_anchors(roots::trust_anchors());
+            exporter = exporter.with_tls_config(tls);
+        }
+        let exporter = exporter.build().map_err(|error| fail(error.to_string()))?;
         let sampler = Sampler::TraceIdRatioBased(sample_ratio);
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)

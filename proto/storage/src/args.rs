@@ -22,7 +22,8 @@ pub struct StorageArgs {
     /// Region of an S3 bucket. By default AWS_REGION, then AWS_DEFAULT_REGION, then us-east-1.
     #[arg(long, env = "SOUNDALIKE_STORAGE_REGION", value_name = "NAME")]
     pub storage_region: Option<String>,
-    /// Authorities that the store's certificate is checked against, PEM. By default the system's.
+    /// Authorities that the store's certificate is checked against, PEM. By default the system's, and
+    /// Mozilla's where it has none.
     #[arg(long, env = "SOUNDALIKE_STORAGE_CA", value_name = "FILE")]
     pub storage_ca: Option<PathBuf>,
     /// Whether requests carry no credentials, for a store that anyone may read.

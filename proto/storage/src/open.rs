@@ -1,7 +1,7 @@
 //! From a URL and options to the provider's client. One crypto provider, finite time-outs, finite
 //! retries.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use object_store::{
     BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig,
@@ -102,21 +102,35 @@ fn client_options(url: &str, options: &StorageOptions) -> Result<ClientOptions, 
         .with_read_timeout(options.timeout)
         .with_timeout(MAX_REQUEST_TIME.max(options.timeout))
         .with_user_agent(http_agent());
-    if let Some(path) = &options.authorities {
-        let pem =
-            fs::read(path).map_err(|source| StorageError::Io { path: path.clone(), source })?;
-        let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| {
-            let cause = format!("{}: {error}", path.display());
-            StorageError::Settings { url: url.to_owned(), cause }
-        })?;
-        if authorities.is_empty() {
-            let cause = format!("{} holds no certificate", path.display());
-            return Err(StorageError::Settings { url: url.to_owned(), cause });
-        }
-        http = authorities.into_iter().fold(http, ClientOptions::with_root_certificate);
+    let authorities = if plain {
+        // What is not asked for is not read.
+        Vec::new()
+    } else if let Some(path) = &options.authorities {
+        stated(url, path)?
+    } else {
+        let certificates = roots::certificates();
+        let all: Result<_, _> =
+            certificates.iter().map(|certificate| Certificate::from_der(certificate)).collect();
+        all.map_err(|error| StorageError::Settings {
+            url: url.to_owned(),
+            cause: error.to_string(),
+        })?
+    };
+    // All that is trusted is listed here: the library would not go on with a system that has none.
+    http = http.with_no_system_certificates(true);
+    Ok(authorities.into_iter().fold(http, ClientOptions::with_root_certificate))
+}
+
+/// The authorities in a file.
+fn stated(url: &str, path: &Path) -> Result<Vec<Certificate>, StorageError> {
+    let pem = fs::read(path).map_err(|source| StorageError::Io { path: path.into(), source })?;
+    let wrong = |cause| StorageError::Settings { url: url.to_owned(), cause };
+    let authorities = Certificate::from_pem_bundle(&pem)
+        .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+    if authorities.is_empty() {
+        return Err(wrong(format!("{} holds no certificate", path.display())));
     }
-    // A host without authorities, such as a bare container, can still speak to a store without TLS.
-    Ok(http.with_no_system_certificates(plain || options.authorities.is_some()))
+    Ok(authorities)
 }
 
 fn http_agent() -> reqwest::header::HeaderValue {

@@ -11,7 +11,8 @@ pub struct StorageOptions {
     pub allow_http: bool,
     /// Region of an S3 bucket; by default the environment's, then `us-east-1`.
     pub region: Option<String>,
-    /// File of PEM certificates that the store's is checked against; by default the system's.
+    /// File of PEM certificates that the store's is checked against; by default the system's, and
+    /// Mozilla's where it has none.
     pub authorities: Option<PathBuf>,
     /// Whether requests carry no credentials.
     pub anonymous: bool,
