@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,26 +20,39 @@ use tonic::{Status, body::Body};
 use crate::{
     access::Access,
     admission::Admitted,
+    buffers::Share,
     call::{CURRENT, CallContext},
     connection::idle::InUse,
     reasons,
     status::Refusal,
 };
 
+/// When to come back with a large request.
+const FULL_DELAY: Duration = Duration::from_millis(500);
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A request's body, which is broken off where it has more bytes than its method takes.
+/// A request's body, which is broken off where it has more bytes than its method takes, or than there
+/// is room for.
 #[derive(Debug)]
 pub(crate) struct CountedBody<B> {
     inner: B,
     bytes: Arc<AtomicU64>,
     limit: u64,
+    /// Of a request that is held until it is whole.
+    share: Option<Share>,
     domain: &'static str,
 }
 
 impl<B> CountedBody<B> {
-    pub(crate) fn new(inner: B, bytes: Arc<AtomicU64>, limit: u64, domain: &'static str) -> Self {
-        Self { inner, bytes, limit, domain }
+    pub(crate) fn new(
+        inner: B,
+        bytes: Arc<AtomicU64>,
+        limit: u64,
+        share: Option<Share>,
+        domain: &'static str,
+    ) -> Self {
+        Self { inner, bytes, limit, share, domain }
     }
 }
 
@@ -59,8 +73,14 @@ where
             && let Some(data) = frame.data_ref()
         {
             let length = data.len() as u64;
-            if self.bytes.fetch_add(length, Ordering::Relaxed) + length > self.limit {
+            let bytes = self.bytes.fetch_add(length, Ordering::Relaxed) + length;
+            if bytes > self.limit {
                 let refusal = Refusal::message_too_large(self.domain, self.limit);
+                return Poll::Ready(Some(Err(refusal.into_status().into())));
+            }
+            if self.share.as_mut().is_some_and(|share| !share.grow_to(bytes)) {
+                let message = "large requests that have come in part take all memory for them";
+                let refusal = Refusal::overloaded(self.domain, message, FULL_DELAY);
                 return Poll::Ready(Some(Err(refusal.into_status().into())));
             }
         }

@@ -18,6 +18,7 @@ use crate::{
     admission::{Admission, Admitted},
     auth::Auth,
     body::{CountedBody, ReplyBody},
+    buffers::Buffers,
     call::{CURRENT, CallContext, REQUEST_ID_HEADER, RequestIds, grpc_timeout},
     connection::idle::InUse,
     health::MAX_PROBE_BYTES,
@@ -41,6 +42,7 @@ pub(crate) struct Calls {
     pub(crate) metrics: CallMetrics,
     pub(crate) auth: Auth,
     pub(crate) admission: Admission,
+    pub(crate) buffers: Buffers,
     pub(crate) ids: RequestIds,
     pub(crate) max_call_time: Duration,
     pub(crate) max_unary_bytes: u64,
@@ -78,7 +80,9 @@ impl Calls {
         request.extensions_mut().insert(context.clone());
         let request = request.map(|body| {
             let limit = self.request_limit(&method);
-            Body::new(CountedBody::new(body, access.received(), limit, self.domain))
+            let is_held = !method.streams_requests && !method.is_health();
+            let share = is_held.then(|| self.buffers.share());
+            Body::new(CountedBody::new(body, access.received(), limit, share, self.domain))
         });
 
         let admitted = match admitted {

@@ -52,8 +52,9 @@ const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// Reset streams that may wait to be seen; a client that exceeds it attacks (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 20;
-/// Resets a client's errors may cause before its connection is closed.
-const MAX_ERROR_RESETS: usize = 1024;
+/// Resets a client's errors may cause before its connection is closed. Each takes memory until then, and
+/// a client that knows its settings causes none: it may begin with 100 streams before it does.
+const MAX_ERROR_RESETS: usize = 128;
 /// Pause after the operating system refused to accept, such as without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A connection's own age is within this share of the configured one.
@@ -100,7 +101,8 @@ impl Connections {
             let (connections, stop) = (self.clone(), stop.clone());
             tasks.spawn(async move {
                 let open = connections.metrics.opened();
-                let cause = connections.carry(stream, address, stop).await;
+                let streams = place.streams(connections.limits.max_streams);
+                let cause = connections.carry(stream, address, streams, stop).await;
                 connections.metrics.ended(cause);
                 tracing::debug!(%address, cause, "connection ended");
                 drop((open, place));
@@ -116,13 +118,16 @@ impl Connections {
         &self,
         stream: TcpStream,
         address: SocketAddr,
+        streams: u32,
         stop: watch::Receiver<bool>,
     ) -> &'static str {
         let local = stream.local_addr().ok();
         // Small replies must not wait for more to come; a socket that cannot is still a socket.
         let _ = stream.set_nodelay(true);
         let mut peer = Peer { address, identity: None };
-        let Some(tls) = &self.tls else { return self.speak(stream, peer, local, stop).await };
+        let Some(tls) = &self.tls else {
+            return self.speak(stream, peer, local, streams, stop).await;
+        };
         let handshake = TlsAcceptor::from(tls.value()).accept(stream);
         match time::timeout(HANDSHAKE_TIME, handshake).await {
             Ok(Ok(stream)) => {
@@ -131,7 +136,7 @@ impl Connections {
                     .peer_certificates()
                     .and_then(|chain| chain.first())
                     .and_then(certificate_identity);
-                self.speak(stream, peer, local, stop).await
+                self.speak(stream, peer, local, streams, stop).await
             }
             Ok(Err(error)) => {
                 tracing::info!(%address, %error, "TLS handshake failed");
@@ -147,6 +152,7 @@ impl Connections {
         stream: S,
         peer: Peer,
         local: Option<SocketAddr>,
+        streams: u32,
         mut stop: watch::Receiver<bool>,
     ) -> &'static str
     where
@@ -182,7 +188,7 @@ impl Connections {
             Begun::Http2(stream) => {
                 let stream = Gathered::new(stream);
                 let connection =
-                    self.http2().serve_connection(TokioIo::new(stream.clone()), service);
+                    self.http2(streams).serve_connection(TokioIo::new(stream.clone()), service);
                 let turns = Turns::new(connection, stream);
                 self.last(turns, |it| it.graceful_shutdown(), &carried, stop).await
             }
@@ -225,13 +231,13 @@ impl Connections {
         }
     }
 
-    fn http2(&self) -> http2::Builder<TokioExecutor> {
+    fn http2(&self, streams: u32) -> http2::Builder<TokioExecutor> {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
             .keep_alive_interval(self.limits.keepalive)
             .keep_alive_timeout(self.limits.keepalive)
-            .max_concurrent_streams(self.limits.max_streams)
+            .max_concurrent_streams(streams)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_header_list_size(MAX_HEADER_BYTES)

@@ -80,6 +80,7 @@ mod admission;
 pub mod args;
 mod auth;
 mod body;
+mod buffers;
 pub mod call;
 mod calls;
 pub mod config;

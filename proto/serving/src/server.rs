@@ -18,6 +18,7 @@ use tonic::service::{Routes, RoutesBuilder};
 use crate::{
     admission::Admission,
     auth::{Auth, Tokens},
+    buffers::Buffers,
     call::RequestIds,
     calls::Calls,
     config::ServingConfig,
@@ -229,6 +230,7 @@ impl Server {
             metrics: CallMetrics::new(&registry)?,
             auth,
             admission: Admission::new(&config.calls, domain),
+            buffers: Buffers::default(),
             ids: RequestIds::new(),
             max_call_time: config.calls.max_call_time,
             max_unary_bytes: contract.max_unary_bytes,

@@ -1,7 +1,7 @@
 //! gRPC-Web: calls of browsers, translated at the door, so that everything behind it sees gRPC.
 //!
 //! Off unless a service names the origins (`https://player.example`) whose pages may call. The port
-//! speaks HTTP/2 alone, which browsers speak over TLS alone. They cannot stream uploads.
+//! then speaks HTTP/1.1 as well, for proxies that do. Browsers cannot stream uploads.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

@@ -1,5 +1,6 @@
-//! How many connections there may be: so many in all, and a quarter of that of one address, so that
-//! no single caller keeps all others out.
+//! How many connections there may be, and how many streams on them: so many connections in all, and a
+//! quarter of that of one address, so that no single caller keeps all others out; and fewer streams the
+//! more connections an address has, since each stream takes memory even where its call is refused.
 
 use std::{
     collections::HashMap,
@@ -11,6 +12,12 @@ use ipnet::IpNet;
 
 /// One address may have one of so many of all connections.
 const SHARE_OF_ONE: usize = 4;
+
+/// Connections of one address that get all their streams; the streams of so many are shared by all others.
+const FULL_CONNECTIONS: u32 = 8;
+
+/// Streams of a connection, however many its address has.
+const LEAST_STREAMS: u32 = 8;
 
 /// Counts the open connections. Clones share the count.
 #[derive(Clone, Debug)]
@@ -33,6 +40,8 @@ struct Open {
 pub(super) struct Place {
     open: Arc<Mutex<Open>>,
     address: IpAddr,
+    /// Which connection of its address it is, from 1; each of a gateway's is the first.
+    number: u32,
 }
 
 impl Room {
@@ -56,7 +65,16 @@ impl Room {
         }
         open.all += 1;
         open.of_address.insert(address, of_address + 1);
-        Ok(Place { open: Arc::clone(&self.open), address })
+        let number = if is_trusted { 1 } else { u32::try_from(of_address + 1).unwrap_or(u32::MAX) };
+        Ok(Place { open: Arc::clone(&self.open), address, number })
+    }
+}
+
+impl Place {
+    /// Streams that the connection may have open at a time, of at most `max`.
+    pub(super) fn streams(&self, max: u32) -> u32 {
+        let share = max.saturating_mul(FULL_CONNECTIONS) / self.number;
+        share.max(LEAST_STREAMS).min(max)
     }
 }
 
@@ -101,5 +119,23 @@ mod tests {
         let _gateway: Vec<_> = (0..4).map(|_| take("10.1.2.3").expect("trusted")).collect();
         assert_eq!(take("192.0.2.9").err(), Some("too_many"));
         assert_eq!(take("10.1.2.3").err(), Some("too_many"), "all in all are the most");
+    }
+
+    #[test]
+    fn the_more_connections_an_address_has_the_fewer_streams_has_the_next() {
+        let trusted = ["10.1.0.0/16".parse().expect("a network")];
+        let room = Room::new(10_000, &trusted);
+        let take = |address: &str| room.take(address.parse().expect("an address")).expect("room");
+        let crowd: Vec<_> = (0..1000).map(|_| take("192.0.2.1")).collect();
+        let streams: Vec<_> = crowd.iter().map(|place| place.streams(256)).collect();
+        assert_eq!([streams[0], streams[7], streams[15], streams[99]], [256, 256, 128, 20]);
+        assert_eq!(streams[999], LEAST_STREAMS);
+        assert!(streams.iter().sum::<u32>() < 20_000, "{streams:?}");
+        assert_eq!(crowd[999].streams(3), 3, "never more than are allowed");
+        assert_eq!(take("192.0.2.2").streams(256), 256, "another address has its own");
+        let gateway: Vec<_> = (0..100).map(|_| take("10.1.2.3")).collect();
+        assert_eq!(gateway[99].streams(256), 256);
+        drop(crowd);
+        assert_eq!(take("192.0.2.1").streams(256), 256, "places are given back");
     }
 }
