@@ -1,9 +1,8 @@
-//! What only the extractor can show of itself: the bytes it holds, the audio it got through, and what
-//! it found about it.
+//! What only the extractor can show of itself: what it has of what it may have, the audio it got
+//! through, and what it found about it.
 //!
-//! The first two say how much work is in flight before its length is known: held bytes times the
-//! seconds that a byte turned out to be worth lately. An autoscaler that waits for busy cores sees a
-//! burst of uploads when it is over.
+//! Places and memory in use, as shares of their limits, are what uploads are refused by. An autoscaler
+//! that waits for busy cores does not see callers with slow lines, who hold both and compute nothing.
 
 use std::time::Duration;
 
@@ -24,6 +23,9 @@ pub struct ExtractorMetrics {
     audio: HistogramVec,
     encoded: IntCounterVec,
     memory: IntGauge,
+    memory_limit: IntGauge,
+    places: IntGauge,
+    places_limit: IntGauge,
     stages: [Histogram; Stage::ALL.len()],
     after_upload: Histogram,
     /// In the order of [`WarningCode::ALL`].
@@ -47,24 +49,32 @@ impl ExtractorMetrics {
             "Recordings that gave features with such a finding.",
             &["code"],
         )?;
+        let gauge =
+            |name, help| Ok(registry.gauge(name, help, &[])?.with_label_values::<&str>(&[]));
         Ok(Self {
             // From the start at 0, so that a first finding is an increase.
             warnings: WarningCode::ALL.map(|code| warnings.with_label_values(&[code.name()])),
             stages: Stage::ALL.map(|stage| stages.with_label_values(&[stage.name()])),
-            memory: registry
-                .gauge(
-                    "extractor_memory_in_flight_bytes",
-                    "Memory that extractions in flight were admitted with, of --max-memory.",
-                    &[],
-                )?
-                .with_label_values::<&str>(&[]),
-            held: registry
-                .gauge(
-                    "extractor_upload_in_flight_bytes",
-                    "Encoded bytes of uploads that have not been answered yet.",
-                    &[],
-                )?
-                .with_label_values::<&str>(&[]),
+            memory: gauge(
+                "extractor_memory_in_flight_bytes",
+                "Memory that extractions in flight were admitted with, of --max-memory.",
+            )?,
+            memory_limit: gauge(
+                "extractor_memory_limit_bytes",
+                "Memory that extractions in flight may take, --max-memory.",
+            )?,
+            places: gauge(
+                "extractor_uploads_in_flight",
+                "Uploads that are in flight or wait for memory, of --max-uploads.",
+            )?,
+            places_limit: gauge(
+                "extractor_uploads_limit",
+                "Uploads that may be in flight or wait for memory, --max-uploads.",
+            )?,
+            held: gauge(
+                "extractor_upload_in_flight_bytes",
+                "Encoded bytes of uploads that have not been answered yet.",
+            )?,
             audio: registry.histogram(
                 "extractor_audio_seconds",
                 "Analysed length of recordings that gave features.",
@@ -97,6 +107,18 @@ impl ExtractorMetrics {
     #[must_use]
     pub fn memory(&self) -> IntGauge {
         self.memory.clone()
+    }
+
+    /// The places that are taken.
+    #[must_use]
+    pub fn places(&self) -> IntGauge {
+        self.places.clone()
+    }
+
+    /// What uploads are refused by: so many places, and so many bytes of memory.
+    pub fn limits(&self, places: usize, memory: u64) {
+        self.places_limit.set(i64::try_from(places).unwrap_or(i64::MAX));
+        self.memory_limit.set(i64::try_from(memory).unwrap_or(i64::MAX));
     }
 
     /// An upload was answered so long after its last chunk.

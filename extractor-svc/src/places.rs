@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serving::peer::PeerKey;
+use serving::{metrics::IntGauge, peer::PeerKey};
 
 /// The share of the places that is kept for callers that hold few.
 const RESERVE: usize = 8;
@@ -16,6 +16,7 @@ const RESERVE: usize = 8;
 pub(crate) struct Places {
     held: Arc<Mutex<HashMap<PeerKey, usize>>>,
     count: usize,
+    gauge: Option<IntGauge>,
 }
 
 /// One upload's place; free again when dropped.
@@ -27,7 +28,12 @@ pub(crate) struct Place {
 
 impl Places {
     pub(crate) fn new(count: usize) -> Self {
-        Self { held: Arc::default(), count }
+        Self { held: Arc::default(), count, gauge: None }
+    }
+
+    /// The same places; how many are taken is shown in `gauge`.
+    pub(crate) fn shown_in(self, gauge: IntGauge) -> Self {
+        Self { gauge: Some(gauge), ..self }
     }
 
     /// A place for an upload of `peer`, unless there is none for it.
@@ -41,6 +47,7 @@ impl Places {
         }
         *held.entry(peer.clone()).or_default() += 1;
         drop(held);
+        self.gauge.iter().for_each(IntGauge::inc);
         Some(Place { places: self.clone(), peer })
     }
 
@@ -59,6 +66,8 @@ impl Drop for Place {
                 held.remove(&self.peer);
             }
         }
+        drop(held);
+        self.places.gauge.iter().for_each(IntGauge::dec);
     }
 }
 
@@ -88,6 +97,16 @@ mod tests {
         drop(single);
         let others: Vec<_> = (0..).map_while(|name| places.take(peer(&name.to_string()))).collect();
         assert_eq!(others.len(), 14);
+    }
+
+    #[test]
+    fn what_is_taken_is_shown() {
+        let gauge = IntGauge::new("taken", "places").expect("a name");
+        let places = Places::new(3).shown_in(gauge.clone());
+        let taken = crowd(&places, "one");
+        assert_eq!(gauge.get(), 3);
+        drop(taken);
+        assert_eq!(gauge.get(), 0);
     }
 
     #[test]

@@ -65,10 +65,11 @@ impl Extractor {
         pool: CpuPool,
         metrics: ExtractorMetrics,
     ) -> Self {
+        metrics.limits(uploads.max_uploads, uploads.max_memory);
         Self {
             profiles: profiles.into_iter().map(Arc::new).collect(),
             schema: Arc::new(FeatureSchema::librosa()),
-            places: Places::new(uploads.max_uploads),
+            places: Places::new(uploads.max_uploads).shown_in(metrics.places()),
             memory: MemoryBudget::new(uploads.max_memory, need_of(&limits))
                 .shown_in(metrics.memory()),
             limits: Arc::new(limits),

@@ -17,3 +17,4 @@ mod promql;
 mod render;
 mod running;
 mod scaling;
+mod slow_callers;

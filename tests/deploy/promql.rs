@@ -48,6 +48,8 @@ pub(crate) fn selected(query: &str) -> Vec<Selected> {
             rest = after;
         } else if first == '[' {
             rest = &rest[rest.find(']').expect("closed") + 1..];
+        } else if first == '"' {
+            rest = rest[1..].split_once('"').expect("closed").1;
         } else if first.is_ascii_digit() {
             rest = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.');
         } else {
@@ -104,6 +106,10 @@ fn metrics_and_labels_are_seen_through_functions_and_groups() {
     check(
         "histogram_quantile(0.99, sum by (le) (rate(y_bucket[$__rate_interval]))) or z:w:rate5m * 1e3",
         &[("y_bucket", &[]), ("z:w:rate5m", &[])],
+    );
+    check(
+        "label_replace(u / v, \"what\", \"places\", \"\", \"\") or w",
+        &[("u", &[]), ("v", &[]), ("w", &[])],
     );
     check("a * on (n) group_left () (b{c=\"}\"} > 0 or vector(1))", &[("a", &[]), ("b", &["c"])]);
 }

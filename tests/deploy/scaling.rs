@@ -65,7 +65,8 @@ fn replicas_are_spread_by_labels_that_they_have() {
 /// Autoscalers have a target, a range, and metrics that somebody provides.
 #[test]
 fn autoscalers_have_targets_and_metrics() {
-    let adapter = include_str!("../../deploy/components/autoscaling-audio/prometheus-adapter.yaml");
+    let adapter =
+        include_str!("../../deploy/components/autoscaling-uploads/prometheus-adapter.yaml");
     for overlay in overlays() {
         for scaler in overlay.kind("HorizontalPodAutoscaler") {
             let spec = &scaler["spec"];
