@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Callers that no gRPC library is: slow, silent, many, malformed, oversized. After each kind a good
-call must be answered on a new connection, by the same process, and no task of it has panicked.
+"""Callers that no gRPC library is: slow, silent, many, malformed, oversized, nested. After each kind a good
+call must be answered on a new connection, by the same process, and no task of it has panicked. README.md has
+what each did once.
 
     abuse.py --extractor BINARY --index BINARY --index-dir DIR [--connections 10000] [--seed 1] [--short]
 
-`--short` is what gates a landing: fewer connections and random frames.
+`--short` is what gates a landing: fewer connections and random frames, and of half-sent messages two kinds.
 
 Run by tests/proofs/python.sh, which sets up what it needs.
 """
 import argparse
 import pathlib
+import random
 import resource
+import socket
 import sys
 import time
 
@@ -25,6 +28,7 @@ from soundalike.v1 import index_service_pb2_grpc as index_grpc
 from soundalike.v1 import query_pb2 as query
 
 import attackers
+import requests
 
 SONG = (AUDIO / "drums_s16_11025.flac").read_bytes()
 
@@ -61,6 +65,27 @@ def unread_log(binary, flags):
                     raise AssertionError(f"after lines that nobody reads: {error.code()}") from error
             assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=60) == b"\x08\x01"
     print(f"  {'a log that nobody reads':<34} {'1000 calls answered':<58} {time.monotonic() - begin:15.1f} s", flush=True)
+
+
+def half_sent(to_extractor, short):
+    """Paths, lengths that are claimed, and how much of them is sent."""
+    own = requests.PROFILES if to_extractor else requests.QUERY
+    kinds = {"health, 4 MiB": (attackers.HEALTH, 4 << 20, 16_000), own.rsplit("/")[-1]: (own, 4_000, 3_900)}
+    if not short:
+        kinds |= {"health, 4 KB": (attackers.HEALTH, 4_000, 3_900), "reflection, 4 MiB": (requests.REFLECTION, 4 << 20, 40_000)}
+        # As many as one address may have in flight, each within its limit.
+        kinds |= {"reflection": (requests.REFLECTION, 64_000, 40_000)}
+        kinds |= {} if to_extractor else {"query, 1 MB": (own, 1_000_000, 900_000, 1000, 4)}
+    return kinds.items()
+
+
+def free_port():
+    """A port below those that the system hands out by itself."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def attack(name, server, good, attacker):
@@ -109,7 +134,19 @@ def main():
             for kind, flood in attackers.FLOODS.items():
                 attack(f"flood: {kind}", server, good, lambda one, flood=flood: attackers.flooded(one, flood))
             attack("random frames", server, good, lambda one: attackers.fuzz(one, options.seed, 300 if options.short else 1500))
-            attack("half-sent messages", server, good, attackers.half_sent)
+            if good is good_upload:
+                attack("nested boxes", server, good, requests.nested_boxes)
+            attack("wrong requests", server, good, requests.wrong_uploads if good is good_upload else requests.wrong_queries)
+        for kind, half in half_sent(good is good_upload, options.short):
+            # A process of its own: what an earlier one left would hide what this one takes.
+            with Server(binary, *flags, "--log", "warn") as server:
+                attack(f"half-sent: {kind}", server, good, lambda one, half=half: attackers.half_sent(one, *half))
+        metrics_port = free_port()
+        with Server(binary, *flags, "--log", "warn", "--metrics-listen", f"127.0.0.1:{metrics_port}") as server:
+            attack("idle connections", server, good, lambda one: attackers.idle_crowd(one, metrics_port))
+        if good is good_query:
+            with Server(binary, *flags, "--log", "warn", "--web-origin", "https://here.test") as server:
+                attack("gRPC-Web over HTTP/1.1", server, good, requests.web_calls)
         with Server(binary, *flags, "--log", "warn", "--max-connections", 400) as server:
             attack("all connections of one address", server, good, lambda one: attackers.crowd(one, 100))
         unread_log(binary, flags)

@@ -19,12 +19,12 @@ def frame(kind, flags=0, stream=0, payload=b"", length=None):
     return struct.pack(">I", length)[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def head(path=EXTRACT, extra=()):
-    """The headers of a call, in HPACK."""
+def head(path=EXTRACT, extra=(), encoder=None):
+    """The headers of a call, in HPACK; by the encoder of its connection, if it is not the first one there."""
     pairs = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "test"),
              ("content-type", "application/grpc"), ("te", "trailers"), *extra]
     # Not Huffman-coded: that takes quadratic time for the long ones.
-    return hpack.Encoder().encode(pairs, huffman=False)
+    return (encoder or hpack.Encoder()).encode(pairs, huffman=False)
 
 
 HELLO = PREFACE + frame(SETTINGS)
@@ -57,6 +57,28 @@ def send(connection, content):
     except OSError:
         return False
     return True
+
+
+def shake_hands(connection):
+    """Takes the server's settings and its window, without which it lets 64 KiB through."""
+    send(connection, HELLO)
+    said, seen = b"", set()
+    while not {SETTINGS, WINDOW} <= seen:
+        more = connection.recv(65536)
+        assert more, "the server hung up"
+        said += more
+        while len(said) >= 9 and len(said) >= (end := 9 + int.from_bytes(said[:3], "big")):
+            seen.add(said[3])
+            said = said[end:]
+    send(connection, frame(SETTINGS, ACK))
+
+
+def half_close(connection):
+    """Says no more, unless the server has hung up already."""
+    try:
+        connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
 
 
 def all_closed(connections, seconds, what):
@@ -149,7 +171,7 @@ def other_protocols(server):
     for content in said:
         connection = connect(server)
         send(connection, content)
-        connection.shutdown(socket.SHUT_WR)
+        half_close(connection)
         connections.append(connection)
     all_closed(connections, 20, "other protocols")
     return f"{len(said)} closed"
@@ -216,7 +238,7 @@ def malformed(server, frames):
     for content in frames:
         connection = connect(server)
         send(connection, HELLO + content)
-        connection.shutdown(socket.SHUT_WR)
+        half_close(connection)
         assert closed(connection, 20), content[:40]
         connection.close()
     return f"{len(frames)} sent"
@@ -320,29 +342,64 @@ def many(server, count, held=None):
 HEALTH = "/grpc.health.v1.Health/Check"
 
 
-def half_sent(server, count=1000, streams=100, most=64 << 20):
-    """Health checks that claim 4 MiB and send 16 KiB of it, on so many streams of so many connections."""
+def half_sent(server, path, claimed, sent, count=1000, streams=100, most=96 << 20):
+    """Messages that claim a length and stop before it, on so many streams of so many connections. Bounded is what
+    they take beside connections that say nothing."""
+    alone = server.resident_bytes()
+    encoder, content = hpack.Encoder(), struct.pack(">BI", 0, claimed) + bytes(sent)
+    pieces = [content[at:at + 16_000] for at in range(0, len(content), 16_000)]
+    begins = [frame(HEADERS, END_HEADERS, stream, head(path, encoder=encoder)) for stream in range(1, 2 * streams, 2)]
+    goes_on = [b"".join(frame(DATA, 0, stream, one) for one in pieces) for stream in range(1, 2 * streams, 2)]
+    connections = [connect(server) for _ in range(count)]
+    for connection in connections:
+        shake_hands(connection)
     idle = server.resident_bytes()
-    begun = struct.pack(">BI", 0, 4 << 20) + bytes(16_000)
-    calls = b"".join(frame(HEADERS, END_HEADERS, stream, head(HEALTH)) + frame(DATA, 0, stream, begun[:16_000])
-                     for stream in range(1, 2 * streams, 2))
-    connections, grown = [], 0
-    for number in range(count):
-        connection = connect(server)
-        connection.settimeout(0.5)
-        try:
-            connection.sendall(HELLO + calls)
-        except OSError:
-            # The server takes no more of it for now, or hung up.
-            pass
-        connections.append(connection)
-        if number % 100 == 99:
-            grown = max(grown, server.resident_bytes() - idle)
-    grown = max(grown, server.resident_bytes() - idle)
+    for connection in connections:
+        send(connection, b"".join(begins))
+    pinged(connections)
+    # The server takes no more than its windows, or hangs up.
+    for connection in connections:
+        connection.settimeout(0.2)
+        send(connection, b"".join(goes_on))
+    kept = pinged(connections)
+    grown = server.resident_bytes() - idle
     for connection in connections:
         connection.close()
-    assert grown < most, f"{grown >> 20} MiB above idle"
-    return f"{count} connections of {streams} each, {grown >> 20} MiB above idle"
+    assert grown < most, f"{grown >> 20} MiB above {idle - alone >> 20} MiB of idle connections"
+    return f"{count} x {streams}, {kept} kept, {grown >> 20} MiB above {idle - alone >> 20} MiB of connections"
+
+
+def pinged(connections):
+    """Waits until the server has read all that was sent. How many connections it still reads."""
+    kept = 0
+    for connection in connections:
+        connection.settimeout(5)
+        said = b""
+        if send(connection, frame(PING, 0, 0, b"all read")):
+            try:
+                while b"all read" not in said[-4096:] and (more := connection.recv(65536)):
+                    said += more
+            except OSError:
+                pass
+        kept += b"all read" in said[-4096:]
+    return kept
+
+
+def idle_crowd(server, metrics_port, count=600, probes=200):
+    """Connections that say nothing, more than once kept all probes out; every probe is answered all the same."""
+    connections = [connect(server) for _ in range(count)]
+    for connection in connections:
+        send(connection, HELLO)
+    answered = 0
+    for number in range(probes):
+        page = ("/livez", "/readyz")[number % 2]
+        with socket.create_connection(("127.0.0.1", metrics_port), timeout=20) as probe:
+            probe.sendall(f"GET {page} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+            answered += probe.recv(12) == b"HTTP/1.1 200"
+    for connection in connections:
+        connection.close()
+    assert answered == probes, f"{answered} of {probes} probes"
+    return f"{answered} of {probes} probes answered beside {count} idle connections"
 
 
 def from_other_address(server, address="127.0.0.2"):

@@ -15,7 +15,6 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "clients" / "python"))
 
 import grpc
-from cancel import processor_time
 from servers import Server, tone, wav
 from soundalike.v1 import extractor_service_pb2 as extractor
 from soundalike.v1 import extractor_service_pb2_grpc as extractor_grpc
@@ -49,9 +48,9 @@ def uploads(binary, audio, calls, at_once):
                 concurrent.futures.ThreadPoolExecutor(at_once) as callers:
             idle = memory(server, "VmRSS")
             upload(channel, audio)
-            before = processor_time(server)
+            before = server.processor_seconds()
             list(callers.map(lambda _: upload(channel, audio), range(calls)))
-            spent = (processor_time(server) - before) / calls
+            spent = (server.processor_seconds() - before) / calls
         return spent, idle, memory(server, "VmHWM"), memory(server, "VmRSS")
 
 

