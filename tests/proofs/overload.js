@@ -1,8 +1,8 @@
 // k6, open loop: calls begin at their rate whether or not earlier ones have ended.
 //
-//   k6 run -e TARGET=HOST:PORT -e KIND=batch|upload -e RATE=N -e SECONDS=N -e WARM=N -e OUT=FILE [-e SONG=FILE] overload.js
+//   k6 run -e TARGET=HOST:PORT -e KIND=batch|upload -e RATE=N -e SECONDS=N -e WARM=N -e OUT=FILE [-e SONG=FILE] [-e TIMEOUT=10s] overload.js
 //
-// With VUS in place of RATE it is a closed loop of so many callers. What begins in the first WARM seconds
+// Each call waits for its answer for TIMEOUT at most. With VUS in place of RATE it is a closed loop of so many callers. What begins in the first WARM seconds
 // is not counted.
 import grpc from "k6/net/grpc";
 import exec from "k6/execution";
@@ -10,6 +10,7 @@ import { b64encode } from "k6/encoding";
 import { Counter, Trend } from "k6/metrics";
 
 const { TARGET, KIND, RATE, VUS, SECONDS, WARM, OUT, SONG } = __ENV;
+const timeout = __ENV.TIMEOUT || "10s";
 const client = new grpc.Client();
 client.load(["../../proto/schema"], "soundalike/v1/extractor_service.proto", "soundalike/v1/index_service.proto");
 const chunks = [];
@@ -33,8 +34,8 @@ export const options = {
   summaryTrendStats: ["med", "p(99)", "max"],
   scenarios: {
     load: RATE
-      ? { executor: "constant-arrival-rate", rate: Number(RATE), duration, preAllocatedVUs: 200, maxVUs: 1000, gracefulStop: "10s" }
-      : { executor: "constant-vus", vus: Number(VUS), duration, gracefulStop: "10s" },
+      ? { executor: "constant-arrival-rate", rate: Number(RATE), duration, preAllocatedVUs: 200, maxVUs: 1000, gracefulStop: timeout }
+      : { executor: "constant-vus", vus: Number(VUS), duration, gracefulStop: timeout },
   },
 };
 
@@ -61,12 +62,12 @@ export default async function () {
   }
   const begin = Date.now();
   if (KIND === "batch") {
-    const answer = client.invoke("soundalike.v1.IndexService/BatchRecommend", batch, { timeout: "10s" });
+    const answer = client.invoke("soundalike.v1.IndexService/BatchRecommend", batch, { timeout });
     told(begin, answer.status, answer.error && answer.error.message);
     return;
   }
   await new Promise((resolve) => {
-    const stream = new grpc.Stream(client, "soundalike.v1.ExtractorService/ExtractFeatures", { timeout: "10s" });
+    const stream = new grpc.Stream(client, "soundalike.v1.ExtractorService/ExtractFeatures", { timeout });
     let status = grpc.StatusUnknown;
     stream.on("data", () => (status = grpc.StatusOK));
     stream.on("error", (error) => {

@@ -112,7 +112,7 @@ def short_proof(k6, kind, server, seconds, song=None):
     def spent(**amount):
         """A load of which everything counts, and the processor time that it took."""
         before = server.processor_seconds()
-        done = load(k6, server.address, kind, seconds, 0, song, **amount)
+        done = load(k6, server.address, kind, seconds, 0, song, TIMEOUT="60s", **amount)
         return done, server.processor_seconds() - before
 
     alone, took = spent(VUS=1)
