@@ -106,6 +106,7 @@ fn table(error: &TableError) -> bool {
         | TableError::NoTrackId { .. }
         | TableError::TrackIdLength { .. }
         | TableError::NotANumber { .. }
+        | TableError::NotAShare { .. }
         | TableError::MissingValue { .. }
         | TableError::DuplicateTrackId { .. }
         | TableError::ProfileUnstated { .. }

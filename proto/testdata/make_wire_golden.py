@@ -30,7 +30,7 @@ INFO = {
         "genrePurity": {"column": "genre", "at10": 0.75, "byChance": 0.125, "rowCount": 22},
         "neighborDistance": {"p5": 1, "p50": 2, "p95": 3},
         "randomPairDistance": {"p5": 4, "p50": 5, "p95": 6},
-        "warnings": {"rowCount": 40, "rowCounts": {"CLIPPED": 41}},
+        "warnings": {"rowCount": 40, "rowCounts": {"CLIPPED": 41}, "unknownRowCount": 43},
     },
     "missingValues": {"rule": "zero", "missingValueCounts": {"a": 23}, "droppedRowCount": 24,
                       "repeatedTrackIdCount": 25},

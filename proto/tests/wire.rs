@@ -67,6 +67,7 @@ fn info() -> GetIndexInfoResponse {
             warnings: Some(Warnings {
                 row_count: 40,
                 row_counts: HashMap::from([("CLIPPED".into(), 41)]),
+                unknown_row_count: 43,
             }),
         }),
         missing_values: Some(MissingValueCensus {
