@@ -113,7 +113,7 @@ impl Follower {
     /// # Errors
     /// When there is none that can be opened and verified.
     pub fn open(source: Box<dyn VersionSource>, opening: Opening) -> Result<Self, Error> {
-        let mut follower = Unopened { source, opening, places: Places::default() };
+        let follower = Unopened { source, opening, places: Places::default() };
         // The source may answer late or never, and what it wants may take an hour to come.
         if let Some(last) = follower.source.last_served() {
             match follower.first(&last) {
@@ -251,7 +251,7 @@ struct Unopened {
 
 impl Unopened {
     /// The version `name`, ready to be warmed by who serves it.
-    fn first(&mut self, name: &str) -> Result<Arc<Index>, Error> {
+    fn first(&self, name: &str) -> Result<Arc<Index>, Error> {
         match self.try_first(name) {
             Err(error) if self.source.rejected(name) => {
                 tracing::warn!(%error, name, "a version is damaged where it lies and is fetched again");
@@ -261,7 +261,7 @@ impl Unopened {
         }
     }
 
-    fn try_first(&mut self, name: &str) -> Result<Arc<Index>, Error> {
+    fn try_first(&self, name: &str) -> Result<Arc<Index>, Error> {
         let directory = self.source.directory(name)?;
         if self.opening.verify {
             verify_files(&directory)?;
