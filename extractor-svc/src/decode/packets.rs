@@ -106,6 +106,8 @@ pub(super) struct PacketReader {
     codec: &'static str,
     /// Rate and channels of the first packet.
     spec: Option<(u32, usize)>,
+    /// Rate that the headers state; 0 if none.
+    stated_rate: u32,
     /// Frames that are still to be dropped at the start.
     skip: u64,
     /// Frames of the encoder's own that are not handed out, at the start and at the end.
@@ -196,6 +198,7 @@ impl PacketReader {
             track_id,
             codec,
             spec: None,
+            stated_rate: rate,
             skip,
             trimmed,
             frames: 0,
@@ -398,14 +401,19 @@ impl PacketReader {
         if !packet.block_dur().is_zero() {
             return self.frames_of(packet.block_dur()).saturating_sub(trim);
         }
-        let rate = self.spec.map_or(0, |(rate, _)| rate);
-        self.next_ts = after(self.time_base, packet.pts, self.packet_frames, rate);
+        self.next_ts = after(self.time_base, packet.pts, self.packet_frames, self.rate());
         self.packet_frames
     }
 
     /// A time of the track in frames.
     fn frames_of(&self, duration: Duration) -> u64 {
-        frames_in(self.time_base, duration, self.spec.map_or(0, |(rate, _)| rate))
+        frames_in(self.time_base, duration, self.rate())
+    }
+
+    /// The rate of the first packet; before it, the one that is stated, so that a loss at the very
+    /// beginning counts.
+    fn rate(&self) -> u32 {
+        self.spec.map_or(self.stated_rate, |(rate, _)| rate)
     }
 
     /// How many frames a declared count may be off without being a finding: none in FLAC; elsewhere
@@ -431,8 +439,7 @@ impl PacketReader {
         }
         if why.is_some() && self.declared.is_none() {
             // Of a film that is cut, the stated length is its sound's as well.
-            let rate = self.spec.map_or(0, |(rate, _)| rate);
-            self.declared = stated_frames(self.format.media_info(), rate);
+            self.declared = stated_frames(self.format.media_info(), self.rate());
         }
         let frames = self.frames;
         match (why, self.declared) {
