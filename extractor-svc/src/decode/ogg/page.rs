@@ -54,7 +54,7 @@ pub(super) struct Pages {
     used: usize,
     /// Pages whose sum was wrong.
     pub(super) damaged: u64,
-    /// Bytes since the last page that are of none.
+    /// Bytes since the last page that are of none, but for those of one that the end cuts.
     pub(super) passed: u64,
     /// The bytes ended within a page.
     pub(super) is_cut: bool,
@@ -68,8 +68,12 @@ impl Pages {
     /// The next page; `None` at the end. What is no page is passed over.
     pub(super) fn next(&mut self) -> Result<Option<Page>, ExtractError> {
         self.passed = 0;
+        let mut before_cut = None;
         while self.find_marker()? {
             let Some(len) = self.page_bytes()? else {
+                if self.is_cut {
+                    before_cut.get_or_insert(self.passed);
+                }
                 // Only the marker is passed over: it may be no page's.
                 self.pass(MARKER.len());
                 continue;
@@ -84,6 +88,7 @@ impl Pages {
             self.pass(MARKER.len());
         }
         self.pass(self.bytes.len() - self.used);
+        self.passed = before_cut.unwrap_or(self.passed);
         Ok(None)
     }
 
@@ -253,6 +258,10 @@ pub(super) mod tests {
         }
         assert!(pages.next().unwrap().is_none());
         assert_eq!(pages.passed, (4 + broken.len() + long.len()) as u64);
+        let bytes = [&page[..], b"1234", &page[..page.len() - 1]].concat();
+        let mut pages = Pages::new(Box::new(Cursor::new(bytes)));
+        while pages.next().unwrap().is_some() {}
+        assert_eq!(pages.passed, 4);
     }
 
     #[test]
