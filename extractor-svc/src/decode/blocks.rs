@@ -141,10 +141,9 @@ impl BlockReader {
         }
         let produced = out.len() - before;
         self.frames += produced as u64;
-        if let Some(declared) =
-            self.declared.filter(|&declared| self.done && self.frames < declared)
-        {
-            let text = format!("{} of {declared} declared frames are there", self.frames);
+        let there = self.frames + self.dropped * self.form.frames(self.channels) as u64;
+        if let Some(declared) = self.declared.filter(|&declared| self.done && there < declared) {
+            let text = format!("{there} of {declared} declared frames are there");
             findings.warn(WarningCode::TruncatedStream, text);
         }
         Ok(produced > 0)

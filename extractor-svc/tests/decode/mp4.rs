@@ -280,5 +280,6 @@ fn opus_settles_where_no_edit_cuts_it() {
     let (from_start, _) = shared::load(bytes).unwrap();
     let same = from_start.len().min(edited.len());
     assert_eq!(from_start[..same], edited[..same]);
-    assert!(same + 960 > edited.len());
+    // It ends a packet earlier.
+    assert!(same + 2 * 960 > edited.len(), "{same} of {}", edited.len());
 }
