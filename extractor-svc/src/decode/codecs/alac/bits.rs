@@ -39,9 +39,9 @@ impl Bits {
         value
     }
 
-    /// Passes over `count` bits.
+    /// Passes over `count` bits, or to just behind the end.
     pub(super) fn skip(&mut self, count: usize) {
-        self.at = self.at.saturating_add(count);
+        self.at = self.at.saturating_add(count).min(self.len + 1);
     }
 
     pub(super) fn is_past_end(&self) -> bool {
