@@ -76,15 +76,17 @@ fn a_late_beginning_is_not() {
 
 #[test]
 fn a_destroyed_end_is_estimated() {
-    for clip in CLIPS {
-        let from = clip.len() * 3 / 5;
+    // A fifth of this one is on its last page.
+    let opus = include_bytes!("../../testdata/audio/drums_opus_celt2.5_stereo.opus");
+    for clip in [CLIPS[0], opus] {
+        let from = clip.len() * 9 / 10;
         let mut bytes = clip.to_vec();
         bytes[from..].fill(0x55);
         let (whole, _) = load(clip.to_vec());
         let (found, facts) = load(bytes);
         let share = (whole.len() - found.len()) as f64 / whole.len() as f64;
-        assert!(share > 0.2, "{share}");
-        assert!((facts.damaged_share - share).abs() < 0.1, "{share}: {facts:?}");
+        assert!(share > 0.1, "{share}");
+        assert!((facts.damaged_share - share).abs() < 0.05, "{share}: {facts:?}");
         assert_eq!(facts.warnings[0].code, WarningCode::TruncatedStream);
         // What is not there at all is not known, nor how long the page was that is cut.
         let (_, facts) = load(clip[..from].to_vec());
