@@ -123,7 +123,8 @@ fn tables_and_journals_of_the_older_form_are_refused() {
         .collect();
     for (path, whole, older) in [
         (&table, &rows, &older),
-        (&journal_path(&table), &journal, &journal.replacen("\"format\":2,", "", 1)),
+        (&journal_path(&table), &journal, &journal.replacen("\"format\":3,", "", 1)),
+        (&journal_path(&table), &journal, &journal.replacen("\"format\":3,", "\"format\":2,", 1)),
     ] {
         assert_ne!(whole, older);
         fs::write(path, older).expect("writable");
