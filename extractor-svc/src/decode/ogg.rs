@@ -65,6 +65,8 @@ pub(super) struct OggReader {
     bytes: u64,
     trimmed: (u64, u64),
     holes: u64,
+    /// No page of audio has come.
+    is_at_start: bool,
     dropped: u64,
     trouble: Option<String>,
     /// There are other streams of audio, and it has not been said yet.
@@ -150,6 +152,7 @@ impl OggReader {
             bytes: 0,
             trimmed: (0, 0),
             holes: 0,
+            is_at_start: true,
             dropped: 0,
             trouble: None,
             has_several: tracks > 1,
@@ -257,7 +260,10 @@ impl OggReader {
     fn enter(&mut self, page: &Page) -> Stamp {
         let taken = self.assembler.take(page);
         self.bytes += page.bytes();
-        if taken.has_hole {
+        // Who joins a stream while it runs gets its headers, and then pages with numbers of their own.
+        let is_joined = std::mem::take(&mut self.is_at_start) && self.pages.passed == 0;
+        let has_hole = taken.has_hole && !is_joined;
+        if has_hole {
             self.holes += 1;
             // libsndfile begins anew behind a hole; FLAC's frames stand by themselves.
             if self.codec == "vorbis" {
@@ -265,7 +271,7 @@ impl OggReader {
             }
         }
         self.packets = taken.packets.into();
-        Stamp::new(page, taken.has_hole, !self.packets.is_empty())
+        Stamp::new(page, has_hole, !self.packets.is_empty())
     }
 
     /// Appends the samples of a packet; `false` if its form is another than the first one's.

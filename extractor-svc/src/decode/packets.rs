@@ -5,7 +5,7 @@
 
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::Error;
+use symphonia::core::errors::{Error, decode_error};
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::well_known::{
     FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MKV,
@@ -333,7 +333,11 @@ impl PacketReader {
         // Some decoders of symphonia would leave out as well what is left out here.
         let bare = PacketRef::new(packet.track_id, packet.pts, packet.dur, &packet.data);
         let packet_ref = if self.trims == Trims::Done { packet.as_packet_ref() } else { bare };
-        let concealed = self.decoder.decode(&packet_ref);
+        // Of nothing some decoders make a frame of silence.
+        let concealed = match packet.data.is_empty() {
+            true => decode_error("an empty packet"),
+            false => self.decoder.decode(&packet_ref),
+        };
         match concealed.map(|concealed| (self.decoder.get().last_decoded(), concealed)) {
             Ok((audio, concealed)) => {
                 let spec = (audio.spec().rate(), audio.num_planes());

@@ -342,7 +342,10 @@ impl Read for StreamReader {
             }
         }
         self.pos += filled as u64;
-        state.advance(self.pos);
+        // A look behind the end lets nothing go.
+        if filled > 0 {
+            state.advance(self.pos);
+        }
         Ok(filled)
     }
 }

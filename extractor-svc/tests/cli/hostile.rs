@@ -80,14 +80,17 @@ fn what_is_claimed_takes_no_memory() {
         [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
     };
     let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/decode/audio/fragments_aac.mp4");
-    let movie = fs::read(clip).expect("the clip is there")[..733].to_vec();
+    let whole = fs::read(clip).expect("the clip is there");
+    let movie = &whole[..733];
     let run = boxed(b"trun", &[0_u32, 1 << 19].map(u32::to_be_bytes).concat());
     let header = boxed(b"tfhd", &[0_u32, 1].map(u32::to_be_bytes).concat());
     let fragment = boxed(b"moof", &boxed(b"traf", &[header, run.clone(), run].concat()));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let music = folder.path().join("music");
     fs::create_dir(&music).expect("a folder");
-    fs::write(music.join("claims.mp4"), [movie, fragment].concat()).expect("a file");
-    let expected = [("claims.mp4".to_owned(), "UNDECODABLE_AUDIO".to_owned())];
+    fs::write(music.join("claims.mp4"), [movie, &fragment].concat()).expect("a file");
+    fs::write(music.join("whole.mp4"), &whole).expect("a file");
+    let expected = [("claims.mp4", "UNDECODABLE_AUDIO"), ("whole.mp4", "VECTOR")];
+    let expected = expected.map(|(name, outcome)| (name.to_owned(), outcome.to_owned()));
     assert_eq!(outcomes(&music, folder.path(), MAX_DATA_KIB), expected.into());
 }

@@ -108,9 +108,10 @@ impl Clock {
             drop = page.frames - page.last..page.frames - page.last + extra.min(page.last);
         }
         self.is_adrift |= page.has_hole;
-        let position = self.position.unwrap_or(0);
-        let ends = position.saturating_add(span);
-        let missing = page.granule.map_or(0, |granule| granule.saturating_sub(ends));
+        // Of a stream that begins within a packet no position is known until a page says one.
+        let ends = self.position.map(|position| position.saturating_add(span));
+        let missing =
+            page.granule.zip(ends).map_or(0, |(granule, ends)| granule.saturating_sub(ends));
         let missing = missing.max(before).clamp(0, MAX_MISSING) / self.step;
         let mut end = page.frames;
         if page.is_last
@@ -118,15 +119,16 @@ impl Clock {
             && let Some(granule) = page.granule
         {
             // Behind a hole the page's own beginning is not known.
-            let by_page = granule.saturating_sub(position) / self.step;
-            let by_page = if self.is_adrift { i64::MAX } else { by_page };
+            let position = self.position.filter(|_| !self.is_adrift);
+            let by_page =
+                position.map_or(i64::MAX, |position| granule.saturating_sub(position) / self.step);
             let room = by_page.min(self.left_until(granule));
             end = usize::try_from(room.max(0)).map_or(end, |room| room.min(end));
         }
         if page.granule.is_some() {
             self.is_adrift = false;
         }
-        self.position = Some(page.granule.unwrap_or(ends));
+        self.position = page.granule.or(ends);
         if self.skip > 0 {
             let skipped = self.skip.min(end as u64);
             self.skip -= skipped;
