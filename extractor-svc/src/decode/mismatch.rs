@@ -71,7 +71,8 @@ impl OrderWatch {
             if self.is_over || self.judged == JUDGED {
                 break;
             }
-            if sample == [0; 4] {
+            // Zero, with either sign and in either order.
+            if matches!(sample, [0 | 0x80, 0, 0, 0] | [0, 0, 0, 0x80]) {
                 continue;
             }
             let is_sample = |x: f32| (1e-7..=8.0).contains(&x.abs());
