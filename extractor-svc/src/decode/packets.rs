@@ -65,7 +65,7 @@ enum Trims {
 
 /// A decoder; of MPEG audio, one that knows which samples it concealed.
 enum PacketDecoder {
-    Mpeg(MpegDecoder),
+    Mpeg(Box<MpegDecoder>),
     Other(Box<dyn AudioDecoder>),
 }
 
@@ -73,14 +73,14 @@ impl PacketDecoder {
     fn make(params: &AudioCodecParameters, codec: &str) -> symphonia::core::errors::Result<Self> {
         let options = AudioDecoderOptions::default();
         Ok(match codec {
-            "mp1" | "mp2" | "mp3" => Self::Mpeg(MpegDecoder::new(params, &options)?),
+            "mp1" | "mp2" | "mp3" => Self::Mpeg(Box::new(MpegDecoder::new(params, &options)?)),
             _ => Self::Other(registry::decoders().make_audio_decoder(params, &options)?),
         })
     }
 
     fn get(&self) -> &dyn AudioDecoder {
         match self {
-            Self::Mpeg(decoder) => decoder,
+            Self::Mpeg(decoder) => decoder.as_ref(),
             Self::Other(decoder) => decoder.as_ref(),
         }
     }

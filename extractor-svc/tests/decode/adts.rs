@@ -113,7 +113,7 @@ fn what_is_lost_at_the_end_is_told() {
         assert!((facts.damaged_share - expected).abs() < 0.03, "{}", facts.damaged_share);
     }
     // Less than half a frame is none.
-    let (_, facts) = load([&FILE[..], &[0; 40]].concat());
+    let (_, facts) = load([FILE, &[0; 40]].concat());
     assert_eq!((codes(&facts), facts.damaged_share), (vec![], 0.0));
 }
 

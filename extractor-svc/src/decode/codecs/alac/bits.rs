@@ -54,7 +54,7 @@ impl Bits {
         left < 8 || {
             let whole = &self.bytes[self.at.div_ceil(8)..self.len / 8];
             let begun = self.bytes[self.at / 8] << (self.at % 8);
-            whole.iter().all(|&byte| byte == 0) && (self.at % 8 == 0 || begun == 0)
+            whole.iter().all(|&byte| byte == 0) && (self.at.is_multiple_of(8) || begun == 0)
         }
     }
 
