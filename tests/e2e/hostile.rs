@@ -113,7 +113,7 @@ fn amplifiers() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ("65,535 channels", wide, Some("TOO_MANY_CHANNELS")),
         ("a WAVE header of 4 GiB", huge_wav, None),
         ("a WAVE format chunk of 4 GiB", huge_format, Some("UNDECODABLE_AUDIO")),
-        ("an RF64 header of 2^60 bytes", rf64, None),
+        ("an RF64 header of 2^60 bytes", rf64, Some("TOO_DAMAGED")),
         ("2^36 FLAC samples", claims(flac), Some("TOO_DAMAGED")),
         ("an ID3 tag of 256 MiB", tag, Some("UNDECODABLE_AUDIO")),
         ("2^32 MP4 samples", patched(m4a, samples, &[0xff; 4]), None),
