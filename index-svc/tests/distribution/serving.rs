@@ -140,6 +140,7 @@ fn a_store_that_is_gone_stops_no_server() {
     let server = library.serve();
     answers(&server, &library.one);
     assert_eq!(server.metric("index_source_last_answer_timestamp_seconds"), Some(0.0));
+    wait_for("a look that fails", || (server.metric(failed) >= Some(1.0)).then_some(()));
     fs::rename(&away, library.store()).expect("renamed");
     library.publish("two");
     answers(&server, &library.two);
