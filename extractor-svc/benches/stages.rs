@@ -1,8 +1,8 @@
 //! Where the time goes, stage by stage: `cargo bench -p extractor-svc [-- CLIP...]`.
 //!
 //! Without clips it takes those of the shared corpus, and without that 30 s of synthetic music.
-//! Figures are medians on one thread: milliseconds, times real time, and the ratio to symphonia's
-//! decoding of the same clip. Whole steps are in processor time; the stages of the analysis, which
+//! Figures are medians on one thread: milliseconds, times real time, and the ratio to decoding alone
+//! of the same clip. Whole steps are in processor time; the stages of the analysis, which
 //! are too short for that, in time of day. After the table comes what an upload waits for: the time
 //! from its last chunk to the vector, with the rest done while it arrived.
 
@@ -67,7 +67,7 @@ fn report(name: &str, bytes: &Arc<[u8]>, profile: &Profile) -> anyhow::Result<()
         println!("{what:34} {ms:9.3} ms {:9.0} x {:8.3}", 1e3 * seconds / ms, ms / decode);
     };
     println!("\n{name}: {seconds:.1} s at {from_hz} Hz, median of {RUNS} runs; last: of decoding");
-    line("symphonia's decoding alone", decode);
+    line("decode and mix alone", decode);
     line("decode, mix, check", clip::median_ms(RUNS, || load(bytes).map(drop))?);
     let rate = profile.sample_rate();
     let resampled = || resample(&mono, from_hz, rate);

@@ -1,4 +1,4 @@
-//! Processor time of one clip, warm: symphonia's decode alone, and the whole extraction from bytes.
+//! Processor time of one clip, warm: decoding alone, and the whole extraction from bytes.
 //!
 //! `clip_times [--repeats N] CLIP...` prints one JSON line for each clip, with medians in
 //! milliseconds; `benches/peers/peers.py` reads them.

@@ -1,18 +1,15 @@
 //! What the benchmarks measure of a clip: processor time of this thread, warm.
 
-use std::{io::Cursor, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::Context as _;
 use extractor_svc::{
-    decode::EncodedAudio, limits::Limits, pipeline, profile::Profile, window::Window,
+    decode::{Decoder, EncodedAudio},
+    limits::Limits,
+    pipeline,
+    profile::Profile,
+    window::Window,
 };
 use rustix::time::{ClockId, clock_gettime};
-use symphonia::core::{
-    codecs::audio::AudioDecoderOptions,
-    formats::{FormatOptions, TrackType, probe::Hint},
-    io::MediaSourceStream,
-    meta::MetadataOptions,
-};
 
 /// Processor time that this thread has used.
 pub(crate) fn cpu_time() -> Duration {
@@ -36,23 +33,13 @@ pub(crate) fn median_ms(
     Ok(times[times.len() / 2])
 }
 
-/// What symphonia's decoding alone does: every packet, no copy of the samples.
+/// Decoding alone: every block, mixed to mono, and nothing done with it.
 pub(crate) fn decode_alone(bytes: Arc<[u8]>) -> anyhow::Result<()> {
-    let source = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
-    let mut format = symphonia::default::get_probe().probe(
-        &Hint::new(),
-        source,
-        FormatOptions::default(),
-        MetadataOptions::default(),
-    )?;
-    let track = format.default_track(TrackType::Audio).context("no audio track")?;
-    let parameters = track.codec_params.as_ref().and_then(|codec| codec.audio());
-    let mut decoder = symphonia::default::get_codecs().make_audio_decoder(
-        parameters.context("no audio parameters")?,
-        &AudioDecoderOptions::default(),
-    )?;
-    while let Some(packet) = format.next_packet()? {
-        std::hint::black_box(decoder.decode(&packet)?);
+    let mut decoder = Decoder::open(EncodedAudio::from_bytes(bytes), &Limits::default())?;
+    let mut block = Vec::new();
+    while decoder.next_mono_block(&mut block)? {
+        std::hint::black_box(&block);
+        block.clear();
     }
     Ok(())
 }
