@@ -32,12 +32,11 @@ const AC3_FRAMES: usize = 5;
 #[derive(Default)]
 pub(super) struct Watch {
     seen: Vec<u8>,
-    looked_at: usize,
 }
 
 impl Watch {
-    /// Takes the next bytes; refuses them if those so far are a codec's. Looks each time that twice
-    /// as much is there, and at the end.
+    /// Takes the next bytes; looks once enough are there, or at the end, and refuses them if they are a
+    /// codec's.
     pub(super) fn see(&mut self, bytes: &[u8], is_end: bool) -> Result<(), ExtractError> {
         // Silence before it is long at times, and says nothing. Words of 16 bits stay whole.
         let silence = if self.seen.is_empty() { silent_words(bytes) } else { 0 };
@@ -47,11 +46,9 @@ impl Watch {
             return Ok(());
         }
         self.seen.extend_from_slice(&bytes[..room.min(bytes.len())]);
-        let is_due = self.seen.len() >= 2 * self.looked_at || self.seen.len() == LOOKED_AT;
-        if !is_due && !is_end {
+        if self.seen.len() < LOOKED_AT && !is_end {
             return Ok(());
         }
-        self.looked_at = self.seen.len();
         match find(&self.seen) {
             Some(codec) => Err(ExtractError::UnsupportedCodec { codec: codec.into() }),
             None => Ok(()),
@@ -70,9 +67,15 @@ fn find(bytes: &[u8]) -> Option<&'static str> {
     // Place of the last two DTS words of each form, and data type of the last preamble.
     let mut dts = [[None::<usize>; 2]; DTS.len()];
     let mut bursts = [None::<[u8; 2]>; PREAMBLES.len()];
-    for at in (0..bytes.len().saturating_sub(7)).step_by(2) {
-        let word = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-        match word[0] {
+    let looked_at = &bytes[..bytes.len().saturating_sub(6)];
+    for (index, &[a, b]) in looked_at.as_chunks::<2>().0.iter().enumerate() {
+        // Nearly all words end here.
+        if !matches!(a, 0x7f | 0xfe | 0x1f | 0xff | 0xf8 | 0x72 | 0x0b | 0x77) {
+            continue;
+        }
+        let at = 2 * index;
+        let word = [a, b, bytes[at + 2], bytes[at + 3]];
+        match a {
             0x7f | 0xfe | 0x1f | 0xff => {
                 let Some(form) = DTS.iter().position(|sync| *sync == word) else { continue };
                 let [before, last] = dts[form];
