@@ -6,7 +6,7 @@
 //! Nomenclature: a *frame* is one sample per channel; a *block* is some frames mixed to mono; a
 //! *view* is the part of a source that a container's reader sees. This is the only place that knows
 //! symphonia. Five readers lie behind the one [`Decoder`]: PCM, blocks of ADPCM, MPEG audio, Ogg, and
-//! packets of everything that symphonia reads without help.
+//! packets of the containers that have them (FLAC, MP4, Matroska, ADTS, CAF).
 
 mod ac3;
 mod blocks;

@@ -1,4 +1,4 @@
-//! Every container that symphonia reads by itself: packets, decoded one by one.
+//! Packets of one track, decoded one by one: of FLAC, MP4, Matroska, ADTS and CAF.
 //!
 //! A packet that cannot be decoded is dropped, as libsndfile and ffmpeg drop it. A container that
 //! cannot go on, and a change of rate or channel count end the audio.

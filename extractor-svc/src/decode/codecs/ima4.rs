@@ -1,4 +1,4 @@
-//! IMA ADPCM as QuickTime packs it, for packets of containers that symphonia reads (MOV).
+//! IMA ADPCM as QuickTime packs it, for the packets of MOV.
 //!
 //! A packet is a chunk of 34 bytes for each channel, of 64 samples, or several of those. librosa has
 //! these files from ffmpeg, so the predictor is carried from packet to packet as there, and a packet
