@@ -342,7 +342,7 @@ def many(server, count, held=None):
 HEALTH = "/grpc.health.v1.Health/Check"
 
 
-def half_sent(server, path, claimed, sent, count=1000, streams=100, most=96 << 20):
+def half_sent(server, path, claimed, sent, count=1000, streams=100, most=64 << 20):
     """Messages that claim a length and stop before it, on so many streams of so many connections. Bounded is what
     they take beside connections that say nothing."""
     alone = server.resident_bytes()

@@ -103,8 +103,8 @@ pub struct ServingArgs {
     /// when they need it.
     #[arg(long, env = "SOUNDALIKE_MAX_CONNECTION_IDLE", default_value = "5m", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub max_connection_idle: Duration,
-    /// Streams that one connection may have open at a time. An address with more than 8 connections
-    /// has fewer on each further one, the streams of 8 shared out, and 8 at least; trusted peers have all.
+    /// Streams that one connection may have open at a time. An address with more than 4 connections
+    /// has fewer on each further one, the streams of 4 shared out, and 4 at least; trusted peers have all.
     #[arg(long, env = "SOUNDALIKE_MAX_STREAMS_PER_CONNECTION", default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub max_streams_per_connection: u32,
     /// Age at which a connection is asked to end (GOAWAY), so that callers spread again over new

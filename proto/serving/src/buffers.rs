@@ -8,7 +8,7 @@ use std::sync::{
 };
 
 /// Bytes of a request that are not counted: an ordinary one is smaller.
-const FREE_BYTES: u64 = 8 << 10;
+const FREE_BYTES: u64 = 4 << 10;
 
 /// Bytes beyond those that all requests may hold.
 const MAX_BYTES: u64 = 16 << 20;

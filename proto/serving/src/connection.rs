@@ -11,10 +11,11 @@ use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, time::Durat
 use http::Request;
 use hyper::{
     body::Incoming,
+    rt::Executor,
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -24,6 +25,7 @@ use tokio::{
     time,
 };
 use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 
 use self::{
@@ -68,6 +70,21 @@ pub(crate) struct Connections {
     pub(crate) limits: ConnectionLimits,
     pub(crate) metrics: ConnectionMetrics,
     pub(crate) web: Option<Web>,
+    pub(crate) streams: Streams,
+}
+
+/// Spawns what answers the streams of HTTP/2, and counts it: a connection may end before the last of
+/// them has let go of its call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Streams(TaskTracker);
+
+impl<F> Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        self.0.spawn(stream);
+    }
 }
 
 impl Connections {
@@ -111,6 +128,8 @@ impl Connections {
         // New callers are refused by the system from here on, instead of hanging.
         drop(listener);
         while tasks.join_next().await.is_some() {}
+        self.streams.0.close();
+        self.streams.0.wait().await;
     }
 
     /// One connection's life. Says what ended it.
@@ -231,8 +250,8 @@ impl Connections {
         }
     }
 
-    fn http2(&self, streams: u32) -> http2::Builder<TokioExecutor> {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
+    fn http2(&self, streams: u32) -> http2::Builder<Streams> {
+        let mut builder = http2::Builder::new(self.streams.clone());
         builder
             .timer(TokioTimer::new())
             .keep_alive_interval(self.limits.keepalive)

@@ -22,7 +22,7 @@ use crate::{
     call::RequestIds,
     calls::Calls,
     config::ServingConfig,
-    connection::Connections,
+    connection::{Connections, Streams},
     files,
     health::{Readiness, register_reflection},
     metrics::{CallMetrics, ConnectionMetrics, Endpoint, Methods, MetricError, Registry},
@@ -243,6 +243,7 @@ impl Server {
             limits: config.connections.clone(),
             metrics: connection_metrics.clone(),
             web,
+            streams: Streams::default(),
         };
 
         let every = config.security.reload_interval;

@@ -14,10 +14,10 @@ use ipnet::IpNet;
 const SHARE_OF_ONE: usize = 4;
 
 /// Connections of one address that get all their streams; the streams of so many are shared by all others.
-const FULL_CONNECTIONS: u32 = 8;
+const FULL_CONNECTIONS: u32 = 4;
 
 /// Streams of a connection, however many its address has.
-const LEAST_STREAMS: u32 = 8;
+const LEAST_STREAMS: u32 = 4;
 
 /// Counts the open connections. Clones share the count.
 #[derive(Clone, Debug)]
@@ -128,9 +128,9 @@ mod tests {
         let take = |address: &str| room.take(address.parse().expect("an address")).expect("room");
         let crowd: Vec<_> = (0..1000).map(|_| take("192.0.2.1")).collect();
         let streams: Vec<_> = crowd.iter().map(|place| place.streams(256)).collect();
-        assert_eq!([streams[0], streams[7], streams[15], streams[99]], [256, 256, 128, 20]);
+        assert_eq!([streams[0], streams[3], streams[15], streams[99]], [256, 256, 64, 10]);
         assert_eq!(streams[999], LEAST_STREAMS);
-        assert!(streams.iter().sum::<u32>() < 20_000, "{streams:?}");
+        assert!(streams.iter().sum::<u32>() < 9_000, "{streams:?}");
         assert_eq!(crowd[999].streams(3), 3, "never more than are allowed");
         assert_eq!(take("192.0.2.2").streams(256), 256, "another address has its own");
         let gateway: Vec<_> = (0..100).map(|_| take("10.1.2.3")).collect();
