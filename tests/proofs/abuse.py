@@ -75,7 +75,7 @@ def half_sent(to_extractor, short):
         kinds |= {"health, 4 KB": (attackers.HEALTH, 4_000, 3_900), "reflection, 4 MiB": (requests.REFLECTION, 4 << 20, 40_000)}
         # As many as one address may have in flight, each within its limit.
         kinds |= {"reflection": (requests.REFLECTION, 64_000, 40_000)}
-        kinds |= {} if to_extractor else {"query, 1 MB": (own, 1_000_000, 900_000, 1000, 4)}
+        kinds |= {} if to_extractor else {"query, 1 MB": (own, 1_000_000, 900_000, 1000, 4, 96 << 20)}
     return kinds.items()
 
 

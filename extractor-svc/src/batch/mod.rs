@@ -25,5 +25,6 @@ pub use self::{
     progress::Progress,
     resume::{Known, ResumeError, forget, previous_paths},
     source_path::{path_of, source_path, source_path_of_text},
+    passed_over::PassedOver,
     walk::{AUDIO_EXTENSIONS, Found, WalkError, Walker},
 };

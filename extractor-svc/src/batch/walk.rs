@@ -6,12 +6,17 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use thiserror::Error;
 use walkdir::WalkDir;
 
+use super::passed_over::PassedOver;
+
 /// Extensions taken from a folder when no pattern is given, in any case: those of every container that is
-/// read. Only a filter for what is looked at: how a file is read is decided by its bytes.
-pub const AUDIO_EXTENSIONS: [&str; 36] = [
-    "3g2", "3gp", "aac", "adts", "aif", "aifc", "aiff", "au", "bwf", "caf", "flac", "m4a", "m4b",
-    "m4r", "m4v", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4", "mpa", "mpga", "oga", "ogg",
-    "ogx", "opus", "qt", "rf64", "snd", "w64", "wav", "wave", "weba", "webm",
+/// read, and those of audio that is refused by its name, so that nobody misses it unknowingly. Only a filter
+/// for what is looked at: how a file is read is decided by its bytes.
+pub const AUDIO_EXTENSIONS: [&str; 55] = [
+    "3g2", "3gp", "aac", "ac3", "adts", "aif", "aifc", "aiff", "amr", "ape", "asf", "au", "bwf",
+    "caf", "dff", "dsf", "dts", "eac3", "flac", "m4a", "m4b", "m4p", "m4r", "m4v", "mka", "mkv",
+    "mov", "mp+", "mp1", "mp2", "mp3", "mp4", "mpa", "mpc", "mpga", "mpp", "oga", "ofr", "ogg",
+    "ogx", "opus", "qt", "rf64", "shn", "snd", "spx", "tak", "tta", "w64", "wav", "wave", "weba",
+    "webm", "wma", "wv",
 ];
 
 /// A pattern that is not a glob.
@@ -32,7 +37,7 @@ pub struct Found {
     /// Inputs, or entries of folders, that could not be read, with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
     /// Files of folders that neither extension nor pattern takes.
-    pub passed_over: usize,
+    pub passed_over: PassedOver,
 }
 
 /// Chooses files.
@@ -95,7 +100,7 @@ impl Walker {
         for entry in WalkDir::new(folder).follow_links(true) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) if !self.takes(folder, entry.path()) => found.passed_over += 1,
+                Ok(entry) if !self.takes(folder, entry.path()) => found.passed_over.add(entry.path()),
                 Ok(entry) if entry.file_type().is_file() => found.files.push(entry.into_path()),
                 // A pipe, a socket or a device, or a link to one.
                 Ok(entry) => {
@@ -171,7 +176,7 @@ mod tests {
         let mut told: Vec<_> = found.unreadable.iter().map(|(path, _)| path.clone()).collect();
         told.sort();
         assert_eq!(told, [at("s.wav"), at("sub/null.mp3")]);
-        assert_eq!(found.passed_over, 2, "cover.jpg and null");
+        assert_eq!(found.passed_over.kinds(), "jpg 1, without extension 1");
     }
 
     /// One name for each kind of file that the reader's tables and the test audio know.
@@ -183,6 +188,9 @@ mod tests {
             let path = clip.expect("readable").path();
             let name = path.to_str().expect("text");
             assert!(path.is_dir() || walker.takes_name(name), "{name}");
+        }
+        for name in ["a.wv", "a.APE", "a.wma", "a.dsf", "a.spx"] {
+            assert!(walker.takes_name(name), "{name}: to be refused by its name");
         }
         for name in ["a.AU", "a.snd", "a.w64", "a.rf64", "a.mov", "a.3gp", "a.weba", "a.mka"] {
             assert!(walker.takes_name(name), "{name}");

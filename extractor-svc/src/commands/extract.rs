@@ -80,9 +80,14 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
             "rows of the table are not as they were written; they are made again"
         );
     }
-    if found.passed_over > 0 {
-        let files = found.passed_over;
-        tracing::info!(files, "files of folders are not taken: neither extension nor pattern fits");
+    let files = found.passed_over.files();
+    if files > 0 {
+        let kinds = found.passed_over.kinds();
+        tracing::info!(
+            files,
+            kinds,
+            "files of folders are not taken: neither extension nor pattern fits"
+        );
     }
     let mut run = Run::start(&config, &origin, recipe, found.files.len(), altered)?;
     for (path, message) in &found.unreadable {

@@ -67,6 +67,7 @@ fn list(source: &Store, walker: &Walker, config: &PlanConfig) -> anyhow::Result<
     let spool = spool(config.spool.as_deref())?;
     let mut manifest = ManifestWriter::new(spool.path());
     let (mut seen, mut too_long, mut left_out) = (0_u64, 0_u64, 0_u64);
+    let mut passed_over = PassedOver::default();
     for object in source.list("")? {
         let object = match object {
             Err(StorageError::Entry { cause, .. }) => {
@@ -85,6 +86,8 @@ fn list(source: &Store, walker: &Walker, config: &PlanConfig) -> anyhow::Result<
             too_long += u64::from(FileError::check_source_path(&source_path).is_err());
             let file = SourceFile { key: object.name, bytes: object.bytes, etag: object.tag };
             manifest.push(file).context("cannot keep the manifest on local disk")?;
+        } else {
+            passed_over.add(Path::new(&object.name));
         }
     }
     if too_long > 0 {
@@ -92,7 +95,8 @@ fn list(source: &Store, walker: &Walker, config: &PlanConfig) -> anyhow::Result<
     }
     let manifest = manifest.finish().context("cannot sort the manifest on local disk")?;
     let (taken, source) = (manifest.files, &config.source);
-    tracing::info!(seen, taken, left_out, %source, "source is listed");
+    let not_taken = passed_over.kinds();
+    tracing::info!(seen, taken, left_out, not_taken, %source, "source is listed");
     Ok((manifest, left_out))
 }
 
