@@ -79,13 +79,14 @@ Examples:
   extractor-svc extract ~/Music --output features.csv --failures failures.csv
   extractor-svc extract album/ --pattern '**/*.wav' --format jsonl > features.jsonl
   extractor-svc extract ~/Music --output features.csv --resume
+  extractor-svc extract ~/Music --output features.csv --overwrite
   extractor-svc extract song.mp3 --offset 30 --duration 15 --output song.parquet
   extractor-svc extract ~/Music --profile custom:sr=44100,hop_length=256 --output hires.csv
 
 Exit codes:
   0  a table was written, even if some files failed
   1  no file gave features, or the table could not be written
-  2  the command line is wrong, or the output is one of the inputs or of the run's other files
+  2  the command line is wrong, or the output is there already, one of the inputs, or another of the run's files
   3  some files failed or had warnings, and --strict was given
   130  stopped by a signal; --resume goes on";
 
@@ -223,9 +224,14 @@ pub struct ExtractArgs {
     #[arg(short, long, env = "SOUNDALIKE_JOBS", value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// Go on where an earlier run with this output was stopped: files that have not changed (same
-    /// path, size and time of change) are not read again. Needs the same profile and window.
+    /// path, size and time of change) are not read again. Rows of files that are gone are dropped; rows
+    /// of files that are below none of the inputs, or that cannot be looked at, are kept. Needs the same
+    /// profile and window.
     #[arg(long, env = "SOUNDALIKE_RESUME")]
     pub resume: bool,
+    /// Replace a table that is there. Without this, and without --resume, that is an error.
+    #[arg(long, env = "SOUNDALIKE_OVERWRITE")]
+    pub overwrite: bool,
     /// Where the files that failed are listed, as CSV: path, reason, message.
     #[arg(long, env = "SOUNDALIKE_FAILURES", value_name = "FILE")]
     pub failures: Option<PathBuf>,

@@ -58,6 +58,8 @@ pub struct ExtractConfig {
     pub jobs: usize,
     /// Whether an earlier run is gone on with.
     pub resume: bool,
+    /// Whether a table that is there is replaced.
+    pub overwrite: bool,
     /// Where failures are listed.
     pub failures: Option<PathBuf>,
     /// Whether a failed file, or one with warnings, changes the exit code.
@@ -81,6 +83,9 @@ impl ExtractConfig {
                 "--resume: standard output cannot be read, expected --output FILE".to_owned(),
             );
         }
+        if args.resume && args.overwrite {
+            wrong.push("--resume and --overwrite exclude each other".to_owned());
+        }
         let limits = args.limits.check(&mut wrong);
         let (Some((profile, window)), true) = (recipe, wrong.is_empty()) else {
             return Err(ConfigError(wrong));
@@ -99,6 +104,7 @@ impl ExtractConfig {
             window,
             jobs: jobs(args.jobs),
             resume: args.resume,
+            overwrite: args.overwrite,
             failures: args.failures,
             strict: args.strict,
             limits,

@@ -1,14 +1,17 @@
 //! What batch extraction adds to the pipeline: which files, in which order, by how many threads,
 //! how a later run goes on, and what becomes of those that fail.
 
+mod again;
 mod extractor;
 mod failures;
 mod file_error;
 mod journal;
 mod ordered;
 mod outputs;
+mod passed_over;
 mod progress;
 mod resume;
+mod scope;
 mod source_path;
 mod walk;
 
@@ -22,9 +25,10 @@ pub use self::{
     },
     ordered::{Pace, for_each_ordered},
     outputs::{OutputError, Outputs},
-    progress::Progress,
-    resume::{Known, ResumeError, forget, previous_paths},
-    source_path::{path_of, source_path, source_path_of_text},
     passed_over::PassedOver,
-    walk::{AUDIO_EXTENSIONS, Found, WalkError, Walker},
+    progress::Progress,
+    resume::{Found, Known, ResumeError, forget, previous_paths},
+    scope::Scope,
+    source_path::{path_of, source_path, source_path_of_text},
+    walk::{AUDIO_EXTENSIONS, WalkError, Walked, Walker},
 };

@@ -15,31 +15,10 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    journal::{
-        Entry, Identity, JournalHead, JournalReader, JournalWriter, Outcome, Recipe, journal_path,
-    },
+    journal::{Entry, JournalHead, JournalReader, JournalWriter, Outcome, Recipe, journal_path},
     source_path::path_of,
 };
-use crate::{
-    findings::WarningCode,
-    limits::Limits,
-    table::{Measured, Row, TableError},
-    version::BUILD,
-};
-
-/// Reasons that say nothing about a file's content, or hang on limits that this run may set
-/// otherwise: such a file is tried again. A finding that was refused is one of them, too.
-const TRY_AGAIN: [&str; 9] = [
-    "SOURCE_FAILED",
-    "SOURCE_CHANGED",
-    "STREAM_TOO_LARGE",
-    "HEADER_TOO_LARGE",
-    "AUDIO_TOO_LONG",
-    "WALL_TIME_EXCEEDED",
-    "SAMPLE_RATE_UNSUPPORTED",
-    "TOO_MANY_CHANNELS",
-    "TOO_DAMAGED",
-];
+use crate::table::{Measured, Row, TableError};
 
 /// Why a run cannot be resumed.
 #[derive(Debug, Error)]
@@ -103,7 +82,7 @@ pub fn forget(table: &Path) -> io::Result<()> {
 
 /// What earlier runs know, in path order.
 pub struct Known {
-    entries: Option<Peekable<JournalReader>>,
+    entries: Option<JournalReader>,
     extractor_versions: Vec<String>,
     altered: usize,
 }
@@ -169,7 +148,7 @@ impl Known {
         fs::rename(&gathered, &previous).map_err(fail)?;
         let fail = |source| ResumeError::Io { path: previous.clone(), source };
         let entries = JournalReader::open(&previous).map_err(fail)?;
-        let entries = entries.map(|(_, entries)| entries.peekable());
+        let entries = entries.map(|(_, entries)| entries);
         Ok(Self { entries, extractor_versions, altered })
     }
 
@@ -185,34 +164,43 @@ impl Known {
         &self.extractor_versions
     }
 
-    /// What is known of this file, if it has not changed and these limits would not change it. Files
-    /// must be asked for in path order.
-    pub fn take(&mut self, file: &Identity, limits: &Limits) -> Option<Outcome> {
-        let entries = self.entries.as_mut()?;
-        let is_before = |entry: &Entry| order(&entry.identity.path, &file.path) == Ordering::Less;
-        while entries.next_if(is_before).is_some() {}
-        let entry = entries.next_if(|entry| entry.identity == *file)?;
-        match &entry.outcome {
-            Outcome::Failed { extractor_version, reason, .. }
-                if extractor_version != BUILD || is_tried_again(reason) =>
-            {
-                None
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_none()
+    }
+
+    /// `files`, which are in path order, each with what is known of it, and between them what is known of
+    /// files that are not among them.
+    pub fn beside(
+        self,
+        files: impl Iterator<Item = PathBuf>,
+    ) -> impl Iterator<Item = (PathBuf, Found, Option<Entry>)> {
+        let (mut files, mut entries) =
+            (files.peekable(), self.entries.into_iter().flatten().peekable());
+        std::iter::from_fn(move || {
+            let which = match (files.peek(), entries.peek()) {
+                (Some(file), Some(entry)) => path_of(&entry.identity.path).cmp(file),
+                (None, _) => Ordering::Less,
+                (_, None) => Ordering::Greater,
+            };
+            if which == Ordering::Less {
+                let entry = entries.next()?;
+                return Some((path_of(&entry.identity.path), Found::BeforeOnly, Some(entry)));
             }
-            Outcome::Values(measured) if !is_accepted(measured, limits) => None,
-            _ => Some(entry.outcome),
-        }
+            let entry = if which == Ordering::Equal { entries.next() } else { None };
+            Some((files.next()?, Found::Now, entry))
+        })
     }
 }
 
-fn is_tried_again(reason: &str) -> bool {
-    TRY_AGAIN.contains(&reason) || WarningCode::from_name(reason).is_some()
-}
-
-/// Whether a row may stand under these limits; one that may not is made again, and then refused with
-/// what is wrong.
-fn is_accepted(measured: &Measured, limits: &Limits) -> bool {
-    measured.damaged_share <= limits.max_damage
-        && !measured.warnings.iter().any(|code| limits.refused.contains(code))
+/// Whether a run came upon a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It did.
+    Now,
+    /// An earlier run did.
+    BeforeOnly,
 }
 
 /// The order in which files are walked: by the parts of their paths.
@@ -282,7 +270,9 @@ fn merge(
 
 #[cfg(test)]
 mod tests {
+    use super::super::journal::Identity;
     use super::*;
+    use crate::{findings::WarningCode, limits::Limits, version::BUILD};
 
     fn recipe() -> Recipe {
         Recipe { profile_id: "some".to_owned(), offset_seconds: 0.0, duration_seconds: None }
@@ -325,6 +315,21 @@ mod tests {
         }
     }
 
+    /// What a run over `files` comes to.
+    fn taken(
+        known: Known,
+        files: &[&str],
+        limits: &Limits,
+    ) -> impl Iterator<Item = (String, Option<Outcome>)> {
+        let files: Vec<_> = files.iter().map(PathBuf::from).collect();
+        known.beside(files.into_iter()).map(|(path, found, entry)| {
+            let name = path.to_str().expect("text");
+            let outcome = entry.and_then(|entry| entry.outcome_of(&identity(name), limits));
+            let before = if found == Found::BeforeOnly { "before only: " } else { "" };
+            (format!("{before}{name}"), outcome)
+        })
+    }
+
     fn written(value: f64) -> Outcome {
         Outcome::Row(measured(value).digest())
     }
@@ -360,23 +365,27 @@ mod tests {
             row("a-b", 2.0),
             row("a-c", 7.0),
         ];
-        let mut known = Known::gather(&table, rows.into_iter(), &recipe()).expect("readable");
+        let known = Known::gather(&table, rows.into_iter(), &recipe()).expect("readable");
         assert_eq!(known.extractor_versions(), ["some/1", "some/2"]);
         assert_eq!(known.altered(), 3, "edited, gone, lost");
-        let mut take = |file: &Identity| known.take(file, &Limits::default());
+        let files =
+            ["a/b", "a/bad", "a/edited", "a/gone", "a/newer", "a-b", "a-c", "b", "c", "lost"];
+        let limits = Limits::default();
+        let mut come = taken(known, &files, &limits);
+        let mut next = || come.next().expect("one more");
 
-        assert_eq!(take(&identity("a/b")), Some(values(1.0)));
-        assert_eq!(take(&identity("a/bad")), Some(failed("EMPTY_AUDIO")));
-        assert_eq!(take(&identity("a/c")), Some(values(3.0)));
-        assert_eq!(take(&identity("a/edited")), None, "a row that was edited is made again");
-        assert_eq!(take(&identity("a/gone")), None);
-        assert_eq!(take(&identity("a/newer")), None, "another version may read it");
-        let changed = Identity { size: 7, ..identity("a-b") };
-        assert_eq!(take(&changed), None);
-        assert_eq!(take(&identity("a-c")), Some(values(7.0)), "the rows behind are not lost");
-        assert_eq!(take(&identity("b")), None, "a failure of the disk is tried again");
-        assert_eq!(take(&identity("c")), Some(values(4.0)));
-        assert_eq!(take(&identity("lost")), None);
+        assert_eq!(next(), ("a/b".into(), Some(values(1.0))));
+        assert_eq!(next(), ("a/bad".into(), Some(failed("EMPTY_AUDIO"))));
+        assert_eq!(next(), ("before only: a/c".into(), Some(values(3.0))));
+        assert_eq!(next(), ("a/edited".into(), None), "a row that was edited is made again");
+        assert_eq!(next(), ("a/gone".into(), None));
+        assert_eq!(next(), ("a/newer".into(), None), "another version may read it");
+        assert_eq!(next(), ("a-b".into(), Some(values(2.0))));
+        assert_eq!(next(), ("a-c".into(), Some(values(7.0))), "the rows behind are not lost");
+        assert_eq!(next(), ("b".into(), None), "a failure of the disk is tried again");
+        assert_eq!(next(), ("c".into(), Some(values(4.0))));
+        assert_eq!(next(), ("lost".into(), None));
+        assert_eq!(come.next(), None);
         forget(&table).expect("removable");
         assert!(!previous_path(&table).exists());
         forget(&table).expect("nothing to remove");
@@ -400,8 +409,9 @@ mod tests {
         write(&journal_path(&table), "some/1", &entries);
         let take_all = |limits: &Limits| {
             let rows = std::iter::empty();
-            let mut known = Known::gather(&table, rows, &recipe()).expect("readable");
-            ["a", "b", "c", "d", "e"].map(|path| known.take(&identity(path), limits))
+            let known = Known::gather(&table, rows, &recipe()).expect("readable");
+            let come = taken(known, &["a", "b", "c", "d", "e"], limits);
+            come.map(|(_, outcome)| outcome).collect::<Vec<_>>()
         };
         let kept = Some(failed("PATH_TOO_LONG"));
         let found = take_all(&Limits::default());
@@ -420,10 +430,12 @@ mod tests {
             [("bytes:A%E8", values(1.0)), ("bytes:A%E9", values(2.0)), ("a", values(3.0))];
         write(&journal_path(&table), "some/1", &entries);
         let rows = std::iter::empty();
-        let mut known = Known::gather(&table, rows, &recipe()).expect("readable");
-        for (path, outcome) in entries {
-            assert_eq!(known.take(&identity(path), &Limits::default()), Some(outcome), "{path}");
-        }
+        let known = Known::gather(&table, rows, &recipe()).expect("readable");
+        let come = known.beside(entries.iter().map(|(path, _)| path_of(path)));
+        let come: Vec<_> = come.map(|(_, found, entry)| (found, entry.expect("known"))).collect();
+        assert!(come.iter().all(|(found, _)| *found == Found::Now));
+        let outcomes: Vec<_> = come.into_iter().map(|(_, entry)| entry.outcome).collect();
+        assert_eq!(outcomes, entries.map(|(_, outcome)| outcome));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::passed_over::PassedOver;
 pub const AUDIO_EXTENSIONS: [&str; 55] = [
     "3g2", "3gp", "aac", "ac3", "adts", "aif", "aifc", "aiff", "amr", "ape", "asf", "au", "bwf",
     "caf", "dff", "dsf", "dts", "eac3", "flac", "m4a", "m4b", "m4p", "m4r", "m4v", "mka", "mkv",
-    "mov", "mp+", "mp1", "mp2", "mp3", "mp4", "mpa", "mpc", "mpga", "mpp", "oga", "ofr", "ogg",
+    "mov", "mp+", "mp1", "mp2", "mp3", "mp4", "mpa", "mpc", "mpga", "mpp", "ofr", "oga", "ogg",
     "ogx", "opus", "qt", "rf64", "shn", "snd", "spx", "tak", "tta", "w64", "wav", "wave", "weba",
     "webm", "wma", "wv",
 ];
@@ -31,7 +31,7 @@ pub struct WalkError {
 
 /// What walking found.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct Walked {
     /// Files in path order, each once.
     pub files: Vec<PathBuf>,
     /// Inputs, or entries of folders, that could not be read, with the reason.
@@ -80,8 +80,8 @@ impl Walker {
 
     /// Files among `inputs`: a file is taken as it is, a folder is walked (links are followed).
     #[must_use]
-    pub fn find(&self, inputs: &[PathBuf]) -> Found {
-        let mut found = Found::default();
+    pub fn find(&self, inputs: &[PathBuf]) -> Walked {
+        let mut found = Walked::default();
         for input in inputs {
             if input.is_dir() {
                 self.walk(input, &mut found);
@@ -96,11 +96,13 @@ impl Walker {
         found
     }
 
-    fn walk(&self, folder: &Path, found: &mut Found) {
+    fn walk(&self, folder: &Path, found: &mut Walked) {
         for entry in WalkDir::new(folder).follow_links(true) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) if !self.takes(folder, entry.path()) => found.passed_over.add(entry.path()),
+                Ok(entry) if !self.takes(folder, entry.path()) => {
+                    found.passed_over.add(entry.path())
+                }
                 Ok(entry) if entry.file_type().is_file() => found.files.push(entry.into_path()),
                 // A pipe, a socket or a device, or a link to one.
                 Ok(entry) => {

@@ -11,12 +11,12 @@ use std::{
 use anyhow::Context as _;
 use proto::features::FeatureSchema;
 
-use self::run::{Counts, Run};
+use self::run::{Counts, End, Run};
 use super::signals;
 use crate::{
     batch::{
-        Extractor, Failure, FileError, Identity, Known, Outcome, Outputs, Pace, Recipe,
-        ResumeError, Stamp, Walker, for_each_ordered, forget, journal_path, previous_paths,
+        Extractor, Failure, FileError, Found, Identity, Known, Outcome, Outputs, Pace, Recipe,
+        ResumeError, Scope, Stamp, Walker, for_each_ordered, forget, journal_path, previous_paths,
         source_path,
     },
     cli::ExtractArgs,
@@ -71,7 +71,8 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     let found = walker.find(&config.inputs);
     let read = found.files.iter().map(PathBuf::as_path);
     outputs(&config).check(read).map_err(|error| ConfigError(vec![error.to_string()]))?;
-    let mut known = earlier(&config, &schema, &recipe)?;
+    check_replaced(&config)?;
+    let known = earlier(&config, &schema, &recipe)?;
     let origin = origin(&config, &known, schema);
     let altered = known.altered();
     if altered > 0 {
@@ -89,7 +90,8 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
             "files of folders are not taken: neither extension nor pattern fits"
         );
     }
-    let mut run = Run::start(&config, &origin, recipe, found.files.len(), altered)?;
+    let is_nothing = found.files.is_empty() && known.is_empty();
+    let mut run = Run::start(&config, &origin, recipe, found.files.len(), is_nothing)?;
     for (path, message) in &found.unreadable {
         let path = source_path(path);
         tracing::warn!(path, message, "input cannot be read");
@@ -106,11 +108,22 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
         limits: config.limits.clone(),
         max_wall: config.max_wall,
     };
-    let left = AtomicUsize::new(0);
-    let tasks = found.files.into_iter().filter_map(|path| {
+    let (left, dropped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let unreadable = found.unreadable.iter().map(|(path, _)| path.as_path());
+    let scope = Scope::new(config.inputs.iter().map(PathBuf::as_path), unreadable);
+    let tasks = known.beside(found.files.into_iter()).filter_map(|(path, found, entry)| {
+        if found == Found::BeforeOnly && scope.answers_for(&path) {
+            dropped.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
         let stamp = Stamp::of(&path);
         let identity = stamp.map(|stamp| Identity::of(&path, stamp));
-        let known = identity.as_ref().and_then(|identity| known.take(identity, &config.limits));
+        // What cannot be looked at, and was not looked for, is as it was.
+        let before = entry.as_ref().filter(|_| found == Found::BeforeOnly);
+        let identity = identity.or_else(|| before.map(|entry| entry.identity.clone()));
+        let known = entry
+            .zip(identity.as_ref())
+            .and_then(|(entry, identity)| entry.outcome_of(identity, &config.limits));
         // Once stopped, only what is known still goes through: the table keeps its rows.
         if known.is_none() && stop.load(Ordering::Relaxed) {
             left.fetch_add(1, Ordering::Relaxed);
@@ -139,7 +152,8 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     )?;
 
     let left = left.into_inner();
-    let Counts { rows, failed, warned } = run.finish(left)?;
+    let end = End { left, altered, dropped: dropped.into_inner() };
+    let Counts { rows, failed, warned } = run.finish(&end)?;
     if let Destination::File(table) = &config.destination
         && rows > 0
     {
@@ -168,6 +182,22 @@ fn outputs(config: &ExtractConfig) -> Outputs {
         outputs.add("--failures", failures.clone());
     }
     outputs
+}
+
+/// Refuses to go over the table of an earlier run unless that is asked for: its rows took hours, maybe.
+fn check_replaced(config: &ExtractConfig) -> Result<(), ConfigError> {
+    let Destination::File(table) = &config.destination else { return Ok(()) };
+    if config.resume || config.overwrite {
+        return Ok(());
+    }
+    let ([spool, _], [previous, _]) = (spool_paths(table), previous_paths(table));
+    let there = [table.clone(), spool, previous].into_iter().find(|path| path.is_file());
+    there.map_or(Ok(()), |path| {
+        Err(ConfigError(vec![format!(
+            "--output: {} is there already; continue it with --resume, or replace it with --overwrite",
+            path.display()
+        )]))
+    })
 }
 
 /// What the table says of itself, with the builds that made the rows that are taken over.

@@ -2,6 +2,7 @@
 
 use std::{
     io::{Write as _, stdout},
+    path::Path,
     process::ExitCode,
 };
 
@@ -10,7 +11,7 @@ use storage::{Created, StorageError, Store};
 
 use super::{extract::NOTHING, spool};
 use crate::{
-    batch::{FileError, Recipe, Walker, source_path_of_text},
+    batch::{FileError, PassedOver, Recipe, Walker, source_path_of_text},
     cli::PlanArgs,
     config::{ConfigError, PlanConfig},
     shards::{Manifest, ManifestWriter, PLAN_NAME, Plan, SourceFile},

@@ -34,7 +34,7 @@ fn a_failed_file_is_told_and_counts_only_when_strict() {
     assert_eq!(&lines[1][1], "UNSUPPORTED_CODEC");
     assert!(lines[1][2].contains("speex"), "{listed}");
 
-    extract(&inputs, "--strict", &table, 3);
+    extract(&inputs, "--strict --overwrite", &table, 3);
 }
 
 /// A clip of 1.5 s has a row and a warning.
@@ -44,12 +44,12 @@ fn strict_counts_warnings_as_well() {
     let table = folder.path().join("t.csv");
     let (warned, sound) = (clip("bells_f64_22050.wav"), clip("chords_s16_44100.flac"));
     extract(&[&sound], "--strict", &table, 0);
-    extract(&[&sound, &warned], "", &table, 0);
-    extract(&[&sound, &warned], "--strict", &table, 3);
+    extract(&[&sound, &warned], "--overwrite", &table, 0);
+    extract(&[&sound, &warned], "--strict --overwrite", &table, 3);
     assert_eq!(rows(&table).len(), 2);
-    extract(&[&sound, &warned], "--refuse SHORT_WINDOW", &table, 0);
+    extract(&[&sound, &warned], "--refuse SHORT_WINDOW --overwrite", &table, 0);
     assert_eq!(names(&rows(&table)), ["chords_s16_44100.flac"]);
-    extract(&[&sound, &warned], "--strict --refuse SHORT_WINDOW", &table, 3);
+    extract(&[&sound, &warned], "--strict --refuse SHORT_WINDOW --overwrite", &table, 3);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn a_file_that_ends_two_workers_is_given_up() {
     assert_eq!(keys(&rows(&shop.table(0, 1))), ["0.wav", "2.wav"]);
     let reason = ("1.wav".to_owned(), "WORKER_ENDED".to_owned());
     assert_eq!(reasons(&shop.failures(0, 1)), [reason]);
-    assert!(!shop.path("batch/working").exists(), "no marker is left");
+    assert!(shop.markers().is_empty(), "no marker is left");
 }
 
 /// A worker that is stopped while it works on a suspect blames nothing.

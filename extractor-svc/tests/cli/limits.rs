@@ -38,7 +38,7 @@ fn outcome(folder: &Path, bytes: &[u8], flags: &str) -> String {
     fs::write(&file, bytes).expect("writable");
     let table = folder.join("t.csv");
     let args = format!("extract {} --failures {}", file.display(), failures.display());
-    let args = format!("{args} --output {} {flags}", table.display());
+    let args = format!("{args} --overwrite --output {} {flags}", table.display());
     let output = command(&args.split_whitespace().collect::<Vec<_>>()).output().expect("it runs");
     listed(&failures).map_or_else(
         || {
@@ -243,6 +243,8 @@ fn variables_do_what_flags_do() {
     fs::write(&file, wav(22_050, 1, 22_050)).expect("writable");
     let attempt = |variables: &[(&str, &str)], code: i32| {
         let mut command = command(&["extract".as_ref(), file.as_os_str()]);
+        let is_resumed = variables.contains(&("SOUNDALIKE_RESUME", "true"));
+        command.env("SOUNDALIKE_OVERWRITE", if is_resumed { "false" } else { "true" });
         command.env("SOUNDALIKE_OUTPUT", &table).envs(variables.iter().copied());
         let output = command.output().expect("the binary starts");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();

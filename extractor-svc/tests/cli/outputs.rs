@@ -106,7 +106,7 @@ fn what_is_no_file_is_a_failure_and_what_is_passed_over_is_counted() {
     assert_eq!(rows(&at("t.csv")).len(), 1, "how it is read is decided by its bytes");
     let listed = fs::read_to_string(failures).expect("failures");
     assert!(listed.contains("2.wav,UNREADABLE,not a regular file"), "{listed}");
-    assert!(log(&output).iter().any(|line| line["files"] == 1), "one is passed over");
+    assert!(log(&output).iter().any(|line| line["kinds"] == "txt 1"), "one is passed over");
 }
 
 /// The picture of a recording over the recording itself.

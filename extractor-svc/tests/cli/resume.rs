@@ -122,7 +122,7 @@ fn rows_of_another_recipe_are_not_mixed_in() {
     extract(&[&music], "--resume --offset 0.1", &table, 2);
     extract(&[&music], "--resume --profile custom:sr=16000", &table, 2);
     assert_eq!(fs::read(&table).expect("a table"), before, "the table is as it was");
-    let output = extract(&[&music], "--offset 0.1", &table, 0);
+    let output = extract(&[&music], "--offset 0.1 --overwrite", &table, 0);
     assert_eq!(counts(&output), (2, 0, 0));
 }
 
@@ -136,7 +136,7 @@ fn a_row_that_was_edited_is_made_again() {
         [("csv", (",0.0,", ",0.01,")), ("jsonl", ("_share\":0.0", "_share\":0.01"))]
     {
         let table = folder.path().join(format!("t.{form}"));
-        extract(&[&music], "", &table, 0);
+        extract(&[&music], "--overwrite", &table, 0);
         let (whole, expected) = (fs::read_to_string(&table).expect("a table"), rows(&table));
         let digit = format!("{:?}", expected[1].measured.values[7]);
         let edited = digit.replace('.', "1.");
@@ -169,4 +169,61 @@ fn a_failure_of_another_version_is_tried_again() {
     // Four rows are known; the one that failed was read again, and failed again.
     assert_eq!(counts(&output), (4, 1, 4));
     assert_eq!(counts(&extract(&[&music], "--resume", &table, 0)), (4, 1, 5));
+}
+
+/// A disk that is not mounted, a part of a library, and a file that is gone.
+#[test]
+fn rows_that_a_run_does_not_answer_for_are_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [music, disk, away] = ["music", "disk", "away"].map(|name| folder.path().join(name));
+    library(&music, &FILES);
+    library(&disk, &FILES[..2]);
+    let table = folder.path().join("t.csv");
+    extract(&[&music, &disk], "", &table, 0);
+    let expected = rows(&table);
+    assert_eq!(expected.len(), 6);
+    let dropped = |output| log(&output).pop().expect("a line")["dropped"].clone();
+
+    fs::rename(&disk, &away).expect("writable");
+    let output = extract(&[&music, &disk], "--resume", &table, 0);
+    assert_eq!(counts(&output), (6, 2, 7), "five files and two that cannot be looked at");
+    assert_eq!(dropped(output), 0);
+    assert_eq!(rows(&table), expected, "the disk is not mounted");
+    assert_eq!(dropped(extract(&[&disk], "--resume", &table, 0)), 0);
+    assert_eq!(rows(&table), expected, "no input can be looked at");
+    fs::rename(&away, &disk).expect("writable");
+
+    let output = extract(&[&music.join("a")], "--resume", &table, 0);
+    assert_eq!(counts(&output), (6, 1, 7));
+    assert_eq!(rows(&table), expected, "a part of the library");
+
+    fs::remove_file(music.join("a/b.wav")).expect("there");
+    assert_eq!(dropped(extract(&[&music], "--resume", &table, 0)), 1);
+    assert_eq!(
+        rows(&table),
+        expected
+            .into_iter()
+            .filter(|row| !row.source_path.ends_with("music/a/b.wav"))
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_table_that_is_there_is_not_gone_over() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let music = folder.path().join("music");
+    library(&music, &FILES[..2]);
+    for name in ["t.csv", "t.parquet"] {
+        let table = folder.path().join(name);
+        extract(&[&music], "", &table, 0);
+        let written =
+            [table.clone(), journal_path(&table)].map(|path| fs::read(path).expect("there"));
+        let output = extract(&[&music.join("a")], "", &table, 2);
+        let said = log(&output).pop().expect("a line")["message"].to_string();
+        assert!(said.contains("--resume") && said.contains("--overwrite"), "{said}");
+        let now = [table.clone(), journal_path(&table)].map(|path| fs::read(path).expect("there"));
+        assert_eq!(now, written);
+        extract(&[&music.join("a")], "--overwrite", &table, 0);
+        assert_eq!(rows(&table).len(), 1);
+    }
 }

@@ -84,6 +84,17 @@ impl Shop {
         text
     }
 
+    /// What says that files are in work. A worker that is killed while it writes a marker may leave the
+    /// staged file of `file://` beside it, `marker#1`, which no listing has.
+    pub(crate) fn markers(&self) -> Vec<PathBuf> {
+        let working = self.path("batch/working");
+        let is_staged = |path: &PathBuf| path.to_string_lossy().contains('#');
+        self.objects()
+            .into_keys()
+            .filter(|path| path.starts_with(&working) && !is_staged(path))
+            .collect()
+    }
+
     /// Everything below the batch, with its bytes.
     pub(crate) fn objects(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();

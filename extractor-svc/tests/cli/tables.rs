@@ -90,7 +90,7 @@ fn every_clip_has_librosas_row_whatever_the_number_of_jobs() {
     let mut tables = Vec::new();
     for jobs in [1, 2, 5] {
         let table = folder.path().join(format!("{jobs}/features.csv"));
-        extract(&[&clips()], &format!("--jobs {jobs}"), &table, 0);
+        extract(&[&clips()], &format!("--overwrite --jobs {jobs}"), &table, 0);
         tables.push(fs::read(&table).expect("a table"));
     }
     assert!(tables[0] == tables[1] && tables[0] == tables[2], "the number of jobs shows");
@@ -190,7 +190,7 @@ fn patterns_and_profiles_are_obeyed() {
 
     let profile = "custom:sr=44100,hop_length=256";
     let flags = format!("--pattern bells_f* --profile {profile}");
-    let output = extract(&[&clips()], &flags, &table, 0);
+    let output = extract(&[&clips()], &format!("{flags} --overwrite"), &table, 0);
     let custom = rows(&table);
     assert_eq!(names(&custom), ["bells_f64_22050.wav"]);
     assert_ne!(custom[0].measured.values, default[1].measured.values);

@@ -251,7 +251,7 @@ fn ends_by(signal: Signal, code: Option<i32>, killed: Option<i32>) {
     shop.work(0, 0);
     assert_eq!(keys(&rows(&shop.table(0, 1))), ["0.wav"]);
     assert_eq!(reasons(&shop.failures(0, 1)).len(), 3);
-    assert!(!shop.path("batch/working").exists(), "no marker is left");
+    assert!(shop.markers().is_empty(), "no marker is left");
 }
 
 #[test]

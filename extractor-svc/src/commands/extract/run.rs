@@ -31,8 +31,16 @@ pub(super) struct Run<'a> {
     table: Option<TableWriter>,
     progress: Progress,
     rows: usize,
+}
+
+/// What a run did not go through.
+pub(super) struct End {
+    /// Files that it left when it was stopped.
+    pub(super) left: usize,
     /// Rows of the earlier table that were not as they had been written.
-    altered: usize,
+    pub(super) altered: usize,
+    /// Rows, or failures, of files that are not there any more.
+    pub(super) dropped: usize,
 }
 
 impl<'a> Run<'a> {
@@ -41,21 +49,21 @@ impl<'a> Run<'a> {
         origin: &'a TableOrigin,
         recipe: Recipe,
         files: usize,
-        altered: usize,
+        is_nothing: bool,
     ) -> anyhow::Result<Self> {
         let failures = FailureLog::create(config.failures.as_deref())
             .context("cannot write the failures file")?;
         let head = JournalHead::new(recipe, origin.extractor_versions.clone());
         let journal = match &config.destination {
             Destination::Stdout => None,
-            Destination::File(_) if files == 0 => None,
+            Destination::File(_) if is_nothing => None,
             Destination::File(table) => Some(
                 JournalWriter::create(&journal_path(table), &head)
                     .with_context(|| format!("cannot write {}", journal_path(table).display()))?,
             ),
         };
         let progress = Progress::start(files);
-        Ok(Self { config, origin, failures, journal, table: None, progress, rows: 0, altered })
+        Ok(Self { config, origin, failures, journal, table: None, progress, rows: 0 })
     }
 
     /// Writes down what became of the next file.
@@ -120,9 +128,9 @@ impl<'a> Run<'a> {
     }
 
     /// Completes the table and says how it went.
-    pub(super) fn finish(self, left: usize) -> anyhow::Result<Counts> {
+    pub(super) fn finish(self, end: &End) -> anyhow::Result<Counts> {
+        let End { left, altered, dropped } = *end;
         let (rows, failed, warned) = (self.rows, self.failures.count(), self.progress.warned());
-        let altered = self.altered;
         if let Some(table) = self.table {
             table.finish()?;
         }
@@ -140,7 +148,7 @@ impl<'a> Run<'a> {
         } else if rows == 0 {
             tracing::error!(failed, "no audio files produced features");
         } else {
-            tracing::info!(rows, failed, warned, known, altered, profile, "table written");
+            tracing::info!(rows, failed, warned, known, altered, dropped, profile, "table written");
         }
         Ok(Counts { rows, failed, warned })
     }
