@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The index service against a plain reference in numpy: lists, recall, pages, explanations, tables and growth, on catalogues
+# that are made from a seed. Two minutes on two cores, once the binary is built.
+#
+#   tests/differential/run.sh                            # what gates a landing: seed 1
+#   tests/differential/run.sh --seed 7 --only lists growth
+#   for seed in $(seq 10); do tests/differential/run.sh --seed "$seed"; done
+#   INDEX_SVC=/path/to/index-svc tests/differential/run.sh     # a binary that is built already
+#
+# Needs python3 with venv; sets up its own environment in a temporary folder and leaves nothing behind.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+
+python3 -m venv "$scratch/venv"
+"$scratch/venv/bin/pip" install --quiet --disable-pip-version-check \
+    --requirement "$root/tests/clients/python/requirements.txt" --requirement "$here/requirements.txt"
+mkdir "$scratch/stubs" "$scratch/catalogues"
+(cd "$root/proto/schema" && "$scratch/venv/bin/python" -m grpc_tools.protoc --proto_path . \
+    --python_out "$scratch/stubs" --grpc_python_out "$scratch/stubs" soundalike/v1/*.proto)
+if [ -z "${INDEX_SVC:-}" ]; then
+    (cd "$root" && cargo build --quiet --release --locked --package index-svc)
+    INDEX_SVC=${CARGO_TARGET_DIR:-$root/target}/release/index-svc
+fi
+# The reference is one thread beside the service.
+OPENBLAS_NUM_THREADS=1 PYTHONPATH=$scratch/stubs PYTHONDONTWRITEBYTECODE=1 "$scratch/venv/bin/python" "$here/differential.py" \
+    --index "$INDEX_SVC" --scratch "$scratch/catalogues" "$@"
