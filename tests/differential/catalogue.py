@@ -119,6 +119,10 @@ def coarse(random, count=700):
     vectors[:, 31] = 1e9 + random.integers(0, 2, count) * 1e-7
     again = random.integers(0, count, count // 10)
     vectors[random.integers(0, count, count // 10)] = vectors[again]
+    # Nearly repeated: the next number that a double can be, in one feature.
+    nearly = random.integers(0, count, 10)
+    vectors[:10] = vectors[nearly]
+    vectors[:10, 3] = np.nextafter(vectors[:10, 3], np.inf)
     return Catalogue("coarse", vectors, texts(random, count, "c"))
 
 

@@ -2,9 +2,9 @@
 import numpy as np
 from google.rpc import status_pb2
 
-import lists
 from catalogue import GROUPS, NAMES, TEXTS
-from reference import Example, Options, contributions
+from request import Maker
+from results import check_explanation, check_percentile, close, texts_at, texts_of
 from service import Service, index
 
 IDS_PER_CALL = 1000
@@ -23,7 +23,7 @@ def lookups(comparisons, run, name):
             for row, result in enumerate(found, begin):
                 track = result.response.track
                 comparisons.equal("row of an id", track.track_index, row)
-                comparisons.equal("texts", lists.texts_of(track), lists.texts_at(catalogue, row))
+                comparisons.equal("texts", texts_of(track), texts_at(catalogue, row))
                 comparisons.equal("raw vector", list(result.response.feature_vector.values), catalogue.vectors[row].tolist())
             status = status_pb2.Status.FromString(stranger.error_status)
             comparisons.equal("a stranger is not found", status.code, 5)
@@ -32,7 +32,7 @@ def lookups(comparisons, run, name):
 def batches(comparisons, run, name, requests):
     """A batch says what each of its requests says alone, to the last bit, exact or not."""
     reference, folder = run.catalogue(name)
-    maker = lists.Maker(run.random(name, "batches"), reference)
+    maker = Maker(run.random(name, "batches"), reference)
     with Service(run.binary, folder) as service:
         made = []
         for _ in range(run.count(requests)):
@@ -54,7 +54,7 @@ def batches(comparisons, run, name, requests):
 def explained_pairs(comparisons, run, name, pairs):
     """`ExplainDistance`: differences are right minus left."""
     reference, folder = run.catalogue(name)
-    maker = lists.Maker(run.random(name, "explained"), reference)
+    maker = Maker(run.random(name, "explained"), reference)
     with Service(run.binary, folder) as service:
         for _ in range(run.count(pairs)):
             left, right = maker.example(), maker.example()
@@ -63,12 +63,12 @@ def explained_pairs(comparisons, run, name, pairs):
             here, there = reference.point(left), reference.point(right)
             distance = float(np.sqrt(((there - here) ** 2).sum()))
             one = reply.neighbor
-            comparisons.holds("explained distance", lists.close(one.distance, distance), lambda: f"got {one.distance!r}, expected {distance!r}")
-            lists.check_percentile(comparisons, reference, one)
+            comparisons.holds("explained distance", close(one.distance, distance), lambda: f"got {one.distance!r}, expected {distance!r}")
+            check_percentile(comparisons, reference, one)
             if distance > 0:
-                lists.check_explanation(comparisons, one, there, here)
+                check_explanation(comparisons, one, there, here)
             if right.row is not None:
-                comparisons.equal("texts", lists.texts_of(one.track), lists.texts_at(reference.catalogue, right.row))
+                comparisons.equal("texts", texts_of(one.track), texts_at(reference.catalogue, right.row))
             off = [name for name, far in zip(NAMES, (np.abs([here, there]) > 6).any(axis=0)) if far]
             comparisons.equal("out of range", sorted(reply.out_of_range_features), sorted(off))
 
@@ -101,7 +101,8 @@ def check_card(comparisons, card, reference):
     squares = (reference.scaled**2).sum(axis=1)
     # Whole numbers in `lattice`, so ties are true ones, and go by row.
     apart = squares[:, None] + squares[None] - 2 * reference.scaled @ reference.scaled.T
-    np.fill_diagonal(apart, np.inf)
+    # A row and its exact duplicates are no neighbours of it.
+    apart[reference.group[:, None] == reference.group[None]] = np.inf
     if reference.catalogue.name != "lattice":
         return
     nearest = np.argsort(apart, axis=1, kind="stable")[:, :10]
@@ -110,7 +111,7 @@ def check_card(comparisons, card, reference):
         values = np.array(columns[column])
         rows = np.flatnonzero(values != "")
         same = (values[nearest[rows]] == values[rows, None]).mean()
-        comparisons.holds(f"purity of {column}", lists.close(got.at_10, same), lambda: f"got {got.at_10!r}, expected {same!r}")
+        comparisons.holds(f"purity of {column}", close(got.at_10, same), lambda: f"got {got.at_10!r}, expected {same!r}")
         comparisons.equal("rows of a purity", (got.column, got.row_count), (column, len(rows)))
         chance = np.mean([(values == values[row]).sum() - 1 for row in rows]) / (len(values) - 1)
-        comparisons.holds(f"chance of {column}", lists.close(got.by_chance, chance), lambda: f"got {got.by_chance!r}, expected {chance!r}")
+        comparisons.holds(f"chance of {column}", close(got.by_chance, chance), lambda: f"got {got.by_chance!r}, expected {chance!r}")

@@ -19,6 +19,7 @@ import lists
 import recall
 import tables
 from reference import Reference
+from request import Maker
 from service import Binary, Service
 from comparisons import Comparisons
 
@@ -52,7 +53,7 @@ def exact_lists(run):
     """Exact answers with options at random, on each catalogue."""
     for name, requests in EXACT.items():
         reference, folder = run.catalogue(name)
-        maker = lists.Maker(run.random(name, "lists"), reference)
+        maker = Maker(run.random(name, "lists"), reference)
         with Service(run.binary, folder) as service:
             for _ in range(run.count(requests)):
                 lists.check(run.comparisons, service, reference, maker.request())
@@ -62,12 +63,13 @@ def approximate(run):
     """Recall by engine, kind and length, and pages of approximate lists."""
     for name in ("clustered", "isotropic"):
         recall.promised(run.comparisons, run, name, ("auto", "forest"))
+    recall.best_first(run.comparisons, run, "clustered", 40)
     recall.pages(run.comparisons, run, "clustered", 30)
 
 
 def surroundings(run):
     """Look-ups, batches, explanations, the model card."""
-    for name in ("lattice", "coarse", "clustered"):
+    for name in [one for one in ("lattice", "coarse", "clustered") if one in EXACT]:
         details.lookups(run.comparisons, run, name)
         details.batches(run.comparisons, run, name, 60)
         details.explained_pairs(run.comparisons, run, name, 40)
@@ -82,9 +84,15 @@ def all_tables(run):
     tables.validated(run.comparisons, run, ("lattice", "coarse", "isotropic"))
 
 
+def all_growth(run):
+    """Versions that come from others."""
+    growth.grown(run.comparisons, run)
+    growth.another_rule(run.comparisons, run)
+
+
 EXACT = {"lattice": 300, "coarse": 200, "clustered": 50, "isotropic": 50}
 SUITES = {"lists": exact_lists, "recall": approximate, "details": surroundings, "tables": all_tables,
-          "growth": lambda run: growth.grown(run.comparisons, run)}
+          "growth": all_growth}
 
 
 def main():

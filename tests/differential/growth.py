@@ -3,7 +3,9 @@ import numpy as np
 
 import catalogue as made
 import lists
-from reference import Reference, Scaler
+from reference import Reference
+from request import Maker
+from scaling import Scaler
 from service import Service, index, manifest
 
 
@@ -35,10 +37,25 @@ def grown(comparisons, run):
         refitted(comparisons, run, old, tables, both)
 
 
+def another_rule(comparisons, run):
+    """`append --nan drop` onto an index that fills with zeros: what is dropped is counted, and the version is sound."""
+    rows = made.coarse(run.random("rules"), 120)
+    first, second = rows.part(range(80)), rows.part(range(80, 120))
+    second.vectors[[3, 30], [7, 8]] = np.nan
+    tables = [run.scratch / f"rules-{i}.csv" for i in (0, 1)]
+    for table, part in zip(tables, (first, second)):
+        made.write_csv(part, table)
+    old, new = run.scratch / "rules", run.scratch / "rules-appended"
+    run.binary.build(tables[0], old)
+    run.binary.run("append", "--index", old, "--input", tables[1], "--output", new, "--profile", made.PROFILE, "--nan", "drop")
+    whole = ~np.isnan(second.vectors).any(axis=1)
+    checked(comparisons, run, new, first.joined(second.part(np.flatnonzero(whole))), Scaler(first.vectors), "another rule", 10)
+
+
 def checked(comparisons, run, folder, catalogue, scaler, step, requests=60):
     """Lists of a version, its facts, and its own gate."""
     reference = Reference(catalogue, scaler)
-    maker = lists.Maker(run.random(catalogue.name, step), reference)
+    maker = Maker(run.random(catalogue.name, step), reference)
     with Service(run.binary, folder) as service:
         for _ in range(run.count(requests)):
             lists.check(comparisons, service, reference, maker.request())

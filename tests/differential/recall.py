@@ -3,8 +3,12 @@ import numpy as np
 
 import filters
 import lists
-from reference import Example, Options
+from reference import Options
+from request import Maker, Request
+from results import ROUNDING, TINY
+from scaling import distances
 from service import Service
+from target import Example
 
 # Queries of each length, and most deviations that a mean may be below its promise.
 LENGTHS = {1: 240, 10: 160, 100: 60, 1000: 24}
@@ -12,6 +16,11 @@ DEVIATIONS = 4.0
 # The promise itself is a mean over so many queries; fewer for longer lists.
 CALIBRATED = {1: 1000, 10: 1000, 100: 500, 1000: 250}
 DEFAULT_TARGET = 0.99
+
+
+# What is asked of a list that is filtered: a seventh of the rows, and a fortieth.
+FILTERS = (filters.Compare("genre_top", "=", "Jazz"),
+           filters.Joined("AND", [filters.Compare("year", "=", 1990.0), filters.Compare("plays", "=", 25.0)]))
 
 
 def kinds(random, reference):
@@ -35,37 +44,55 @@ def kinds(random, reference):
 
 
 def promised(comparisons, run, name, engines):
-    """Mean recall by engine, kind of query and length, against what each answer promises."""
+    """Mean recall by engine, kind of query and length, against what each answer promises; other targets and filters at 10."""
     reference, folder = run.catalogue(name)
+    texts = filters.rows_of(reference.catalogue)
+    masks = [(test.text(filters.Always), np.array([test.holds(row) for row in texts])) for test in FILTERS]
     for engine in engines:
         random = run.random(name, "recall", engine)
         with Service(run.binary, folder, "--engine", engine) as service:
-            for kind, make in kinds(random, reference).items():
-                for length, queries in LENGTHS.items():
-                    comparisons.about = f"{name}, engine {engine}, {kind}, k = {length}"
-                    found = [one_recall(comparisons, service, reference, *make(), length) for _ in range(run.count(queries))]
-                    judge(comparisons, found, length)
+            def judged(about, make, length, **options):
+                comparisons.about = f"{name}, engine {engine}, {about}, k = {length}"
+                queries = run.count(LENGTHS[length])
+                judge(comparisons, [one_recall(comparisons, service, reference, *make(), length, **options) for _ in range(queries)], length)
+            made = kinds(random, reference)
+            for kind, make in made.items():
+                for length in LENGTHS:
+                    judged(kind, make, length)
+            for target in (0.9, 0.999):
+                judged(f"track, target {target}", made["track"], 10, aim=target)
+            for mask in masks:
+                judged(f"track, {mask[0]}", made["track"], 10, mask=mask)
 
 
-def one_recall(comparisons, service, reference, examples, strategy, length):
+def one_recall(comparisons, service, reference, examples, strategy, length, aim=None, mask=None):
     """The recall of one answer, and its promise. Duplicates are kept: each is a neighbour of its own."""
-    options = Options(include_duplicates=True)
-    request = lists.Request(examples, strategy, options, page_size=length, exact=False)
-    reply = service.ask(examples, strategy, request.wire())
-    target = reference.target(examples, strategy, options)
-    lists.check_sound(comparisons, reference, options, target, reply)
-    distance = np.delete(target.distance, sorted(target.seed_rows)) if not target.seed_groups else \
-        target.distance[~np.isin(reference.group, list(target.seed_groups))]
-    length = min(length, len(distance))
-    farthest = np.partition(distance, length - 1)[length - 1]
-    got = sum(one.distance <= farthest * (1 + 1e-9) for one in reply.neighbors) / length
-    comparisons.equal("full length", len(reply.neighbors), length)
-    exact = reply.stats.exact
-    comparisons.equal("promise is there", reply.stats.HasField("promised_recall"), True)
-    comparisons.holds("promise is no less than the target", reply.stats.promised_recall >= DEFAULT_TARGET, reply.stats.promised_recall)
-    if exact:
-        comparisons.equal("exact is exact", (got, reply.stats.promised_recall), (1.0, 1.0))
-    return got, reply.stats.promised_recall
+    request = Request(examples, strategy, Options(include_duplicates=True), page_size=length, exact=False)
+    more = {} if aim is None else {"target_recall": aim}
+    reply = service.ask(examples, strategy, request.wire(filter=mask[0] if mask else "", **more))
+    target = reference.target(examples, strategy, request.options)
+    [point] = target.points
+    # By the binomial formula, which is fast; exact where it decides nothing but a rank.
+    squared = np.maximum(reference.squares - 2 * reference.scaled @ point + point @ point, 0.0)
+    left = ~np.isin(reference.group, list(target.seed_groups))
+    squared = squared[left & mask[1] if mask else left]
+    length = min(length, len(squared))
+    farthest = np.sqrt(np.partition(squared, length - 1)[length - 1])
+    rows = [one.track.track_index for one in reply.neighbors]
+    true, said = distances(reference.scaled[rows], point), np.array([one.distance for one in reply.neighbors])
+    comparisons.equal("full length", len(rows), length)
+    comparisons.equal("no track twice", len(rows), len(set(rows)))
+    comparisons.holds("distance", (np.abs(true - said) <= ROUNDING * true + TINY).all(), lambda: f"got {said[:9]}, expected {true[:9]}")
+    comparisons.holds("best first", (np.diff(said) >= 0).all(), lambda: f"{said[:20]}")
+    listed = not target.seed_groups.intersection(reference.group[rows].tolist()) and (mask is None or mask[1][rows].all())
+    comparisons.holds("results may be listed", listed, lambda: f"{rows[:20]}")
+    got = int((true <= farthest * (1 + 1e-9)).sum()) / length
+    stats = reply.stats
+    comparisons.equal("promise is there", stats.HasField("promised_recall"), True)
+    comparisons.holds("promise is no less than the target", stats.promised_recall >= (aim or DEFAULT_TARGET), lambda: f"{stats.promised_recall}")
+    if stats.exact:
+        comparisons.equal("exact is exact", (got, stats.promised_recall), (1.0, 1.0))
+    return got, stats.promised_recall
 
 
 def judge(comparisons, found, length):
@@ -77,11 +104,28 @@ def judge(comparisons, found, length):
                       lambda: f"{got.mean():.4f} over {len(got)} queries where {promise.mean():.4f} is promised, error {error:.4f}, least {got.min():.3f}")
 
 
+def best_first(comparisons, run, name, requests):
+    """Lists for several wanted examples of unequal weight are best first, however long, and whatever they missed."""
+    reference, folder = run.catalogue(name)
+    random = run.random(name, "best first")
+    maker = Maker(random, reference)
+    with Service(run.binary, folder) as service:
+        for _ in range(run.count(requests)):
+            examples = [maker.example(float(weight)) for weight in np.exp(random.normal(size=int(random.integers(2, 4))) * 1.5)]
+            request = Request(examples, "best_of", Options(), page_size=int(random.choice([10, 100, 1000])), exact=False)
+            target = reference.target(examples, "best_of", request.options)
+            if random.random() < 0.3:
+                request.options.max_distance = float(np.partition(target.distance, 2000)[2000])
+            comparisons.about = f"{name}: {request}"
+            reply = service.ask(examples, "best_of", request.wire())
+            lists.check_sound(comparisons, reference, request.options, target, reply)
+
+
 def pages(comparisons, run, name, requests):
     """A first page may be approximate; the pages behind it are exact and without its rows, and together they are the list."""
     reference, folder = run.catalogue(name)
     random = run.random(name, "pages")
-    maker = lists.Maker(random, reference)
+    maker = Maker(random, reference)
     with Service(run.binary, folder) as service:
         for _ in range(run.count(requests)):
             request = maker.request()
@@ -96,7 +140,7 @@ def pages(comparisons, run, name, requests):
 def walk(comparisons, service, reference, request):
     comparisons.about = f"{reference.catalogue.name}: {request}"
     target = reference.target(request.examples, request.strategy, request.options)
-    expected = reference.listing(target, request.options)
+    expected = reference.listing(target, request.options, len(reference.scaled))
     got, first, token = [], [], ""
     while len(got) < 6000:
         reply = lists.answer(comparisons, lambda: service.ask(request.examples, request.strategy, request.wire(page_token=token)))

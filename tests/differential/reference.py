@@ -6,33 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from catalogue import GROUP_OF, GROUPS, NAMES
+from scaling import Pairs, Scaler, distances
+from target import Target
 
-DEVIATIONS_OUT_OF_RANGE = 6.0
 MMR_BLOCK = 512
-
-
-class Scaler:
-    """Standardisation as scikit-learn's StandardScaler has it: a (nearly) constant column has scale 1."""
-
-    def __init__(self, vectors):
-        count = len(vectors)
-        self.mean = vectors.mean(axis=0)
-        variance = ((vectors - self.mean) ** 2).mean(axis=0)
-        eps = np.finfo(np.float64).eps
-        self.constant = variance <= count * eps * variance + (count * self.mean * eps) ** 2
-        self.scale = np.where(self.constant, 1.0, np.sqrt(variance))
-
-    def __call__(self, vectors):
-        return (vectors - self.mean) / self.scale
-
-
-@dataclasses.dataclass
-class Example:
-    """A wanted (positive weight) or unwanted example: a row, or a raw vector from outside."""
-    weight: float = 1.0
-    row: int | None = None
-    vector: np.ndarray | None = None
 
 
 @dataclasses.dataclass
@@ -68,7 +45,13 @@ class Reference:
         _, first, self.group = np.unique(self.scaled, axis=0, return_index=True, return_inverse=True)
         self.group = self.group.reshape(-1)
         self.pairs = Pairs(self.scaled, random or np.random.default_rng(0))
+        self.squares = (self.scaled**2).sum(axis=1)
         self.artists = catalogue.columns.get("artist_name", [""] * len(catalogue))
+
+    def groups_at(self, point):
+        """Groups of the rows that are exactly equal to a point: one or none."""
+        rows = np.flatnonzero(self.scaled[:, 0] == point[0])
+        return set(self.group[rows[(self.scaled[rows] == point).all(axis=1)]].tolist())
 
     def point(self, example):
         return self.scaled[example.row] if example.row is not None else self.scaler(example.vector)
@@ -77,7 +60,9 @@ class Reference:
         return Target(self, examples, strategy, options)
 
     def listing(self, target, options, length=1000):
-        """The rules of a list in their documented order, over all rows. Diversity orders as many as are looked at: `length`."""
+        """The rules of a list in their documented order, over all rows, until one more than `length` results are there."""
+        if options.diversity > 0:
+            length = -(-length // MMR_BLOCK) * MMR_BLOCK
         order = np.lexsort((np.arange(len(self.scaled)), target.score))
         mask = np.ones(len(order), bool) if options.mask is None else options.mask
         order = order[mask[order]]
@@ -89,6 +74,8 @@ class Reference:
         rows, counts, taken, artists = [], [], set(), {}
         left = [0, 0, 0]
         for row in order.tolist():
+            if len(rows) > length:
+                break
             group, artist = self.group[row], self.artists[row]
             if row in target.seed_rows and not options.include_seeds or group in seed_groups:
                 left[0] += 1
@@ -105,8 +92,7 @@ class Reference:
         counts = np.array(counts, dtype=int).reshape(-1, 3)
         rows = np.array(rows, dtype=int)
         if options.diversity > 0:
-            until = -(-length // MMR_BLOCK) * MMR_BLOCK
-            rows = np.concatenate([self.diversified(rows[:until], target, options.diversity), rows[until:]])
+            rows = np.concatenate([self.diversified(rows[:length], target, options.diversity), rows[length:]])
         return Listing(rows, *counts.T, matched, too_far)
 
     def diversified(self, rows, target, diversity):
@@ -126,110 +112,3 @@ class Reference:
                 done.append(chosen)
                 nearest = np.minimum(nearest, distances(self.scaled[rows], self.scaled[rows[chosen]]))
         return rows[np.array(done, dtype=int)] if done else rows
-
-
-def distances(rows, point, weights=None):
-    """Euclidean distances of rows to a point; weights multiply squared differences."""
-    squares = (rows - point) ** 2
-    return np.sqrt(squares.sum(axis=1) if weights is None else squares @ weights)
-
-
-class Target:
-    """What rows are compared with: points, weights of features, and the score of every row."""
-
-    def __init__(self, reference, examples, strategy, options):
-        points = np.array([reference.point(example) for example in examples])
-        weight = np.array([example.weight or 1.0 for example in examples])
-        wanted, unwanted = weight > 0, weight < 0
-        self.seed_rows = {example.row for example in examples if example.row is not None}
-        # Exactly equal tracks are found for vectors from outside too.
-        self.seed_groups = set()
-        for point in points:
-            self.seed_groups |= set(reference.group[(reference.scaled == point).all(axis=1)].tolist())
-        features = np.array([options.group_weights.get(group, 1.0) for group in GROUPS])[GROUP_OF]
-        self.scored = False
-        if strategy == "best_of":
-            self.points = points[wanted]
-            top = weight.max()
-            self.factors = top / weight[wanted]
-            far = list(zip(points[unwanted], top / -weight[unwanted]))
-            self.scored = bool((self.factors != 1.0).any()) or bool(far)
-        else:
-            self.points = mean(points[wanted], weight[wanted])[None]
-            if strategy == "shared_traits":
-                features = features * shared_traits(points[wanted], weight[wanted])
-            if unwanted.any():
-                share = -weight[unwanted].sum() / np.abs(weight).sum()
-                self.points = self.points + share * (self.points - mean(points[unwanted], -weight[unwanted]))
-            self.factors, far = np.ones(1), []
-        weights = None if (features == 1.0).all() else features
-        self.scored = self.scored or weights is not None
-        plain = np.array([distances(reference.scaled, point) for point in self.points])
-        self.nearest = plain.argmin(axis=0)
-        self.distance = plain.min(axis=0)
-        # No more is wanted of anything than its ratio to the others, so a weight stands as it is.
-        weighted = plain if weights is None else np.array([distances(reference.scaled, point, weights) for point in self.points])
-        self.score = (weighted * self.factors[:, None]).min(axis=0)
-        if far:
-            away = np.min([factor * distances(reference.scaled, point, weights) for point, factor in far], axis=0)
-            self.score = self.score + np.maximum(0.0, self.score - away)
-        self.out_of_range = [name for name, off in zip(NAMES, (np.abs(points) > DEVIATIONS_OUT_OF_RANGE).any(axis=0)) if off]
-
-
-def mean(points, weights):
-    return (points * weights[:, None]).sum(axis=0) / weights.sum()
-
-
-def shared_traits(points, weights):
-    """Feature weights of mean 1: by the inverse of the variance, drawn towards 1 where examples are few."""
-    count = weights.sum() ** 2 / (weights**2).sum()
-    variance = mean((points - mean(points, weights)) ** 2, weights)
-    features = (count + 2) / (count * variance + 2)
-    return features / features.mean()
-
-
-def contributions(row, point):
-    """Shares of features and of groups in the squared distance, largest first, as (name, share, difference)."""
-    delta = row - point
-    squares = delta**2
-    total = squares.sum()
-    shares = squares / total if total > 0 else np.zeros_like(squares)
-    groups = np.bincount(GROUP_OF, shares, len(GROUPS))
-    return ({name: (share, difference) for name, share, difference in zip(NAMES, shares, delta)},
-            dict(zip(GROUPS, groups)))
-
-
-class Pairs:
-    """Distances of pairs of different rows: all of them where they are at most a million, else a sample."""
-
-    # As many as the index draws where there are more.
-    DRAWN = 1_000_000
-    # Percentiles are interpolated between so many quantiles; the nearest of them are counted.
-    STEP, COUNTED = 0.001, 0.999
-    # The index measures pairs in single precision.
-    ROUNDING = 1e-6
-
-    def __init__(self, scaled, random):
-        count = len(scaled)
-        if count * (count - 1) // 2 <= self.DRAWN:
-            left, right = np.triu_indices(count, 1)
-            self.error = 0.0
-        else:
-            left = random.integers(0, count, 400_000)
-            right = (left + random.integers(1, count, len(left))) % count
-            self.error = 1 / len(left) + 1 / self.DRAWN
-        parts = np.array_split(np.arange(len(left)), len(left) // 20_000 + 1)
-        self.sorted = np.sort(np.concatenate([np.sqrt(((scaled[left[part]] - scaled[right[part]]) ** 2).sum(axis=1)) for part in parts]))
-
-    def farther(self, distance):
-        """Share of pairs that are farther apart."""
-        return 1.0 - np.searchsorted(self.sorted, distance, side="right") / len(self.sorted)
-
-    def bounds(self, distance):
-        """The least and the largest percentile that rounding, quantiles and the errors of both samples (five deviations) allow."""
-        low, high = self.farther(distance * (1 + self.ROUNDING)), self.farther(distance * (1 - self.ROUNDING))
-
-        def spread(share):
-            step = self.STEP if share < self.COUNTED else 0.0
-            return 5 * np.sqrt(max(share * (1 - share), self.error) * self.error) + step + 1e-9
-        return low - spread(low), high + spread(high)

@@ -70,10 +70,12 @@ class Service:
         return index.Seed(feature_vector=self.vector(example.vector), **weight)
 
     def recommend_request(self, examples, strategy, options):
+        options.expected_index_version = self.info.index_version
         return index.RecommendRequest(seeds=map(self.seed, examples), strategy=STRATEGIES[strategy], options=options)
 
     def ask(self, examples, strategy, options):
         """The method that fits: one row, one vector, or several examples."""
+        options.expected_index_version = self.info.index_version
         if len(examples) == 1 and strategy == "row":
             return self.stub.QueryByTrackIndex(index.QueryByTrackIndexRequest(track_index=examples[0].row, options=options))
         if len(examples) == 1 and strategy == "vector":
