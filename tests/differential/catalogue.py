@@ -31,7 +31,7 @@ WORDS = ["Beat", "beat", "BEATS", "Straße", "STRASSE", "Μουσική", "ΜΟ�
          'say "yes"', "it's", "back\\slash", "comma, here", "tab\there", "日本", "é", "Live (2001)", "x=1", "AND", "not", "100%"]
 ARTISTS = ["Artist 1", "Artist 10", "Artist 11", "artist 1", "The Tribute Band", "Björk", "BJÖRK", "Группа", "Rock", "7"]
 GENRES = ["Rock", "rock", "Jazz", "Hip-Hop", "Old-Time / Historic", "Électronique", ""]
-YEARS = ["1990", "1990.0", "2001", "1999", "-5", "1e3", "007", "unknown", "", "12 inch", "0"]
+YEARS = ["1990", "1990.0", "2001", "1999", "-5", "1e3", "007", "unknown", "", "12 inch", "0", "+5", "5.", "inf", "0x10", "1_000", " 7", "٣", "-0"]
 PLAYS = ["0", "1", "25", "1000000", "3000000000", "0.5", ""]
 
 

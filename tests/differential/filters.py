@@ -11,8 +11,8 @@ KEYWORDS = {"AND", "OR", "NOT", "IN"}
 
 
 def as_number(text):
-    """The number that a value is, or none."""
-    return float(text) if NUMBER.match(text) and math.isfinite(float(text)) else None
+    """The number that a value is, or none: decimal, with blanks around it or without."""
+    return float(text) if NUMBER.match(text.strip(" ")) and math.isfinite(float(text)) else None
 
 
 def folded(text):

@@ -99,7 +99,7 @@ class Maker:
             options.max_distance = float(np.quantile(distance, random.choice([0.0, 0.05, 0.5])))
             if not self.dyadic:
                 # Not the distance of any row: that would be above or below it by rounding.
-                options.max_distance *= 1 + 1e-6
+                options.max_distance = options.max_distance * (1 + 1e-6) + 1e-6
         if random.random() < 0.2 and not self.rounded:
             options.diversity = float(random.choice([0.5] if self.dyadic else [0.1, 0.5, 0.9, 1.0]))
         explained = random.random() < 0.1
