@@ -14,6 +14,7 @@ use std::{
 use proto::features::FeatureSchema;
 
 use crate::{
+    build_record::BuildRecord,
     distances::PairDistances,
     engine::{BLOCKS_FILE, EngineError, EngineName, Engines, Forest, blocks::Blocks, open_blocks},
     error::Error,
@@ -46,6 +47,7 @@ pub enum EngineChoice {
 pub struct Index {
     pub(crate) manifest: Manifest,
     pub(crate) version: String,
+    pub(crate) build: Option<BuildRecord>,
     pub(crate) schema: FeatureSchema,
     pub(crate) scaler: Scaler,
     pub(crate) pairs: PairDistances,
@@ -134,9 +136,11 @@ impl Index {
         let engines = Engines::new(Arc::clone(&vectors), blocks, forest);
         let schema = manifest.schema();
         let (filters, here) = (Filters::default(), OnceLock::new());
+        let build = BuildRecord::read(path, &manifest);
         Ok(Self {
             manifest,
             version,
+            build,
             schema,
             scaler,
             pairs,
@@ -170,10 +174,16 @@ impl Index {
         &self.manifest
     }
 
-    /// First 16 hex digits of the manifest's SHA-256.
+    /// SHA-256 of the manifest, 64 lower-case hex digits.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// When it was made, and by which program, where that is known.
+    #[must_use]
+    pub fn build(&self) -> Option<&BuildRecord> {
+        self.build.as_ref()
     }
 
     /// Names of the features in order.

@@ -31,7 +31,9 @@ pub(crate) fn info(index: &Index, max_work: u64) -> GetIndexInfoResponse {
         track_count: i64::from(manifest.rows),
         tree_count: small(manifest.forest.trees as usize),
         recall_at_10: manifest.recall_at_10,
-        build_time: Some(prost_types::Timestamp { seconds: manifest.built_at_unix, nanos: 0 }),
+        build_time: index
+            .build()
+            .map(|build| prost_types::Timestamp { seconds: build.built_at_unix, nanos: 0 }),
         constant_features: manifest.constant_features.clone(),
         imputed_value_count: large(manifest.missing_values.imputed_values),
         feature_names: manifest.feature_names.clone(),

@@ -14,7 +14,8 @@
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
 //! - [`card`]: what the neighbourhoods of an index are like, measured when it is built
 //! - [`lineage`]: what a version was grown from; [`seal`]: has a file changed
-//! - [`index`]: an opened index; [`store`], [`manifest`] and [`engine::blocks`] are its files
+//! - [`index`]: an opened index; [`store`], [`manifest`], [`build_record`] and [`engine::blocks`] are its
+//!   files
 //! - [`versions`]: which version is served, and the swap to the next
 //! - [`distribution`]: versions in an object store: published, fetched, rolled back
 //! - [`table`]: feature tables as they are found in the wild
@@ -26,6 +27,7 @@
 
 mod answer;
 mod batch;
+pub mod build_record;
 pub mod builder;
 pub mod calibration;
 pub mod card;

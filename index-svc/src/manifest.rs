@@ -1,4 +1,6 @@
 //! `manifest.json`: what an index is. It is written last, and its SHA-256 is the index version.
+//!
+//! Nothing in it depends on when, where or how fast an index was built; see [`crate::build_record`].
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +29,7 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 /// What `format` says.
 pub const FORMAT: &str = "soundalike-index";
 /// The format version this program writes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 /// The format versions it reads.
 pub const READABLE_VERSIONS: RangeInclusive<u32> = 1..=FORMAT_VERSION;
 /// The one metric of this format.
@@ -35,8 +37,6 @@ pub const METRIC: &str = "euclidean";
 
 /// Largest manifest that is read, in bytes.
 pub(crate) const MAX_MANIFEST_BYTES: u64 = 16 << 20;
-/// Hex digits of the manifest's SHA-256 that make the index version.
-const VERSION_DIGITS: usize = 16;
 
 /// What an index is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,8 @@ pub struct Manifest {
     /// Always [`FORMAT`].
     pub format: String,
     /// [`FORMAT_VERSION`] of the writer. Version 2 added the seal, `scaler`, `growth`, and the quick
-    /// digests of files; version 3 put raw vectors and metadata into files of their own.
+    /// digests of files; version 3 put raw vectors and metadata into files of their own; version 4
+    /// moved build time and program to `build.json`.
     pub format_version: u32,
     /// Profile of the vectors.
     pub profile_id: String,
@@ -96,10 +97,12 @@ pub struct Manifest {
     pub contents: ContentDigests,
     /// Files of the directory besides the manifest, as built.
     pub files: BTreeMap<String, FileFacts>,
-    /// Build time in seconds since 1970.
-    pub built_at_unix: i64,
-    /// Program that built it.
-    pub built_by: String,
+    /// Build time in seconds since 1970, up to format version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) built_at_unix: Option<i64>,
+    /// Program that built it, up to format version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) built_by: Option<String>,
 }
 
 /// How the forest was grown.
@@ -374,9 +377,7 @@ impl Manifest {
 }
 
 fn version_of(manifest: &[u8]) -> String {
-    let mut version = hex(&Sha256::digest(manifest));
-    version.truncate(VERSION_DIGITS);
-    version
+    hex(&Sha256::digest(manifest))
 }
 
 /// Size and digests of a file.

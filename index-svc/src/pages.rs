@@ -22,7 +22,7 @@ pub const MAX_LISTED: usize = 100_000;
 /// First byte of a token.
 const FORM: u8 = 1;
 /// Characters of an index version.
-const VERSION_BYTES: usize = 16;
+const VERSION_BYTES: usize = 64;
 const HEAD_BYTES: usize = 1 + VERSION_BYTES + 16 + 4;
 const CHECK_BYTES: usize = 8;
 const MAX_BYTES: usize = HEAD_BYTES + 4 * MAX_PAGE_SIZE + CHECK_BYTES;
@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    const VERSION: &str = "0123456789abcdef";
+    const VERSION: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     proptest! {
         #[test]

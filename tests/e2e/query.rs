@@ -45,7 +45,7 @@ async fn the_model_card_describes_the_index() {
         (schema.names(), &schema.sha256())
     );
     assert_eq!((info.tree_count, info.imputed_value_count), (50, 0));
-    assert_eq!(info.index_version.len(), 16);
+    assert_eq!(info.index_version.len(), 64);
     assert!(info.build_time.is_some());
     assert!((0.9..=1.0).contains(&info.recall_at_10), "{}", info.recall_at_10);
     assert!(info.max_page_size > 0 && info.max_search_k > 0);

@@ -17,7 +17,6 @@ use std::{
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use proto::features::{FeatureSchema, hex};
@@ -280,16 +279,11 @@ pub(crate) fn assemble(
         sources: sources.facts(&taken.rows_per_table)?,
         contents,
         files: files(place.path())?,
-        built_at_unix: unix_seconds(),
-        built_by: built_by(),
+        built_at_unix: None,
+        built_by: None,
     };
     let manifest = verified(place.path(), manifest, plan.seed)?;
     Ok(Assembled { place, manifest })
-}
-
-/// The name of this program, as manifests have it.
-fn built_by() -> String {
-    format!("index-svc {}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Fits the scaler to the rows with their missing values filled.
@@ -484,8 +478,4 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
     let measured = Trial::from_truth(&index, truth).measure(&[CALIBRATION_K], Wanted::Default)?;
     index.manifest.recall_at_10 = measured.recall[0];
     Ok(index.manifest)
-}
-
-fn unix_seconds() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

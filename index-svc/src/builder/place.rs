@@ -13,7 +13,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{error::Error, manifest::Manifest};
+use crate::{build_record::BuildRecord, error::Error, index::Index, manifest::Manifest};
 
 /// Tries to make a directory that nobody takes for a left one.
 const TRIES: usize = 16;
@@ -58,7 +58,8 @@ impl Workplace {
         Ok(version)
     }
 
-    /// As [`Self::publish`], into a folder of versions, under the version as its name.
+    /// As [`Self::publish`], into a folder of versions, under the version as its name. The same version
+    /// may be there already: the same step from the same version was made before.
     pub(super) fn publish_in(
         self,
         manifest: &Manifest,
@@ -66,12 +67,15 @@ impl Workplace {
     ) -> Result<(String, PathBuf), Error> {
         let version = self.complete(manifest)?;
         let output = folder.join(&version);
-        self.rename(&output)?;
+        if !is_whole(&output, &version) {
+            self.rename(&output)?;
+        }
         Ok((version, output))
     }
 
     fn complete(&self, manifest: &Manifest) -> Result<String, Error> {
         let path = self.path();
+        BuildRecord::now().write(path)?;
         let version = manifest.write(path)?;
         let failed = |source| Error::Io { path: path.to_owned(), source };
         fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(failed)?;
@@ -95,6 +99,13 @@ impl Workplace {
             .and_then(|file| file.sync_all())
             .map_err(|source| Error::Io { path: parent.to_owned(), source })
     }
+}
+
+/// Whether `directory` holds the whole of `version`.
+fn is_whole(directory: &Path, version: &str) -> bool {
+    Manifest::read(directory).is_ok_and(|(manifest, found)| {
+        found == version && Index::verify_files(directory, &manifest).is_ok()
+    })
 }
 
 pub(super) fn refuse_existing(output: &Path) -> Result<(), Error> {

@@ -22,7 +22,8 @@ Exit codes:
 pub(super) const ROLLBACK_HELP: &str = "\
 Examples:
   index-svc rollback --at s3://bucket/library
-  index-svc rollback --at s3://bucket/library --version 5f0c9a31d2e8b764
+  index-svc rollback --at s3://bucket/library --version \
+      5f0c9a31d2e8b7640b1e77a2c4d95f385f0c9a31d2e8b7640b1e77a2c4d95f38
 
 Exit codes:
   0  the pointer names the version

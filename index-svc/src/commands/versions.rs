@@ -42,7 +42,7 @@ pub(crate) fn run(args: &VersionsArgs) -> anyhow::Result<ExitCode> {
         writeln!(out, "{}", serde_json::to_string_pretty(&object)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    writeln!(out, "{:16}  {:9}  {:>10}  {:>14}  WRITTEN", "VERSION", "ROLE", "TRACKS", "BYTES")?;
+    writeln!(out, "{:64}  {:9}  {:>10}  {:>14}  WRITTEN", "VERSION", "ROLE", "TRACKS", "BYTES")?;
     for version in &versions {
         let tracks = match &version.manifest {
             Some(Ok(manifest)) => manifest.rows.to_string(),
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &VersionsArgs) -> anyhow::Result<ExitCode> {
         };
         let role = role(&version.version).unwrap_or_else(|| "-".to_owned());
         let (name, bytes) = (&version.version, version.bytes);
-        writeln!(out, "{name:16}  {role:9}  {tracks:>10}  {bytes:>14}  {}", written(version))?;
+        writeln!(out, "{name:64}  {role:9}  {tracks:>10}  {bytes:>14}  {}", written(version))?;
     }
     if let Some(pointer) = pointer {
         let by = pointer.by.unwrap_or_else(|| "somebody".to_owned());

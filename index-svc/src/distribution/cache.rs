@@ -21,6 +21,7 @@ use super::{
     place::{Place, check_digest, check_size, object},
 };
 use crate::{
+    build_record::BUILD_FILE,
     manifest::{FileFacts, MANIFEST_FILE},
     versions::{move_pointer, read_pointer},
 };
@@ -173,9 +174,10 @@ impl Cache {
             fetched_bytes +=
                 fetch_file(place, &object(version, file), &url, &path, facts, &mut progress)?;
         }
-        let manifest_path = partial.join(MANIFEST_FILE);
-        File::create(&manifest_path)
-            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
+        if let Some(record) = place.build_record(version)? {
+            write_flushed(&partial.join(BUILD_FILE), &record.bytes).map_err(failed)?;
+        }
+        write_flushed(&partial.join(MANIFEST_FILE), &text)
             .and_then(|()| File::open(&partial)?.sync_all())
             .and_then(|()| fs::rename(&partial, &directory))
             .and_then(|()| File::open(&self.folder)?.sync_all())
@@ -270,6 +272,10 @@ fn remove_strangers(directory: &Path, files: &BTreeSet<&str>) -> io::Result<()> 
         }
     }
     Ok(())
+}
+
+fn write_flushed(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    File::create(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
 }
 
 fn remove_file(path: &Path) -> Result<(), DistributionError> {

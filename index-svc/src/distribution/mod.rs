@@ -5,8 +5,9 @@
 //! ```text
 //! s3://bucket/library/
 //!   CURRENT                          the version that is wanted, and those before it
-//!   5f0c9a31d2e8b764/manifest.json   written last: a version with a manifest is whole
-//!   5f0c9a31d2e8b764/data.mdb        and the other files that it lists
+//!   VERSION/manifest.json            written last: a version with a manifest is whole
+//!   VERSION/data.mdb                 and the other files that it lists
+//!   VERSION/build.json               when and by which program it was built, for people
 //! ```
 //!
 //! The name of a version is its index version, which is the digest of its manifest; the manifest has

@@ -4,13 +4,14 @@ use std::io::Read as _;
 
 use proto::features::hex;
 use sha2::{Digest as _, Sha256};
-use storage::{Snapshot, Store};
+use storage::{Snapshot, StorageError, Store};
 
 use super::{
     error::DistributionError,
     pointer::{MAX_POINTER_BYTES, Pointer},
 };
 use crate::{
+    build_record::{BUILD_FILE, MAX_BUILD_BYTES},
     manifest::{FileFacts, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, ManifestError},
     versions::{POINTER_FILE, is_version_name},
 };
@@ -111,6 +112,20 @@ impl Place {
         Ok(Some((manifest, text.bytes.to_vec())))
     }
 
+    /// The build record of a version; none where there is none, or what is there is none.
+    pub(super) fn build_record(
+        &self,
+        version: &str,
+    ) -> Result<Option<Snapshot>, DistributionError> {
+        match self.store.get(&object(version, BUILD_FILE), MAX_BUILD_BYTES) {
+            Err(error @ StorageError::TooLarge { .. }) => {
+                tracing::warn!(%error, "a build record is left out");
+                Ok(None)
+            }
+            record => Ok(record?),
+        }
+    }
+
     /// Reads the object of a file whole and compares it with what was built.
     ///
     /// # Errors
@@ -178,7 +193,7 @@ pub(super) fn object(version: &str, file: &str) -> String {
 
 /// A plain name in a directory of its own. What stands in a manifest becomes a path on local disk.
 fn is_file_name(name: &str) -> bool {
-    is_version_name(name) && name != MANIFEST_FILE && name != POINTER_FILE
+    is_version_name(name) && ![MANIFEST_FILE, POINTER_FILE, BUILD_FILE].contains(&name)
 }
 
 pub(super) fn check_size(
@@ -212,7 +227,7 @@ fn damaged(url: &str, what: &'static str, got: &str, expected: &str) -> Distribu
 
 /// What an [`storage::ObjectReader`] said through `io::Read`.
 pub(super) fn storage_error(url: &str, error: std::io::Error) -> DistributionError {
-    match error.downcast::<storage::StorageError>() {
+    match error.downcast::<StorageError>() {
         Ok(error) => error.into(),
         Err(source) => DistributionError::Io { path: url.into(), source },
     }

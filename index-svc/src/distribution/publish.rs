@@ -4,7 +4,7 @@
 //! A publisher that is killed leaves objects of a version without a manifest, which no pointer names;
 //! the next one goes on from them.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, io, path::Path};
 
 use storage::{Created, Snapshot, Swap};
 
@@ -14,6 +14,7 @@ use super::{
     pointer::Pointer,
 };
 use crate::{
+    build_record::BUILD_FILE,
     error::Error,
     index::Index,
     manifest::{FileFacts, MANIFEST_FILE, Manifest},
@@ -95,6 +96,7 @@ pub fn publish(
             stays = stays && upload(&directory, place, file, facts, publisher, &mut published)?;
         }
         if stays {
+            write_build_record(&directory, place, &mut published)?;
             write_manifest(&directory, place, &mut published)?;
             let is_wanted = published.before.as_deref() == Some(&published.version);
             let next = follow(&published.version);
@@ -176,6 +178,30 @@ fn upload(
     let Some(got) = place.store().size(&name)? else { return Ok(false) };
     super::place::check_size(&place.url(&published.version, file), got, facts)?;
     Ok(true)
+}
+
+/// Writes the build record, if the index has one, unless the store has one of this version: the first
+/// build of a version that was published is the one that is told of.
+fn write_build_record(
+    directory: &Path,
+    place: &Place,
+    published: &mut Published,
+) -> Result<(), DistributionError> {
+    let path = directory.join(BUILD_FILE);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(DistributionError::Io { path, source }),
+    };
+    let bytes = text.len() as u64;
+    match place.store().create(&object(&published.version, BUILD_FILE), text.into())? {
+        Created::New => {
+            published.uploaded.push(BUILD_FILE.to_owned());
+            published.uploaded_bytes += bytes;
+        }
+        Created::Same | Created::Other => published.skipped.push(BUILD_FILE.to_owned()),
+    }
+    Ok(())
 }
 
 /// Writes the manifest, which says that the version is whole.

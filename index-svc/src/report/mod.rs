@@ -13,6 +13,7 @@ use serde::Serialize;
 
 pub use self::{html::DrawingError, pictures::Pictures};
 use crate::{
+    build_record::BuildRecord,
     card::Card,
     gate::Figures,
     index::Index,
@@ -56,10 +57,8 @@ pub struct Findings {
     pub trees: u32,
     /// Seed of samples and engines.
     pub seed: u64,
-    /// Build time in seconds since 1970.
-    pub built_at_unix: i64,
-    /// Program that built it.
-    pub built_by: String,
+    /// When it was built, and by which program, where that is known.
+    pub build: Option<BuildRecord>,
     /// Tables it was built from.
     pub sources: Vec<SourceFacts>,
     /// Recall by name.
@@ -100,8 +99,7 @@ impl Findings {
             features: manifest.dims,
             trees: manifest.forest.trees,
             seed: manifest.forest.seed,
-            built_at_unix: manifest.built_at_unix,
-            built_by: manifest.built_by.clone(),
+            build: index.build().cloned(),
             sources: manifest.sources.clone(),
             recall: BTreeMap::new(),
             recall_probes: 0,

@@ -5,9 +5,9 @@
 //!
 //! ```text
 //! library/
-//!   CURRENT              the line `5f0c9a31d2e8b764`
-//!   5f0c9a31d2e8b764/    manifest.json and the files that it lists
-//!   0b1e77a2c4d95f38/    the version before
+//!   CURRENT       the line `2026-02`
+//!   2026-02/      manifest.json, the files that it lists, build.json
+//!   2026-01/      the version before
 //! ```
 //!
 //! | file | holds |

@@ -12,7 +12,10 @@ use tempfile::TempDir;
 
 use crate::catalogue::{golden_rows, plan, write_csv};
 
-/// The files of a version, as they are uploaded.
+/// What is uploaded of a version, in this order.
+pub(crate) const UPLOADED: [&str; 6] =
+    ["blocks.bin", "data.mdb", "tracks.bin", "vectors.bin", "build.json", "manifest.json"];
+/// Those that a version's name vouches for.
 pub(crate) const FILES: [&str; 5] =
     ["blocks.bin", "data.mdb", "tracks.bin", "vectors.bin", "manifest.json"];
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use storage::{StorageOptions, Store};
 
 use crate::{
-    library::{CUT, FILES, FLIP, Library, damage, report},
+    library::{CUT, FILES, FLIP, Library, UPLOADED, damage, report},
     running::wait_for,
 };
 
@@ -19,16 +19,16 @@ fn a_version_is_uploaded_once_and_wanted() {
     let library = Library::new();
     let first = library.publish("one");
     assert_eq!(first["index_version"], library.one);
-    assert_eq!(first["uploaded"], json!(FILES));
+    assert_eq!(first["uploaded"], json!(UPLOADED));
     assert_eq!((&first["before"], &first["pointer_moved"]), (&json!(null), &json!(true)));
     library.assert_whole("one", &library.one);
 
     let again = library.publish("one");
-    assert_eq!((&again["uploaded"], &again["skipped"]), (&json!([]), &json!(FILES)));
+    assert_eq!((&again["uploaded"], &again["skipped"]), (&json!([]), &json!(UPLOADED)));
     assert_eq!(again["pointer_moved"], false);
 
     let second = library.publish("two");
-    assert_eq!((&second["before"], &second["uploaded"]), (&json!(library.one), &json!(FILES)));
+    assert_eq!((&second["before"], &second["uploaded"]), (&json!(library.one), &json!(UPLOADED)));
     assert_eq!(library.wanted().as_ref(), Some(&library.two));
     // What was published is a folder of versions like any other.
     let local = Command::new(env!("CARGO_BIN_EXE_index-svc"))

@@ -68,7 +68,7 @@ def index_cases(check, binary, directory):
         check.refused("TRACK_NOT_FOUND", "NOT_FOUND", look_up(track_id="no such song"))
         known = by_row(0)().seed.track_id
         check.refused("INVALID_FEATURE_VIEW", BAD, look_up(track_id=known, feature_view=99), "feature_view")
-        check.refused("INDEX_VERSION_MISMATCH", "ABORTED", by_row(0, expected_index_version="0" * 16),
+        check.refused("INDEX_VERSION_MISMATCH", "ABORTED", by_row(0, expected_index_version="0" * 64),
                       facts=["index_version", "expected_index_version"])
         assert by_features()().neighbors, "the server goes on"
         recommendation_cases(check, stub)

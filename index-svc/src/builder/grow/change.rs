@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::{Ready, again::Again, goal::Goal};
 use crate::{
     builder::{
-        BuildPlan, COMMIT_ROWS, NanRule, built_by, files, intake::intake, missing_values,
-        place::Workplace, rows::RowSource as _, unix_seconds, unscalable_column, write_blocks,
+        BuildPlan, COMMIT_ROWS, NanRule, files, intake::intake, missing_values, place::Workplace,
+        rows::RowSource as _, unscalable_column, write_blocks,
     },
     calibration::{CALIBRATION_K, CALIBRATION_SAMPLE, calibrate, check_curve},
     card::Card,
@@ -236,8 +236,9 @@ impl<'i> Growing<'i> {
         manifest.rows = rows;
         manifest.blocks = blocks;
         manifest.files = files(place.path())?;
-        manifest.built_at_unix = unix_seconds();
-        manifest.built_by = built_by();
+        // Up to format version 3 they were in the manifest.
+        manifest.built_at_unix = None;
+        manifest.built_by = None;
         let ready = Ready { place };
         let mut index = ready.open(manifest)?;
         index.manifest.contents = carried(old, &index, &moved)?;

@@ -38,8 +38,14 @@ fn table(title: &str, rows: &[(&str, Markup)]) -> Markup {
 }
 
 fn identity(found: &Findings) -> Markup {
-    let built = u64::try_from(found.built_at_unix).unwrap_or_default();
-    let built = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(built));
+    let built = match &found.build {
+        Some(build) => {
+            let seconds = u64::try_from(build.built_at_unix).unwrap_or_default();
+            let at = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds));
+            html! { (at) br; (build.built_by) }
+        }
+        None => html! { "not known" },
+    };
     let trees =
         if found.trees == 0 { "no forest".to_owned() } else { format!("{} trees", found.trees) };
     table(
@@ -51,7 +57,7 @@ fn identity(found: &Findings) -> Markup {
             ("tracks", html! { (count(found.tracks.into())) }),
             ("features", html! { (found.features) }),
             ("forest", html! { (trees) ", seed " (found.seed) }),
-            ("built", html! { (built) br; (found.built_by) }),
+            ("built", built),
         ],
     )
 }
