@@ -13,6 +13,8 @@ pub struct FeatureGroups {
 
 /// Largest weight of a group.
 pub const MAX_GROUP_WEIGHT: f64 = 1000.0;
+/// Smallest weight of a group that counts at all: weighted squares stay within what 32-bit floats hold.
+pub const MIN_GROUP_WEIGHT: f64 = 1e-6;
 
 impl FeatureGroups {
     /// The groups of features of these names.

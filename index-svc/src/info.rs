@@ -16,7 +16,7 @@ use crate::{
     pages::MAX_LISTED,
     query::{
         DEFAULT_PAGE_SIZE, MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS,
-        MAX_EXPLAINED_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEARCH_K, MAX_SEEDS,
+        MAX_DEVIATIONS, MAX_EXPLAINED_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEARCH_K, MAX_SEEDS,
     },
     service::MAX_REQUEST_BYTES,
 };
@@ -141,6 +141,7 @@ fn limits(index: &Index, max_work: u64) -> IndexLimits {
         max_batch_results: small(MAX_BATCH_RESULTS),
         max_batch_lookups: small(MAX_BATCH_LOOKUPS),
         max_work: large(max_work),
+        max_deviations: MAX_DEVIATIONS,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     filter::{FilterError, Problem},
     pages::{MAX_LISTED, PageTokenError},
-    query::QueryError,
+    query::{MAX_DEVIATIONS, QueryError},
 };
 
 /// Kind of the `ResourceInfo` and of preconditions about a track.
@@ -114,6 +114,12 @@ fn refusal(error: &QueryError, path: &str, message: &str) -> Refusal {
         QueryError::NotFinite { index, name, value } => invalid("VALUE_NOT_FINITE")
             .fact("feature", name)
             .fact("value", value)
+            .field(at(&format!("feature_vector.values[{index}]"))),
+        QueryError::OutOfRange { index, name, value, deviations } => invalid("VALUE_OUT_OF_RANGE")
+            .fact("feature", name)
+            .fact("value", value)
+            .fact("deviations", deviations)
+            .fact("max_deviations", MAX_DEVIATIONS)
             .field(at(&format!("feature_vector.values[{index}]"))),
         QueryError::NegativeRow { got } => {
             invalid("INVALID_TRACK_INDEX").fact("track_index", got).field(at("track_index"))

@@ -38,7 +38,7 @@ INFO = {
                "maxTrackIdBytes": 30, "featureCount": 31, "outOfRangeDeviations": 6,
                "maxExplainedPageSize": 32, "maxListed": 33, "maxFilterBytes": 34, "maxFilterTerms": 35,
                "maxSeeds": 36, "maxBatchRequests": 37, "maxBatchResults": 38, "maxBatchLookups": 39,
-               "maxWork": 42},
+               "maxWork": 42, "maxDeviations": 44},
     "featureGroups": ["mfcc"], "filterFields": ["year"],
     "extractorVersions": ["one/1", "two/2"],
 }

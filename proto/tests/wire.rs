@@ -93,6 +93,7 @@ fn info() -> GetIndexInfoResponse {
             max_batch_results: 38,
             max_batch_lookups: 39,
             max_work: 42,
+            max_deviations: 44.0,
         }),
         feature_groups: vec!["mfcc".into()],
         filter_fields: vec!["year".into()],

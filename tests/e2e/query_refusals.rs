@@ -64,6 +64,16 @@ async fn vectors_of_a_wrong_form() {
         let names: Vec<_> = refusal.facts.values().map(String::as_str).collect();
         assert!(names.contains(&"mfcc_mean_18"), "{names:?}");
     }
+    // Finite, and so far off that all tracks are equally far.
+    for value in [1e12, -1e160, f64::MAX] {
+        let mut absurd = vector();
+        absurd.values[17] = value;
+        let answer = query(&channel, absurd, top(3)).await;
+        let refusal = assert_refused(answer, Code::InvalidArgument, "VALUE_OUT_OF_RANGE");
+        assert_eq!(refusal.fields, ["feature_vector.values[17]"]);
+        assert_eq!(refusal.facts["feature"], "mfcc_mean_18");
+        assert_eq!(refusal.facts["max_deviations"], "1000000");
+    }
     let nameless = FeatureVector { profile_id: String::new(), ..vector() };
     let answer = query(&channel, nameless, top(3)).await;
     assert_refused(answer, Code::InvalidArgument, "PROFILE_MISSING");

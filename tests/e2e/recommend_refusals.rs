@@ -63,6 +63,8 @@ async fn options_that_cannot_be() {
         (QueryOptions { view: 9, ..plain() }, "INVALID_VIEW", "view"),
         (weights("tempo", 1.0), "UNKNOWN_FEATURE_GROUP", "group_weights[tempo]"),
         (weights("mfcc", f64::NAN), "INVALID_GROUP_WEIGHT", "group_weights[mfcc]"),
+        (weights("mfcc", 1e-162), "INVALID_GROUP_WEIGHT", "group_weights[mfcc]"),
+        (weights("mfcc", 1e9), "INVALID_GROUP_WEIGHT", "group_weights[mfcc]"),
         (filter("genre_top = "), "INVALID_FILTER", "filter"),
         (filter("mood = x"), "UNKNOWN_FILTER_FIELD", "filter"),
         (filter(&" ".repeat(5000)), "FILTER_TOO_LARGE", "filter"),
@@ -95,7 +97,11 @@ async fn examples_that_cannot_be() {
         ..FeatureVector::default()
     };
     let by_vector = Seed { seed: Some(seed::Seed::FeatureVector(vector.clone())), weight: 1.0 };
-    let foreign = FeatureVector { profile_id: "fma-2017".to_owned(), ..vector };
+    let absurd = |weight| {
+        let vector = FeatureVector { values: vec![1e160; 74], ..vector.clone() };
+        Seed { seed: Some(seed::Seed::FeatureVector(vector)), weight }
+    };
+    let foreign = FeatureVector { profile_id: "fma-2017".to_owned(), ..vector.clone() };
     let foreign = Seed { seed: Some(seed::Seed::FeatureVector(foreign)), weight: 1.0 };
     let by_id = |id: &str| Seed { seed: Some(seed::Seed::TrackId(id.to_owned())), weight: 1.0 };
     let sound = || by_row(3, 1.0);
@@ -106,7 +112,16 @@ async fn examples_that_cannot_be() {
         (vec![by_row(3, -1.0)], invalid, "NO_WANTED_SEED", "seeds"),
         (vec![sound(), Seed::default()], invalid, "SEED_MISSING", "seeds[1]"),
         (vec![sound(), by_row(3, f64::NAN)], invalid, "INVALID_SEED_WEIGHT", "seeds[1].weight"),
+        (vec![sound(), by_row(3, -1e-162)], invalid, "INVALID_SEED_WEIGHT", "seeds[1].weight"),
+        (vec![sound(), by_row(3, 1e-162)], invalid, "INVALID_SEED_WEIGHT", "seeds[1].weight"),
         (vec![by_vector], invalid, "VALUE_NOT_FINITE", "seeds[0].feature_vector.values[0]"),
+        // Both infinitely far, they would have no difference.
+        (
+            vec![absurd(1.0), absurd(-1.0)],
+            invalid,
+            "VALUE_OUT_OF_RANGE",
+            "seeds[0].feature_vector.values[0]",
+        ),
         (vec![by_id("")], invalid, "INVALID_TRACK_ID", "seeds[0].track_id"),
         (vec![by_row(-1, 1.0)], invalid, "INVALID_TRACK_INDEX", "seeds[0].track_index"),
         (
@@ -128,6 +143,14 @@ async fn examples_that_cannot_be() {
         ExplainDistanceRequest { left: Some(sound()), ..ExplainDistanceRequest::default() };
     let refusal = assert_refused(client.explain_distance(request).await, invalid, "SEED_MISSING");
     assert_eq!(refusal.fields, ["right"]);
+    let request = ExplainDistanceRequest {
+        left: Some(sound()),
+        right: Some(absurd(1.0)),
+        ..ExplainDistanceRequest::default()
+    };
+    let answer = client.explain_distance(request).await;
+    let refusal = assert_refused(answer, invalid, "VALUE_OUT_OF_RANGE");
+    assert_eq!(refusal.fields, ["right.feature_vector.values[0]"]);
 }
 
 #[tokio::test]

@@ -47,6 +47,7 @@ use crate::{
     },
     planner::Wanted,
     provenance::Provenance,
+    query::beyond_deviations,
     recall::{self, Trial},
     scaler::{MeanPass, Scaler},
     sources::Sources,
@@ -316,9 +317,12 @@ fn fit(
     variances.finish().map_err(unscalable)
 }
 
-fn unscalable_column(schema: &FeatureSchema, column: usize) -> Error {
-    let why = "a scaled value is beyond 32-bit floats";
-    Error::Unscalable { column: schema.names()[column].clone(), why }
+/// Refuses a row that a query by its own vector would be refused for. A fitted scaler has none.
+fn check_deviations(schema: &FeatureSchema, scaled: &[f64]) -> Result<(), Error> {
+    let why = "a row is more than 1,000,000 deviations of the scaler from its mean; fit it again";
+    beyond_deviations(scaled).map_or(Ok(()), |column| {
+        Err(Error::Unscalable { column: schema.names()[column].clone(), why })
+    })
 }
 
 /// Writes raw vectors, scaled blocks and the forest's vectors.
@@ -342,10 +346,9 @@ fn write_vectors(
         };
         raw_digest.update(f64_bytes(raw));
         raw_vectors.push(raw)?;
-        let scaled = to_f32(&scaler.transform(raw));
-        if let Some(column) = scaled.iter().position(|value| !value.is_finite()) {
-            return Err(unscalable_column(schema, column));
-        }
+        let scaled = scaler.transform(raw);
+        check_deviations(schema, &scaled)?;
+        let scaled = to_f32(&scaled);
         if let Some(forest) = forest {
             forest.add(&mut txn, row, &scaled)?;
         }

@@ -3,12 +3,15 @@
 use thiserror::Error;
 
 use super::{
-    MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS, MAX_PAGE_SIZE, MAX_SEARCH_K,
-    MAX_SEED_WEIGHT, MAX_SEEDS,
+    MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS, MAX_DEVIATIONS, MAX_PAGE_SIZE,
+    MAX_SEARCH_K, MAX_SEED_WEIGHT, MAX_SEEDS, MIN_SEED_WEIGHT,
 };
 use crate::{
-    error::Error as IndexError, filter::FilterError, groups::MAX_GROUP_WEIGHT,
-    metadata::MAX_TRACK_ID_BYTES, pages::PageTokenError,
+    error::Error as IndexError,
+    filter::FilterError,
+    groups::{MAX_GROUP_WEIGHT, MIN_GROUP_WEIGHT},
+    metadata::MAX_TRACK_ID_BYTES,
+    pages::PageTokenError,
 };
 
 /// Why a query was refused.
@@ -74,7 +77,9 @@ pub enum QueryError {
         known: Vec<String>,
     },
     /// A group's weight is out of range.
-    #[error("the weight of `{name}` is {got}, expected 0 to {MAX_GROUP_WEIGHT}")]
+    #[error(
+        "the weight of `{name}` is {got}, expected 0, or {MIN_GROUP_WEIGHT} to {MAX_GROUP_WEIGHT}"
+    )]
     GroupWeight {
         /// The group.
         name: String,
@@ -106,7 +111,9 @@ pub enum QueryError {
     #[error("neither a track nor a vector is given")]
     SeedMissing,
     /// An example's weight is out of range.
-    #[error("weight is {got}, expected -{MAX_SEED_WEIGHT} to {MAX_SEED_WEIGHT}")]
+    #[error(
+        "weight is {got}, expected {MIN_SEED_WEIGHT} to {MAX_SEED_WEIGHT} or the negative of that, or 0 for 1"
+    )]
     SeedWeight {
         /// Value given.
         got: f64,
@@ -174,6 +181,21 @@ pub enum QueryError {
         name: String,
         /// The value.
         value: f64,
+    },
+    /// A value is too far from all that the index has.
+    #[error(
+        "value {index} of the feature vector (`{name}`) is {value}, {deviations:.3e} standard deviations from \
+         the mean, expected at most {MAX_DEVIATIONS:.0e}"
+    )]
+    OutOfRange {
+        /// Position, from 0.
+        index: usize,
+        /// Column name.
+        name: String,
+        /// The value.
+        value: f64,
+        /// Its distance from the catalogue's mean, in standard deviations; may be infinite.
+        deviations: f64,
     },
     /// The row is negative.
     #[error("track_index is {got}, expected 0 or more")]

@@ -25,6 +25,12 @@ use crate::{
 pub const MAX_SEEDS: usize = 100;
 /// Largest weight of an example, wanted or not.
 pub const MAX_SEED_WEIGHT: f64 = 1000.0;
+/// Smallest weight of an example, wanted or not; squares and ratios of weights stay exact numbers.
+pub const MIN_SEED_WEIGHT: f64 = 1e-6;
+/// Largest distance of a value from the catalogue's mean, in standard deviations (in the feature's own unit
+/// where it was constant). Rows of a fitted index are nearer: beyond, all of them are equally far, and sums
+/// of squares lose the digits that tell them apart.
+pub const MAX_DEVIATIONS: f64 = 1e6;
 /// Most requests of a batch.
 pub const MAX_BATCH_REQUESTS: usize = 100;
 /// Most results of a batch together.
@@ -66,7 +72,7 @@ impl Seed {
     /// A raw vector.
     ///
     /// # Errors
-    /// When the vector has another length or a value that is not finite.
+    /// When the vector has another length, or a value that is not finite or more than [`MAX_DEVIATIONS`] off.
     pub fn vector(index: &Index, raw: Vec<f64>) -> Result<Self, QueryError> {
         let names = index.schema().names();
         if raw.len() != names.len() {
@@ -77,6 +83,15 @@ impl Seed {
                 index: position,
                 name: names[position].clone(),
                 value: raw[position],
+            });
+        }
+        let scaled = index.scaler().transform(&raw);
+        if let Some(position) = beyond_deviations(&scaled) {
+            return Err(QueryError::OutOfRange {
+                index: position,
+                name: names[position].clone(),
+                value: raw[position],
+                deviations: scaled[position],
             });
         }
         Ok(Self::Vector(raw))
@@ -106,13 +121,13 @@ impl Seed {
     /// With a weight; 0 is 1.
     ///
     /// # Errors
-    /// When the weight is not finite or too large.
+    /// When the weight is not [`MIN_SEED_WEIGHT`] to [`MAX_SEED_WEIGHT`], apart from its sign.
     pub fn weighing(self, weight: f64) -> Result<Example, QueryError> {
-        if !(-MAX_SEED_WEIGHT..=MAX_SEED_WEIGHT).contains(&weight) {
+        // The wire's zero is a weight that was not set.
+        let weight = if weight == 0.0 { 1.0 } else { weight };
+        if !(MIN_SEED_WEIGHT..=MAX_SEED_WEIGHT).contains(&weight.abs()) {
             return Err(QueryError::SeedWeight { got: weight });
         }
-        // The wire's zero is a weight that was not set; anything else counts as it is.
-        let weight = if weight.abs() > 0.0 { weight } else { 1.0 };
         Ok(Example { seed: self, weight })
     }
 }
@@ -288,6 +303,11 @@ pub fn row_of(index: &Index, track_id: &str) -> Result<u32, QueryError> {
     index
         .row_of(track_id)?
         .ok_or_else(|| QueryError::UnknownTrack { track_id: track_id.to_owned() })
+}
+
+/// The first scaled value that is more than [`MAX_DEVIATIONS`] from the mean.
+pub(crate) fn beyond_deviations(scaled: &[f64]) -> Option<usize> {
+    scaled.iter().position(|value| value.is_nan() || value.abs() > MAX_DEVIATIONS)
 }
 
 /// A stranger's text as an error may repeat it.

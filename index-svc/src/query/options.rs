@@ -1,7 +1,12 @@
 //! Options of a query, each checked where it is set.
 
 use super::{QueryError, echo};
-use crate::{filter::Filter, groups::MAX_GROUP_WEIGHT, index::Index, planner::Wanted};
+use crate::{
+    filter::Filter,
+    groups::{MAX_GROUP_WEIGHT, MIN_GROUP_WEIGHT},
+    index::Index,
+    planner::Wanted,
+};
 
 /// Results when none are asked for.
 pub const DEFAULT_PAGE_SIZE: usize = 10;
@@ -131,7 +136,7 @@ impl Options {
     /// With weights of feature groups; groups not named have weight 1.
     ///
     /// # Errors
-    /// When there is no such group, a weight is not 0 to 1000, or all are 0.
+    /// When there is no such group, a weight is neither 0 nor 1e-6 to 1000, or all are 0.
     pub fn with_group_weights<'n>(
         self,
         index: &Index,
@@ -145,7 +150,7 @@ impl Options {
                 name: echo(name),
                 known: groups.names().to_vec(),
             })?;
-            if !(0.0..=MAX_GROUP_WEIGHT).contains(&weight) {
+            if weight != 0.0 && !(MIN_GROUP_WEIGHT..=MAX_GROUP_WEIGHT).contains(&weight) {
                 return Err(QueryError::GroupWeight { name: name.to_owned(), got: weight });
             }
             of_groups[group] = weight;

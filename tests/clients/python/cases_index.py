@@ -59,6 +59,10 @@ def index_cases(check, binary, directory):
             values[17] = value
             check.refused("VALUE_NOT_FINITE", BAD, by_features(values=values), "feature_vector.values[17]",
                           ["feature", "value"])
+        values = [0.5] * width
+        values[17] = 1e160
+        check.refused("VALUE_OUT_OF_RANGE", BAD, by_features(values=values), "feature_vector.values[17]",
+                      ["feature", "value", "deviations", "max_deviations"])
 
         check.refused("INVALID_TRACK_INDEX", BAD, by_row(-1), "track_index", ["track_index"])
         check.refused("TRACK_INDEX_OUT_OF_RANGE", "OUT_OF_RANGE", by_row(card.track_count), "track_index",
@@ -103,7 +107,8 @@ def recommendation_cases(check, stub):
     check.refused("INVALID_SEED_COUNT", BAD, recommend([seed(1)] * 101), "seeds", ["seeds"])
     check.refused("NO_WANTED_SEED", BAD, recommend([seed(1, -1.0)]), "seeds")
     check.refused("SEED_MISSING", BAD, recommend([seed(1), index.Seed()]), "seeds[1]")
-    check.refused("INVALID_SEED_WEIGHT", BAD, recommend([seed(1), seed(2, math.nan)]), "seeds[1].weight", ["weight"])
+    for weight in (math.nan, math.inf, 1001.0, 1e-162, -1e-162):
+        check.refused("INVALID_SEED_WEIGHT", BAD, recommend([seed(1), seed(2, weight)]), "seeds[1].weight", ["weight"])
     one_sided = index.ExplainDistanceRequest(left=seed(1))
     check.refused("SEED_MISSING", BAD, lambda: stub.ExplainDistance(one_sided, timeout=SECONDS), "right")
 

@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::{Ready, again::Again, goal::Goal};
 use crate::{
     builder::{
-        BuildPlan, COMMIT_ROWS, NanRule, files, intake::intake, missing_values, place::Workplace,
-        rows::RowSource as _, unscalable_column, write_blocks,
+        BuildPlan, COMMIT_ROWS, NanRule, check_deviations, files, intake::intake, missing_values,
+        place::Workplace, rows::RowSource as _, write_blocks,
     },
     calibration::{CALIBRATION_K, CALIBRATION_SAMPLE, calibrate, check_curve},
     card::Card,
@@ -89,10 +89,9 @@ impl<'i> Growing<'i> {
                 Some(txn) => txn,
                 None => store.write()?,
             };
-            let scaled = to_f32(&scaler.transform(raw));
-            if let Some(column) = scaled.iter().position(|value| !value.is_finite()) {
-                return Err(unscalable_column(schema, column));
-            }
+            let scaled = scaler.transform(raw);
+            check_deviations(schema, &scaled)?;
+            let scaled = to_f32(&scaled);
             vectors.push(raw)?;
             if let Some(forest) = forest {
                 forest.add(&mut txn, before + row, &scaled)?;
