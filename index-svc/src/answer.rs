@@ -9,6 +9,8 @@ pub struct Answer {
     pub neighbors: Vec<Neighbor>,
     /// The seed's row and metadata, for a query by one row.
     pub seed: Option<(u32, TrackMetadata)>,
+    /// The id of each seed's track, in their order; empty for a vector.
+    pub seed_track_ids: Vec<String>,
     /// Leads to the next page; empty on the last one.
     pub next_page_token: String,
     /// How it was answered in the end.
@@ -71,6 +73,8 @@ pub struct Ranking {
 pub struct Compared {
     /// The right side, where it is a row.
     pub track: Option<(u32, TrackMetadata)>,
+    /// The ids of the left and the right track; empty for a vector.
+    pub track_ids: [String; 2],
     /// Euclidean distance in scaled space.
     pub distance: f64,
     /// Share of random pairs of tracks that are farther apart.

@@ -226,6 +226,12 @@ impl Index {
         Ok(TrackMetadata::decode(&record, &self.manifest.attribute_names)?)
     }
 
+    /// The id of the track at `row`.
+    pub(crate) fn track_id_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<String, Error> {
+        let record = self.store.track(txn, row)?;
+        Ok(metadata::field(&record, metadata::ID_FIELD)?.to_owned())
+    }
+
     /// The artist of the track at `row`.
     pub(crate) fn artist_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<String, Error> {
         let record = self.store.track(txn, row)?;

@@ -1,6 +1,6 @@
 //! Answers as they go over the wire.
 
-use proto::v1::{self, FeatureVector, FeatureView, LookupResponse, QueryStats, Track, neighbor};
+use proto::v1::{self, FeatureVector, LookupResponse, LookupView, QueryStats, Track, neighbor};
 
 use crate::{
     explain,
@@ -17,13 +17,13 @@ use crate::{
 pub(crate) fn lookup(
     index: &Index,
     track_id: &str,
-    view: FeatureView,
+    view: LookupView,
 ) -> Result<LookupResponse, QueryError> {
     let row = row_of(index, track_id)?;
     let feature_vector = match view {
-        FeatureView::Unspecified => None,
-        FeatureView::Basic | FeatureView::Full => {
-            let names = (view == FeatureView::Full).then(|| index.schema().names().to_vec());
+        LookupView::Unspecified | LookupView::Track => None,
+        LookupView::Features | LookupView::Full => {
+            let names = (view == LookupView::Full).then(|| index.schema().names().to_vec());
             Some(FeatureVector {
                 values: index.raw(row)?,
                 profile_id: index.manifest().profile_id.clone(),
@@ -86,6 +86,7 @@ pub(crate) fn compared(index: &Index, compared: Compared) -> v1::ExplainDistance
         }),
         out_of_range_features: compared.out_of_range_features,
         index_version: index.version().to_owned(),
+        seed_track_ids: compared.track_ids.into(),
     }
 }
 

@@ -193,9 +193,11 @@ impl Index {
         let next = span.next(query, &list, &chosen);
         let far = list.ended && next.is_none() && query.options.max_distance.is_some();
         let names = self.schema.names();
+        let seed_track_ids = query.examples.iter().map(|example| self.id_of(txn, &example.seed));
         Ok(Some(Answer {
             neighbors: self.join(txn, target, &chosen, query.options.explained)?,
             seed: self.named(txn, query)?,
+            seed_track_ids: seed_track_ids.collect::<Result<_, _>>()?,
             next_page_token: next.as_ref().map_or_else(String::new, |place| {
                 pages::encode(&self.version, query.digest(), place)
             }),
@@ -221,6 +223,7 @@ impl Index {
         let names = self.schema.names();
         Ok(Compared {
             track: self.track_of(&txn, &comparison.right)?,
+            track_ids: [self.id_of(&txn, &comparison.left)?, self.id_of(&txn, &comparison.right)?],
             distance,
             similarity_percentile: self.pairs.share_farther(distance),
             explanation: explain(names, &left, &right),
@@ -430,6 +433,14 @@ impl Index {
         match seed {
             Seed::Row(row) => Ok(Some((*row, self.metadata_in(txn, *row)?))),
             Seed::Vector(_) => Ok(None),
+        }
+    }
+
+    /// The id of a seed's track; empty for a vector.
+    fn id_of(&self, txn: &ReadTxn<'_>, seed: &Seed) -> Result<String, Error> {
+        match seed {
+            Seed::Row(row) => self.track_id_in(txn, *row),
+            Seed::Vector(_) => Ok(String::new()),
         }
     }
 }

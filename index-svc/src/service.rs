@@ -23,7 +23,7 @@ use crate::{
     info::info,
     live::LiveRecall,
     pages::version_of,
-    query::{Comparison, Query, QueryError, check_batch, check_lookups, feature_view},
+    query::{Comparison, Query, QueryError, check_batch, check_lookups, lookup_view},
     reply,
     search::Answer,
     status,
@@ -168,7 +168,7 @@ impl IndexService for IndexApi {
     ) -> Result<Response<LookupResponse>, Status> {
         let request = request.into_inner();
         let found = self.compute(self.served.current(), move |index, _| {
-            reply::lookup(index, &request.track_id, feature_view(request.feature_view)?)
+            reply::lookup(index, &request.track_id, lookup_view(request.view)?)
         });
         Ok(Response::new(found.await?))
     }
@@ -181,7 +181,7 @@ impl IndexService for IndexApi {
         let request = request.into_inner();
         let results = self.compute(self.served.current(), move |index, stop| {
             check_lookups(&request.track_ids)?;
-            let view = feature_view(request.feature_view)?;
+            let view = lookup_view(request.view)?;
             each(
                 &request.track_ids,
                 stop,
@@ -280,8 +280,9 @@ fn named_version(options: Option<&QueryOptions>) -> Option<String> {
 
 fn recommended(index: &Index, answer: Answer) -> RecommendResponse {
     let stats = Some(reply::stats(index, &answer));
-    let (neighbors, next_page_token) = (reply::neighbors(answer.neighbors), answer.next_page_token);
-    RecommendResponse { neighbors, next_page_token, stats }
+    let Answer { neighbors, next_page_token, seed_track_ids, .. } = answer;
+    let neighbors = reply::neighbors(neighbors);
+    RecommendResponse { neighbors, next_page_token, stats, seed_track_ids }
 }
 
 /// The answers to many queries, in passes that they share; where one cannot be answered, each by itself,

@@ -121,6 +121,7 @@ fn refusal(error: &QueryError, path: &str, message: &str) -> Refusal {
             .fact("deviations", deviations)
             .fact("max_deviations", MAX_DEVIATIONS)
             .field(at(&format!("feature_vector.values[{index}]"))),
+        QueryError::RowMissing => invalid("TRACK_INDEX_MISSING").field(at("track_index")),
         QueryError::NegativeRow { got } => {
             invalid("INVALID_TRACK_INDEX").fact("track_index", got).field(at("track_index"))
         }
@@ -136,8 +137,8 @@ fn refusal(error: &QueryError, path: &str, message: &str) -> Refusal {
         QueryError::UnknownTrack { track_id } => {
             refuse(Code::NotFound, "TRACK_NOT_FOUND").resource(TRACK, track_id)
         }
-        QueryError::FeatureView { got } => {
-            invalid("INVALID_FEATURE_VIEW").fact("feature_view", got).field(at("feature_view"))
+        QueryError::LookupView { got } => {
+            invalid("INVALID_VIEW").fact("view", got).field(at("view"))
         }
         QueryError::VersionMismatch { got, expected } => {
             refuse(Code::Aborted, "INDEX_VERSION_MISMATCH")

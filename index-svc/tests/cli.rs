@@ -13,7 +13,7 @@ use catalogue::{csv_text, golden_rows, held_out, write_csv};
 use proto::{
     features::{DEFAULT_PROFILE, FeatureSchema},
     v1::{
-        FeatureVector, FeatureView, GetIndexInfoRequest, LookupRequest, QueryByFeaturesRequest,
+        FeatureVector, GetIndexInfoRequest, LookupRequest, LookupView, QueryByFeaturesRequest,
         QueryByTrackIndexRequest, QueryOptions, index_service_client::IndexServiceClient,
     },
 };
@@ -272,20 +272,20 @@ async fn a_server_answers_refuses_and_ends_cleanly() {
     let limits = info.limits.expect("set");
     assert_eq!((limits.default_page_size, limits.max_page_size), (10, info.max_page_size));
 
-    let lookup = |track_id: &str, view: FeatureView| LookupRequest {
+    let lookup = |track_id: &str, view: LookupView| LookupRequest {
         track_id: track_id.to_owned(),
-        feature_view: view.into(),
+        view: view.into(),
     };
-    let found = client.lookup(lookup("t17", FeatureView::Full)).await.expect("known").into_inner();
+    let found = client.lookup(lookup("t17", LookupView::Full)).await.expect("known").into_inner();
     let raw = found.feature_vector.expect("asked for");
     assert_eq!(raw.values, golden_rows()[17]);
     assert_eq!((raw.names.len(), found.track.expect("set").track_index), (74, 17));
     let bare =
-        client.lookup(lookup("t17", FeatureView::Unspecified)).await.expect("known").into_inner();
+        client.lookup(lookup("t17", LookupView::Unspecified)).await.expect("known").into_inner();
     assert!(bare.feature_vector.is_none());
 
     let options = QueryOptions { exact: true, page_size: 3, ..QueryOptions::default() };
-    let by_row = QueryByTrackIndexRequest { track_index: 17, options: Some(options.clone()) };
+    let by_row = QueryByTrackIndexRequest { track_index: Some(17), options: Some(options.clone()) };
     let answer = client.query_by_track_index(by_row).await.expect("in range").into_inner();
     let rows: Vec<i64> =
         answer.neighbors.iter().map(|n| n.track.as_ref().expect("set").track_index).collect();
@@ -295,7 +295,7 @@ async fn a_server_answers_refuses_and_ends_cleanly() {
     assert_eq!((stats.candidate_count, stats.suppressed_seed_count), (400, 1));
     assert_eq!((stats.engine.as_str(), stats.effort.as_str()), ("blocks", "exact"));
     let by_forest = QueryOptions { search_k: 70, ..QueryOptions::default() };
-    let by_forest = QueryByTrackIndexRequest { track_index: 17, options: Some(by_forest) };
+    let by_forest = QueryByTrackIndexRequest { track_index: Some(17), options: Some(by_forest) };
     let stats = client.query_by_track_index(by_forest).await.expect("in range").into_inner().stats;
     let stats = stats.expect("set");
     assert_eq!((stats.engine.as_str(), stats.effort.as_str()), ("forest", "rows=70"));
@@ -363,15 +363,15 @@ async fn refusals(client: &mut IndexServiceClient<Channel>) {
         let field = &details.bad_request().expect("set").field_violations[0].field;
         assert_eq!(field, "options.target_recall");
     }
-    let row = |track_index| QueryByTrackIndexRequest { track_index, options: None };
+    let row = |row| QueryByTrackIndexRequest { track_index: Some(row), options: None };
     let answer = client.query_by_track_index(row(400)).await;
     refused(answer, Code::OutOfRange, "TRACK_INDEX_OUT_OF_RANGE");
     let answer = client.query_by_track_index(row(-1)).await;
     refused(answer, Code::InvalidArgument, "INVALID_TRACK_INDEX");
-    let id = |track_id: String| LookupRequest { track_id, feature_view: 0 };
+    let id = |track_id: String| LookupRequest { track_id, view: 0 };
     refused(client.lookup(id("nobody".into())).await, Code::NotFound, "TRACK_NOT_FOUND");
     refused(client.lookup(id(String::new())).await, Code::InvalidArgument, "INVALID_TRACK_ID");
     refused(client.lookup(id("x".repeat(513))).await, Code::InvalidArgument, "INVALID_TRACK_ID");
-    let view = LookupRequest { track_id: "t1".into(), feature_view: 9 };
+    let view = LookupRequest { track_id: "t1".into(), view: 9 };
     refused(client.lookup(view).await, Code::InvalidArgument, "INVALID_FEATURE_VIEW");
 }

@@ -237,7 +237,7 @@ async fn a_server_killed_in_a_swap_comes_back_with_what_is_wanted() {
         let mut client = server.client().await;
         let info = client.get_index_info(GetIndexInfoRequest {}).await.expect("answers");
         assert_eq!(info.into_inner().index_version, wanted);
-        let ask = QueryByTrackIndexRequest { track_index: 3, options: None };
+        let ask = QueryByTrackIndexRequest { track_index: Some(3), options: None };
         let answer = client.query_by_track_index(ask).await.expect("answers").into_inner();
         assert_eq!(answer.stats.expect("set").index_version, wanted);
         assert_eq!(answer.neighbors.len(), 10);
@@ -357,7 +357,7 @@ async fn a_read_only_file_system_serves_and_takes_nothing() {
     disk.read_only();
     let server = Running::start(&library, &["--verify"]);
     let mut client = server.client().await;
-    let ask = QueryByTrackIndexRequest { track_index: 3, options: None };
+    let ask = QueryByTrackIndexRequest { track_index: Some(3), options: None };
     let answer = client.query_by_track_index(ask).await.expect("answers").into_inner();
     assert_eq!(answer.neighbors.len(), 10);
     for mut command in [shop.build_command(&disk.0.join("index"), "3"), {

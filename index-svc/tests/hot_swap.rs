@@ -18,7 +18,7 @@ use index_svc::{Index, builder::build, versions::move_pointer};
 use proto::{
     features::DEFAULT_PROFILE,
     v1::{
-        FeatureVector, FeatureView, GetIndexInfoRequest, LookupRequest, Neighbor,
+        FeatureVector, GetIndexInfoRequest, LookupRequest, LookupView, Neighbor,
         QueryByFeaturesRequest, QueryByTrackIndexRequest, QueryOptions,
         index_service_client::IndexServiceClient,
     },
@@ -136,7 +136,8 @@ async fn ask(
     turn: usize,
 ) {
     let row = turn % ROWS;
-    let request = QueryByTrackIndexRequest { track_index: row as i64, options: Some(options()) };
+    let request =
+        QueryByTrackIndexRequest { track_index: Some(row as i64), options: Some(options()) };
     let answer = client.query_by_track_index(request).await.expect("answers").into_inner();
     let version = answer.stats.expect("set").index_version;
     same(&near(&answer.neighbors), &expected[&version].by_row[row]);
@@ -152,8 +153,7 @@ async fn ask(
     let version = answer.stats.expect("set").index_version;
     same(&near(&answer.neighbors), &expected[&version].held_out);
 
-    let request =
-        LookupRequest { track_id: format!("t{row}"), feature_view: FeatureView::Basic.into() };
+    let request = LookupRequest { track_id: format!("t{row}"), view: LookupView::Features.into() };
     let found = client.lookup(request).await.expect("answers").into_inner();
     let values = found.feature_vector.expect("asked for").values;
     assert_eq!(values, expected[&found.index_version].rows[row]);
@@ -204,7 +204,7 @@ async fn no_call_fails_and_no_answer_mixes_versions() {
         }
         // Who expects the version before is answered by it.
         let held = QueryOptions { expected_index_version: before.clone(), ..options() };
-        let request = QueryByTrackIndexRequest { track_index: 3, options: Some(held) };
+        let request = QueryByTrackIndexRequest { track_index: Some(3), options: Some(held) };
         let answer = client.query_by_track_index(request).await.expect("still open").into_inner();
         assert_eq!(answer.stats.expect("set").index_version, before);
         same(&near(&answer.neighbors), &library.expected[&before].by_row[3]);
@@ -217,7 +217,7 @@ async fn no_call_fails_and_no_answer_mixes_versions() {
     // Who expects a version that is closed is told so. The last three were one, three, one, two.
     let held =
         QueryOptions { expected_index_version: library.versions["three"].clone(), ..options() };
-    let request = QueryByTrackIndexRequest { track_index: 3, options: Some(held) };
+    let request = QueryByTrackIndexRequest { track_index: Some(3), options: Some(held) };
     let status = client.query_by_track_index(request).await.expect_err("closed");
     assert_eq!(status.code(), Code::Aborted);
     let reason = status.get_error_details().error_info().expect("set").reason.clone();

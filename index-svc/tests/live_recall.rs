@@ -21,7 +21,7 @@ async fn approximate_answers_are_compared_with_exact_ones() {
         // One tree and a handful of candidates: some neighbours are missed.
         let search_k = if exact { 0 } else { 12 };
         let options = QueryOptions { page_size: 10, exact, search_k, ..QueryOptions::default() };
-        let request = QueryByTrackIndexRequest { track_index: row, options: Some(options) };
+        let request = QueryByTrackIndexRequest { track_index: Some(row), options: Some(options) };
         client.query_by_track_index(request).await.expect("answers").into_inner()
     };
     let checks =

@@ -142,7 +142,7 @@ async fn an_exact_query_is_answered_between_the_items_of_a_batch() {
     }
     let mut exact = Box::pin(async {
         let options = QueryOptions { exact: true, ..QueryOptions::default() };
-        let request = QueryByTrackIndexRequest { track_index: 7, options: Some(options) };
+        let request = QueryByTrackIndexRequest { track_index: Some(7), options: Some(options) };
         let answer = api.query_by_track_index(Request::new(request)).await;
         events.lock().expect("one thread").push("exact");
         answer.expect("it is answered").into_inner()

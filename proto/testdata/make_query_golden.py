@@ -34,6 +34,7 @@ VECTOR = {"values": [1.5], "profileId": "profile", "schemaSha256": "00ff"}
 SEEDS = [{"trackId": "id", "weight": 3.5}, {"featureVector": VECTOR}, {"trackIndex": 4}]
 RECOMMEND = {"seeds": SEEDS, "strategy": "STRATEGY_SHARED_TRAITS", "options": OPTIONS}
 ANSWER = {"neighbors": [NEIGHBOR], "nextPageToken": "next", "stats": STATS}
+RECOMMENDED = {**ANSWER, "seedTrackIds": ["first", ""]}
 LOOKUP = {"track": TRACK, "featureVector": VECTOR, "indexVersion": "version"}
 # The bytes ff in base64, as JSON has them.
 ERROR = {"errorStatus": "/w=="}
@@ -43,14 +44,14 @@ MESSAGES = {
     "QueryByTrackIndexRequest": {"trackIndex": "7", "options": OPTIONS},
     "QueryByTrackIndexResponse": {**ANSWER, "seed": TRACK},
     "RecommendRequest": RECOMMEND,
-    "RecommendResponse": ANSWER,
+    "RecommendResponse": RECOMMENDED,
     "BatchRecommendRequest": {"requests": [RECOMMEND]},
-    "BatchRecommendResponse": {"results": [{"response": ANSWER}, ERROR]},
-    "BatchLookupRequest": {"trackIds": ["a", "b"], "featureView": "FEATURE_VIEW_FULL"},
+    "BatchRecommendResponse": {"results": [{"response": RECOMMENDED}, ERROR]},
+    "BatchLookupRequest": {"trackIds": ["a", "b"], "view": "LOOKUP_VIEW_FULL"},
     "BatchLookupResponse": {"results": [{"response": LOOKUP}, ERROR]},
     "ExplainDistanceRequest": {"left": SEEDS[0], "right": SEEDS[2], "expectedIndexVersion": "version"},
     "ExplainDistanceResponse": {"neighbor": NEIGHBOR, "outOfRangeFeatures": ["rmse_std_1"],
-                                "indexVersion": "version"},
+                                "indexVersion": "version", "seedTrackIds": ["first", ""]},
 }
 
 

@@ -4,7 +4,7 @@
 use prost::Message;
 use proto::v1::{
     BatchLookupRequest, BatchLookupResponse, BatchRecommendRequest, BatchRecommendResponse,
-    ExplainDistanceRequest, ExplainDistanceResponse, FeatureVector, FeatureView, LookupResponse,
+    ExplainDistanceRequest, ExplainDistanceResponse, FeatureVector, LookupResponse, LookupView,
     Neighbor, QueryByFeaturesRequest, QueryByFeaturesResponse, QueryByTrackIndexRequest,
     QueryByTrackIndexResponse, QueryOptions, QueryStats, RecommendRequest, RecommendResponse, Seed,
     Track, batch_lookup_response, batch_recommend_response, neighbor::Contribution,
@@ -101,6 +101,7 @@ fn answer() -> RecommendResponse {
         neighbors: vec![neighbor()],
         next_page_token: "next".into(),
         stats: Some(stats()),
+        seed_track_ids: vec!["first".into(), String::new()],
     }
 }
 
@@ -117,11 +118,11 @@ fn check<M: Message + Default + PartialEq + std::fmt::Debug>(name: &str, message
 
 #[test]
 fn queries_are_googles() {
-    let RecommendResponse { neighbors, next_page_token, stats } = answer();
+    let RecommendResponse { neighbors, next_page_token, stats, .. } = answer();
     let (feature_vector, options) = (Some(vector()), Some(options()));
     let request = QueryByFeaturesRequest { feature_vector, options: options.clone() };
     check("QueryByFeaturesRequest", &request);
-    check("QueryByTrackIndexRequest", &QueryByTrackIndexRequest { track_index: 7, options });
+    check("QueryByTrackIndexRequest", &QueryByTrackIndexRequest { track_index: Some(7), options });
     let (hits, token) = (neighbors.clone(), next_page_token.clone());
     let found =
         QueryByFeaturesResponse { neighbors: hits, next_page_token: token, stats: stats.clone() };
@@ -145,8 +146,8 @@ fn recommendations_are_googles() {
 #[test]
 fn lookups_and_explanations_are_googles() {
     use batch_lookup_response::{Result, result::Result as Outcome};
-    let (track_ids, feature_view) = (vec!["a".into(), "b".into()], FeatureView::Full.into());
-    check("BatchLookupRequest", &BatchLookupRequest { track_ids, feature_view });
+    let (track_ids, view) = (vec!["a".into(), "b".into()], LookupView::Full.into());
+    check("BatchLookupRequest", &BatchLookupRequest { track_ids, view });
     let index_version = "version".to_owned();
     let found = LookupResponse {
         track: Some(track()),
@@ -162,6 +163,8 @@ fn lookups_and_explanations_are_googles() {
     check("ExplainDistanceRequest", &request);
     let out_of_range_features = vec!["rmse_std_1".to_owned()];
     let neighbor = Some(neighbor());
-    let found = ExplainDistanceResponse { neighbor, out_of_range_features, index_version };
+    let seed_track_ids = vec!["first".to_owned(), String::new()];
+    let found =
+        ExplainDistanceResponse { neighbor, out_of_range_features, index_version, seed_track_ids };
     check("ExplainDistanceResponse", &found);
 }

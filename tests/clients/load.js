@@ -22,7 +22,9 @@ export const options = {
 
 export function query() {
   client.connect(__ENV.INDEX, { plaintext: true });
-  const request = { track_index: 1, options: { page_size: 3 } };
+  // A row is one of the version that is asked: the version goes with it.
+  const info = client.invoke("soundalike.v1.IndexService/GetIndexInfo", {}, { timeout: "10s" });
+  const request = { track_index: 1, options: { page_size: 3, expected_index_version: info.message.indexVersion } };
   const answer = client.invoke("soundalike.v1.IndexService/QueryByTrackIndex", request, { timeout: "10s" });
   check(answer, {
     "a query is answered": (answer) =>

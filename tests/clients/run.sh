@@ -120,7 +120,11 @@ echo "clients: the service config"
 
 echo "clients: grpcurl and buf curl, TLS and token"
 bearer="authorization: Bearer $(cat "$scratch/certificates/token")"
-ask='{"trackIndex": "1", "options": {"pageSize": 2}}'
+# A row is one of the version that is asked: the version goes with it.
+version=$("$bin/grpcurl" -cacert "$scratch/certificates/authority.pem" -servername soundalike.test \
+    -H "$bearer" "$index" soundalike.v1.IndexService/GetIndexInfo |
+    "$bin/python" -c 'import json, sys; print(json.load(sys.stdin)["indexVersion"])')
+ask='{"trackIndex": "1", "options": {"pageSize": 2, "expectedIndexVersion": "'$version'"}}'
 method=soundalike.v1.IndexService/QueryByTrackIndex
 "$bin/grpcurl" -cacert "$scratch/certificates/authority.pem" -servername soundalike.test \
     -H "$bearer" -d "$ask" "$index" "$method" >"$scratch/grpcurl.json"

@@ -8,7 +8,7 @@ use proto::{
     features::DEFAULT_PROFILE,
     v1::{
         BatchLookupRequest, BatchRecommendRequest, ExplainDistanceRequest, FeatureVector,
-        FeatureView, Neighbor, QueryOptions, RecommendRequest, RecommendResponse, Seed,
+        LookupView, Neighbor, QueryOptions, RecommendRequest, RecommendResponse, Seed,
         batch_lookup_response, batch_recommend_response, index_service_client::IndexServiceClient,
         query_options::ResultView, recommend_request::Strategy, seed,
     },
@@ -120,6 +120,12 @@ fn assert_lawful(request: &RecommendRequest, answer: &RecommendResponse) {
             }
         }
     }
+    let named = request.seeds.iter().map(|seed| match &seed.seed {
+        Some(seed::Seed::TrackId(id)) => id.clone(),
+        Some(seed::Seed::TrackIndex(row)) => format!("s{row}"),
+        _ => String::new(),
+    });
+    assert!(named.eq(answer.seed_track_ids.iter().cloned()), "{:?}", answer.seed_track_ids);
     let stats = answer.stats.as_ref().expect("always sent");
     let full = hits.len() == if options.page_size == 0 { 10 } else { options.page_size as usize };
     assert!(full || answer.next_page_token.is_empty(), "a short list has no next page");
@@ -235,7 +241,7 @@ async fn items_of_a_batch_stand_and_fall_alone() {
     assert_eq!(refusal(none.clone()), ("NO_WANTED_SEED".to_owned(), vec!["seeds".to_owned()]));
 
     let track_ids = ["s5", "nobody", ""].map(str::to_owned).to_vec();
-    let request = BatchLookupRequest { track_ids, feature_view: FeatureView::Full.into() };
+    let request = BatchLookupRequest { track_ids, view: LookupView::Full.into() };
     let results = client.batch_lookup(request).await.expect("answered").into_inner().results;
     use batch_lookup_response::result::Result as Found;
     let outcomes: Vec<Found> = results.into_iter().filter_map(|result| result.result).collect();
@@ -271,6 +277,7 @@ async fn a_distance_is_explained() {
     };
     let answer = IndexServiceClient::new(channel).explain_distance(request).await;
     let answer = answer.expect("two vectors").into_inner();
+    assert_eq!(answer.seed_track_ids, ["", "s70"]);
     let hit = answer.neighbor.expect("always sent");
     assert_eq!(hit.track.expect("a track of the index").track_id, "s70");
     assert_eq!((hit.contributions.len(), hit.group_contributions.len()), (74, 7));

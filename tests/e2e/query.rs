@@ -7,7 +7,7 @@ use e2e::{
 use proto::{
     features::{DEFAULT_PROFILE, FeatureSchema},
     v1::{
-        FeatureView, GetIndexInfoRequest, Neighbor, QueryOptions,
+        GetIndexInfoRequest, LookupView, Neighbor, QueryOptions,
         index_service_client::IndexServiceClient,
     },
 };
@@ -99,14 +99,14 @@ async fn a_looked_up_vector_finds_its_track() {
     let row = query_row(&channel, 11, top(1)).await.expect("the row exists");
     let id = row.seed.expect("the seed is named").track_id;
 
-    let bare = lookup(&channel, &id, FeatureView::Unspecified).await.expect("the id exists");
+    let bare = lookup(&channel, &id, LookupView::Unspecified).await.expect("the id exists");
     assert_eq!(bare.feature_vector, None);
     assert_eq!(bare.track.as_ref().map(|track| track.track_index), Some(11));
 
-    let basic = lookup(&channel, &id, FeatureView::Basic).await.expect("the id exists");
+    let basic = lookup(&channel, &id, LookupView::Features).await.expect("the id exists");
     let vector = basic.feature_vector.expect("asked for");
     assert_eq!((vector.values.len(), vector.names.len()), (74, 0));
-    let full = lookup(&channel, &id, FeatureView::Full).await.expect("the id exists");
+    let full = lookup(&channel, &id, LookupView::Full).await.expect("the id exists");
     assert_eq!(full.feature_vector.expect("asked for").names, FeatureSchema::librosa().names());
 
     let options = QueryOptions { include_seeds: true, exact: true, ..top(3) };

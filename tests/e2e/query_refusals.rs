@@ -7,7 +7,10 @@ use e2e::{
 };
 use proto::{
     features::{DEFAULT_PROFILE, FeatureSchema},
-    v1::{FeatureVector, FeatureView, QueryOptions},
+    v1::{
+        FeatureVector, LookupView, QueryByTrackIndexRequest, QueryOptions,
+        index_service_client::IndexServiceClient,
+    },
 };
 use tonic::Code;
 
@@ -41,6 +44,20 @@ async fn a_vector_of_another_recipe() {
     let hashes: Vec<_> = refusal.facts.values().cloned().collect();
     let own = FeatureSchema::librosa().sha256();
     assert!(hashes.contains(&own) && hashes.contains(&"0".repeat(64)), "{hashes:?}");
+
+    // Names are optional; those that are sent say what the values are.
+    let mut names = FeatureSchema::librosa().names().to_vec();
+    let named = FeatureVector { names: names.clone(), ..vector() };
+    query(&channel, named, top(3)).await.expect("its own names");
+    names.swap(0, 1);
+    for wrong in [names.clone(), names[..73].to_vec()] {
+        let swapped = FeatureVector { names: wrong.clone(), ..vector() };
+        let answer = query(&channel, swapped, top(3)).await;
+        let refusal = assert_refused(answer, Code::FailedPrecondition, "SCHEMA_MISMATCH");
+        let theirs = FeatureSchema::from_names(wrong).sha256();
+        assert_eq!(refusal.facts["query_schema_sha256"], theirs);
+        assert_eq!(refusal.facts["index_schema_sha256"], own);
+    }
 }
 
 #[tokio::test]
@@ -101,16 +118,23 @@ async fn tracks_that_are_not_there() {
     let server = library.start_index().expect("the index opens");
     let channel = server.connect().await.expect("it listens");
 
+    // No row is not row 0.
+    let request = QueryByTrackIndexRequest { track_index: None, options: Some(top(3)) };
+    let answer = IndexServiceClient::new(channel.clone()).query_by_track_index(request).await;
+    let refusal = assert_refused(answer, Code::InvalidArgument, "TRACK_INDEX_MISSING");
+    assert_eq!(refusal.fields, ["track_index"]);
+    let answer = query_row(&channel, 0, top(3)).await.expect("row 0 is one");
+    assert_eq!(answer.seed.map(|seed| seed.track_index), Some(0));
     for row in [56, i64::MAX] {
         let answer = query_row(&channel, row, top(3)).await;
         assert_refused(answer, Code::OutOfRange, "TRACK_INDEX_OUT_OF_RANGE");
     }
     let answer = query_row(&channel, -1, top(3)).await;
     assert_refused(answer, Code::InvalidArgument, "INVALID_TRACK_INDEX");
-    let answer = lookup(&channel, "no such song", FeatureView::Unspecified).await;
+    let answer = lookup(&channel, "no such song", LookupView::Unspecified).await;
     assert_refused(answer, Code::NotFound, "TRACK_NOT_FOUND");
     for id in [String::new(), "x".repeat(513)] {
-        let answer = lookup(&channel, &id, FeatureView::Unspecified).await;
+        let answer = lookup(&channel, &id, LookupView::Unspecified).await;
         assert_refused(answer, Code::InvalidArgument, "INVALID_TRACK_ID");
     }
 }

@@ -192,7 +192,7 @@ async fn batches_that_are_too_large() {
         assert_eq!(refusal.fields, ["requests"]);
     }
     let track_ids = vec!["s1".to_owned(); 1001];
-    let request = BatchLookupRequest { track_ids, feature_view: 0 };
+    let request = BatchLookupRequest { track_ids, view: 0 };
     let answer = client.batch_lookup(request).await;
     assert_refused(answer, Code::InvalidArgument, "BATCH_TOO_LARGE");
 }

@@ -32,7 +32,7 @@ def main():
     # Behind the features stand what is damaged, and the warnings.
     assert rows[0][-2:] == ["damaged_share", "warnings"], rows[0][-2:]
     names, row = rows[0][1:-2], rows[len(rows) // 2]
-    request = json.dumps({"trackId": row[0], "featureView": "FEATURE_VIEW_FULL"})
+    request = json.dumps({"trackId": row[0], "view": "LOOKUP_VIEW_FULL"})
     code, text, error = grpcurl("-d", request, options.index, "soundalike.v1.IndexService/Lookup")
     assert code == 0, error
     answer = json.loads(text)

@@ -44,8 +44,11 @@ def good_upload(server):
 
 def good_query(server):
     with grpc.insecure_channel(server.address) as channel:
-        request = index.QueryByTrackIndexRequest(track_index=1, options=query.QueryOptions(page_size=3))
-        answer = index_grpc.IndexServiceStub(channel).QueryByTrackIndex(request, timeout=60, wait_for_ready=True)
+        stub = index_grpc.IndexServiceStub(channel)
+        info = stub.GetIndexInfo(index.GetIndexInfoRequest(), timeout=60, wait_for_ready=True)
+        options = query.QueryOptions(page_size=3, expected_index_version=info.index_version)
+        request = index.QueryByTrackIndexRequest(track_index=1, options=options)
+        answer = stub.QueryByTrackIndex(request, timeout=60, wait_for_ready=True)
         assert len(answer.neighbors) == 3
 
 

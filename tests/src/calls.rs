@@ -3,7 +3,7 @@
 use anyhow::Result;
 use proto::v1::{
     ExtractFeaturesRequest, ExtractFeaturesResponse, ExtractionConfig, FeatureVector, FeatureView,
-    LookupRequest, LookupResponse, QueryByFeaturesRequest, QueryByFeaturesResponse,
+    LookupRequest, LookupResponse, LookupView, QueryByFeaturesRequest, QueryByFeaturesResponse,
     QueryByTrackIndexRequest, QueryByTrackIndexResponse, QueryOptions,
     extract_features_request::Payload, extractor_service_client::ExtractorServiceClient,
     index_service_client::IndexServiceClient,
@@ -110,7 +110,8 @@ pub async fn query_row(
     track_index: i64,
     options: QueryOptions,
 ) -> Result<QueryByTrackIndexResponse, Status> {
-    let request = QueryByTrackIndexRequest { track_index, options: Some(options) };
+    let request =
+        QueryByTrackIndexRequest { track_index: Some(track_index), options: Some(options) };
     Ok(IndexServiceClient::new(channel.clone()).query_by_track_index(request).await?.into_inner())
 }
 
@@ -121,9 +122,9 @@ pub async fn query_row(
 pub async fn lookup(
     channel: &Channel,
     track_id: &str,
-    view: FeatureView,
+    view: LookupView,
 ) -> Result<LookupResponse, Status> {
-    let request = LookupRequest { track_id: track_id.to_owned(), feature_view: view.into() };
+    let request = LookupRequest { track_id: track_id.to_owned(), view: view.into() };
     Ok(IndexServiceClient::new(channel.clone()).lookup(request).await?.into_inner())
 }
 

@@ -197,6 +197,9 @@ pub enum QueryError {
         /// Its distance from the catalogue's mean, in standard deviations; may be infinite.
         deviations: f64,
     },
+    /// The request carries no row.
+    #[error("track_index is missing; row 0 is sent as 0")]
+    RowMissing,
     /// The row is negative.
     #[error("track_index is {got}, expected 0 or more")]
     NegativeRow {
@@ -223,9 +226,9 @@ pub enum QueryError {
         /// The id.
         track_id: String,
     },
-    /// An enum field has a number the contract does not know.
-    #[error("feature_view is {got}, expected 0 to 2")]
-    FeatureView {
+    /// `view` of a look-up has a number the contract does not know.
+    #[error("view is {got}, expected 0 to 3")]
+    LookupView {
         /// Number given.
         got: i32,
     },

@@ -11,7 +11,7 @@ use twox_hash::XxHash3_128;
 pub use self::{
     error::QueryError,
     options::{DEFAULT_PAGE_SIZE, MAX_EXPLAINED_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEARCH_K, Options},
-    wire::{Comparison, check_batch, check_lookups, feature_view},
+    wire::{Comparison, check_batch, check_lookups, lookup_view},
 };
 use crate::{
     index::Index,

@@ -1,6 +1,9 @@
 //! Requests as they come over the wire into checked queries.
 
-use proto::v1::{self, FeatureView, query_options::ResultView, recommend_request};
+use proto::{
+    features::FeatureSchema,
+    v1::{self, LookupView, query_options::ResultView, recommend_request},
+};
 
 use super::{
     EXPLAINED_COST, Example, MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS, Options,
@@ -69,8 +72,8 @@ impl Query {
         request: &v1::QueryByTrackIndexRequest,
     ) -> Result<Self, QueryError> {
         let options = Options::from_wire(index, request.options.as_ref())?;
-        Self::by_row(index, request.track_index, options)?
-            .from_page(index, token(request.options.as_ref()))
+        let row = request.track_index.ok_or(QueryError::RowMissing)?;
+        Self::by_row(index, row, options)?.from_page(index, token(request.options.as_ref()))
     }
 
     /// The query of a `Recommend` request.
@@ -156,8 +159,8 @@ pub fn check_lookups(track_ids: &[String]) -> Result<(), QueryError> {
 ///
 /// # Errors
 /// When the contract does not know the number.
-pub fn feature_view(number: i32) -> Result<FeatureView, QueryError> {
-    FeatureView::try_from(number).map_err(|_| QueryError::FeatureView { got: number })
+pub fn lookup_view(number: i32) -> Result<LookupView, QueryError> {
+    LookupView::try_from(number).map_err(|_| QueryError::LookupView { got: number })
 }
 
 fn check_version(index: &Index, expected: &str) -> Result<(), QueryError> {
@@ -196,5 +199,15 @@ fn from_seed(index: &Index, seed: v1::seed::Seed) -> Result<Seed, QueryError> {
 
 fn from_vector(index: &Index, vector: v1::FeatureVector) -> Result<Seed, QueryError> {
     check_recipe(index, &vector.profile_id, &vector.schema_sha256)?;
+    check_names(index, vector.names)?;
     Seed::vector(index, vector.values)
+}
+
+/// Refuses values that are said to be of other features than the index's, or in another order.
+fn check_names(index: &Index, names: Vec<String>) -> Result<(), QueryError> {
+    if names.is_empty() || names == index.schema().names() {
+        return Ok(());
+    }
+    let got = FeatureSchema::from_names(names).sha256();
+    Err(QueryError::SchemaMismatch { got, expected: index.schema().sha256() })
 }

@@ -49,7 +49,8 @@ queries! {
     /// Ranks tracks by distance to a raw vector.
     query_by_features(QueryByFeaturesRequest) -> QueryByFeaturesResponse;
     /// Ranks tracks by distance to the track at a row. A row belongs to one index version: send
-    /// `expected_index_version` with it, since replicas may hold different ones during a roll-out.
+    /// `expected_index_version` with it, since replicas may hold different ones during a roll-out. Without it
+    /// the row may be another track's; compare the answer's `seed` then.
     query_by_track_index(QueryByTrackIndexRequest) -> QueryByTrackIndexResponse;
     /// Metadata and row of a track.
     lookup(LookupRequest) -> LookupResponse;

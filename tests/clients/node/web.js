@@ -36,8 +36,13 @@ async function calls(values, service) {
     },
   });
   const client = createClient(service, transport);
-  const answer = await client.queryByTrackIndex({ trackIndex: 1n, options: { pageSize: 3 } });
+  // A row is one of the version that is asked: the version goes with it.
+  const { indexVersion } = await client.getIndexInfo({});
+  const options = { pageSize: 3, expectedIndexVersion: indexVersion };
+  const answer = await client.queryByTrackIndex({ trackIndex: 0n, options });
   assert.equal(answer.neighbors.length, 3);
+  assert.equal(answer.stats.indexVersion, indexVersion);
+  assert.ok(answer.seed.trackId, "the seed is named");
   await assert.rejects(client.lookup({ trackId: "no such song" }), (error) => {
     assert.equal(error.code, Code.NotFound);
     const info = error.details.find((detail) => detail.type === "google.rpc.ErrorInfo");

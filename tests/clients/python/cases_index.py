@@ -29,6 +29,7 @@ def index_cases(check, binary, directory):
             return lambda: stub.QueryByFeatures(request, timeout=SECONDS)
 
         def by_row(row, **options):
+            options.setdefault("expected_index_version", card.index_version)
             request = index.QueryByTrackIndexRequest(track_index=row, options=query.QueryOptions(**options))
             return lambda: stub.QueryByTrackIndex(request, timeout=SECONDS)
 
@@ -52,6 +53,10 @@ def index_cases(check, binary, directory):
                       facts=["query_profile", "index_profile"])
         check.refused("SCHEMA_MISMATCH", "FAILED_PRECONDITION", by_features(schema_sha256="0" * 64),
                       facts=["query_schema_sha256", "index_schema_sha256"])
+        swapped = [card.feature_names[1], card.feature_names[0], *card.feature_names[2:]]
+        check.refused("SCHEMA_MISMATCH", "FAILED_PRECONDITION", by_features(names=swapped),
+                      facts=["query_schema_sha256", "index_schema_sha256"])
+        assert by_features(names=card.feature_names)().neighbors, "its own names are welcome"
         check.refused("VECTOR_LENGTH", BAD, by_features(values=[0.5] * (width - 1)), "feature_vector.values",
                       ["length", "expected_length"])
         for value in (math.nan, math.inf, -math.inf):
@@ -64,6 +69,7 @@ def index_cases(check, binary, directory):
         check.refused("VALUE_OUT_OF_RANGE", BAD, by_features(values=values), "feature_vector.values[17]",
                       ["feature", "value", "deviations", "max_deviations"])
 
+        check.refused("TRACK_INDEX_MISSING", BAD, by_row(None), "track_index")
         check.refused("INVALID_TRACK_INDEX", BAD, by_row(-1), "track_index", ["track_index"])
         check.refused("TRACK_INDEX_OUT_OF_RANGE", "OUT_OF_RANGE", by_row(card.track_count), "track_index",
                       ["track_index", "track_count"])
@@ -71,7 +77,7 @@ def index_cases(check, binary, directory):
         check.refused("INVALID_TRACK_ID", BAD, look_up(track_id="x" * 513), "track_id")
         check.refused("TRACK_NOT_FOUND", "NOT_FOUND", look_up(track_id="no such song"))
         known = by_row(0)().seed.track_id
-        check.refused("INVALID_FEATURE_VIEW", BAD, look_up(track_id=known, feature_view=99), "feature_view")
+        check.refused("INVALID_VIEW", BAD, look_up(track_id=known, view=99), "view")
         check.refused("INDEX_VERSION_MISMATCH", "ABORTED", by_row(0, expected_index_version="0" * 64),
                       facts=["index_version", "expected_index_version"])
         assert by_features()().neighbors, "the server goes on"

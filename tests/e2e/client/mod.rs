@@ -60,7 +60,10 @@ async fn neighbors(
 ) -> Result<QueryByTrackIndexResponse, CallError> {
     let options = Some(QueryOptions { page_size: 3, ..QueryOptions::default() });
     client
-        .query_by_track_index(QueryByTrackIndexRequest { track_index: row, options }, deadline)
+        .query_by_track_index(
+            QueryByTrackIndexRequest { track_index: Some(row), options },
+            deadline,
+        )
         .await
 }
 

@@ -119,7 +119,7 @@ async fn an_answer_is_an_answer() {
     let library = Library::shared().expect("the library builds");
     let server = library.start_index().expect("it starts");
     let client = index_client(&[server.address()], brisk());
-    let request = LookupRequest { track_id: "no such song".to_owned(), feature_view: 0 };
+    let request = LookupRequest { track_id: "no such song".to_owned(), view: 0 };
     let error = client.lookup(request, soon()).await.expect_err("not there");
     assert_eq!((error.code(), error.reason()), (Code::NotFound, Some("TRACK_NOT_FOUND".into())));
     assert_eq!((error.attempts(), error.is_retryable()), (1, false));

@@ -104,7 +104,8 @@ impl Route {
     pub(crate) async fn query(&self, row: i64) -> Result<String, Failure> {
         match self {
             Self::Client { index, .. } => {
-                let request = QueryByTrackIndexRequest { track_index: row, options: Some(top(3)) };
+                let request =
+                    QueryByTrackIndexRequest { track_index: Some(row), options: Some(top(3)) };
                 let deadline = Deadline::after(QUERY_TIME);
                 let answer = index.query_by_track_index(request, deadline).await;
                 answer.map(version).map_err(Failure::from)
