@@ -1,8 +1,12 @@
 //! One metadata column of all rows: each distinct text once, and for each row which one it has.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
-use super::expression::number;
+use super::{expression::number, fold::fold};
+use crate::{error::Error, stop::Stop};
+
+/// Texts folded between two looks at whether anybody still waits.
+const STOP_TEXTS: usize = 1 << 12;
 
 /// A column as codes into its distinct texts.
 #[derive(Debug, Default)]
@@ -15,6 +19,15 @@ pub(super) struct Column {
     numbers: Vec<f64>,
     /// For each row, its text.
     codes: Vec<u32>,
+    /// The distinct texts folded, once a filter has asked for them.
+    folded: OnceLock<Folded>,
+}
+
+/// The distinct texts of a column without regard to case.
+#[derive(Debug, Default)]
+struct Folded {
+    arena: String,
+    ends: Vec<usize>,
 }
 
 /// A column in the making.
@@ -54,10 +67,9 @@ impl Texts {
 }
 
 impl Column {
-    /// Memory it holds.
+    /// Memory it holds, with that of the folded texts, which are about as long.
     pub(super) fn bytes(&self) -> usize {
-        self.arena.capacity()
-            + self.ends.capacity() * size_of::<usize>()
+        2 * (self.arena.capacity() + self.ends.capacity() * size_of::<usize>())
             + self.numbers.capacity() * size_of::<f64>()
             + self.codes.capacity() * size_of::<u32>()
     }
@@ -69,13 +81,37 @@ impl Column {
 
     /// The distinct texts with their numbers; a text's place is its code.
     pub(super) fn values(&self) -> impl Iterator<Item = (&str, f64)> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        let texts = starts.zip(&self.ends).map(|(start, end)| &self.arena[*start..*end]);
-        texts.zip(self.numbers.iter().copied())
+        texts(&self.arena, &self.ends).zip(self.numbers.iter().copied())
+    }
+
+    /// The distinct texts without regard to case, in the order of their codes.
+    pub(super) fn folded(&self, stop: Stop<'_>) -> Result<impl Iterator<Item = &str>, Error> {
+        if self.folded.get().is_none() {
+            let mut folded = Folded::default();
+            for (place, text) in texts(&self.arena, &self.ends).enumerate() {
+                if place % STOP_TEXTS == STOP_TEXTS - 1 {
+                    stop.check()?;
+                }
+                folded.arena.push_str(&fold(text));
+                folded.ends.push(folded.arena.len());
+            }
+            folded.arena.shrink_to_fit();
+            folded.ends.shrink_to_fit();
+            // Another filter may have been faster; both are the same.
+            let _ = self.folded.set(folded);
+        }
+        let folded = self.folded.get_or_init(Folded::default);
+        Ok(texts(&folded.arena, &folded.ends))
     }
 
     /// For each row, the code of its text.
     pub(super) fn codes(&self) -> &[u32] {
         &self.codes
     }
+}
+
+/// Texts that stand one after the other, by where each ends.
+fn texts<'a>(arena: &'a str, ends: &'a [usize]) -> impl Iterator<Item = &'a str> {
+    let starts = std::iter::once(&0).chain(ends);
+    starts.zip(ends).map(|(start, end)| &arena[*start..*end])
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{
     column::Column,
     expression::{Comparison, Expression, Term, Test, Value},
+    pattern::Pattern,
 };
 use crate::{engine::RowSet, error::Error, stop::Stop};
 
@@ -104,10 +105,11 @@ fn matching(
         let contains = terms.iter().any(|term| matches!(term.test, Test::Contains(_)));
         // For each text, a bit for each test.
         let mut passed = Vec::with_capacity(column.distinct());
+        let mut folded = if contains { Some(column.folded(stop)?) } else { None };
         for (text, number) in column.values() {
             step(tests.len())?;
-            let lower = if contains { text.to_lowercase() } else { String::new() };
-            passed.push(bits(tests.iter().map(|test| test.passes(text, &lower, number))));
+            let folded = folded.as_mut().and_then(Iterator::next).unwrap_or_default();
+            passed.push(bits(tests.iter().map(|test| test.passes(text, folded, number))));
         }
         let mut words = vec![Vec::with_capacity(rows.div_ceil(64)); tests.len()];
         for codes in column.codes().chunks(64) {
@@ -133,8 +135,8 @@ fn bits(set: impl Iterator<Item = bool>) -> u64 {
 /// A test with what need not be made anew for each text.
 enum Ready<'a> {
     Compare(Comparison, &'a Value),
-    /// The part, in lower case.
-    Contains(String),
+    /// The part, folded.
+    Contains(Pattern),
     Present,
     In(&'a [Value]),
 }
@@ -143,17 +145,18 @@ impl<'a> Ready<'a> {
     fn of(test: &'a Test) -> Self {
         match test {
             Test::Compare(comparison, value) => Self::Compare(*comparison, value),
-            Test::Contains(part) => Self::Contains(part.to_lowercase()),
+            Test::Contains(part) => Self::Contains(part.folded()),
             Test::Present => Self::Present,
             Test::In(values) => Self::In(values),
         }
     }
 
-    /// Whether a value passes; `lower` is the text in lower case, `number` the text as a number, NaN where
-    /// it is none.
-    fn passes(&self, text: &str, lower: &str, number: f64) -> bool {
+    /// Whether a value passes; `folded` is the text without regard to case, `number` the text as a number, NaN
+    /// where it is none.
+    fn passes(&self, text: &str, folded: &str, number: f64) -> bool {
         let equals = |value: &Value| match value {
             Value::Text(other) => text == other,
+            Value::Pattern(pattern) => pattern.is(text),
             Value::Number(other) => {
                 number.partial_cmp(other).is_some_and(std::cmp::Ordering::is_eq)
             }
@@ -163,11 +166,15 @@ impl<'a> Ready<'a> {
             Self::Compare(Comparison::Equal, Value::Text(other)) => text == other,
             Self::Compare(Comparison::NotEqual, Value::Text(other)) => text != other,
             Self::Compare(comparison, Value::Text(other)) => comparison.holds(text.cmp(other)),
+            // Patterns are in equality alone.
+            Self::Compare(comparison, Value::Pattern(pattern)) => {
+                pattern.is(text) == (*comparison == Comparison::Equal)
+            }
             // NaN stands in no order, so no comparison with it holds but that of being different.
             Self::Compare(comparison, Value::Number(other)) => number
                 .partial_cmp(other)
                 .map_or(*comparison == Comparison::NotEqual, |order| comparison.holds(order)),
-            Self::Contains(part) => lower.contains(part.as_str()),
+            Self::Contains(part) => part.is_within(folded),
             Self::Present => !text.is_empty(),
             Self::In(values) => values.iter().any(equals),
         }

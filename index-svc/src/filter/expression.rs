@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::pattern::{Pattern, escaped};
+
 /// A filter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expression {
@@ -32,7 +34,7 @@ pub enum Test {
     /// Stands in this relation to a value.
     Compare(Comparison, Value),
     /// Contains this text, case ignored.
-    Contains(String),
+    Contains(Pattern),
     /// Is not empty.
     Present,
     /// Equals one of these; at least one.
@@ -61,6 +63,8 @@ pub enum Comparison {
 pub enum Value {
     /// Compared as text, byte by byte.
     Text(String),
+    /// Compared as text with wildcards; in equality alone.
+    Pattern(Pattern),
     /// Compared as a number; finite.
     Number(f64),
 }
@@ -125,7 +129,7 @@ impl fmt::Display for Term {
         }
         match &self.test {
             Test::Compare(comparison, value) => write!(out, " {} {value}", comparison.sign()),
-            Test::Contains(text) => write!(out, " : {}", Quoted(text)),
+            Test::Contains(part) => write!(out, " : \"{part}\""),
             Test::Present => out.write_str(" : *"),
             Test::In(values) => {
                 out.write_str(" IN (")?;
@@ -168,6 +172,7 @@ impl fmt::Display for Value {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => fmt::Display::fmt(&Quoted(text), out),
+            Self::Pattern(pattern) => write!(out, "\"{pattern}\""),
             // The shortest digits that read back as the same number.
             Self::Number(number) => write!(out, "{number:?}"),
         }
@@ -178,6 +183,6 @@ struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "\"{}\"", self.0.replace('\\', "\\\\").replace('"', "\\\""))
+        write!(out, "\"{}\"", escaped(self.0))
     }
 }

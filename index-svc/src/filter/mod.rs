@@ -5,6 +5,8 @@
 //! | `token` | text into words, quoted texts and signs, each with its column |
 //! | `parse` | tokens into an expression, limits and error positions |
 //! | `expression` | the expression, and its one canonical text |
+//! | `pattern` | texts with wildcards |
+//! | `fold` | texts without regard to case |
 //! | `column` | one metadata column of all rows, as codes into its distinct texts |
 //! | `evaluate` | an expression over columns into a set of rows |
 //! | `cache` | columns and row sets that were needed lately, within a budget |
@@ -16,7 +18,9 @@ mod cache;
 mod column;
 mod evaluate;
 mod expression;
+mod fold;
 mod parse;
+mod pattern;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -27,6 +31,7 @@ pub(crate) use self::cache::Filters;
 pub use self::{
     expression::{Comparison, Expression, Term, Test, Value},
     parse::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_TERMS},
+    pattern::Pattern,
 };
 
 /// Fields that every index has, in the order of a metadata record.
@@ -87,7 +92,7 @@ pub enum Problem {
     #[error("the quoted text does not end")]
     Unterminated,
     /// A backslash before a character that needs none.
-    #[error("`\\{found}` is no escape, expected a quote or a backslash after a backslash")]
+    #[error("`\\{found}` is no escape, expected a quote, a star or a backslash after a backslash")]
     Escape {
         /// The character.
         found: char,

@@ -9,11 +9,14 @@
 //! field   = word | quoted
 //! value   = word | quoted
 //! ```
+//!
+//! A star in a value is a wildcard after `=`, `!=`, `:` and in a list, unless it is escaped in a quoted text.
 
 use super::{
     FilterError, NAMED_FIELDS, Problem,
-    expression::{Expression, KEYWORDS, Term, Test, Value, number},
-    token::{Kind, Token, echo, tokens},
+    expression::{Comparison, Expression, KEYWORDS, Term, Test, Value, number},
+    pattern::Pattern,
+    token::{Kind, Quoted, Token, echo, tokens},
 };
 
 /// Longest filter, in bytes.
@@ -103,7 +106,7 @@ impl<'a> Parser<'a> {
         let column = self.column();
         let name = match self.kind() {
             Kind::Word(word) if !KEYWORDS.contains(&word.as_str()) => &word[skip..],
-            Kind::Quoted(text) => text.as_str(),
+            Kind::Quoted(quoted) => quoted.text.as_str(),
             _ => return Err(self.unexpected("a field, `NOT`, `-` or `(`")),
         };
         let field = self.field(name, column + skip)?;
@@ -113,16 +116,12 @@ impl<'a> Parser<'a> {
             Kind::Compare(comparison) => {
                 let comparison = *comparison;
                 self.at += 1;
-                Test::Compare(comparison, self.value()?)
+                let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+                Test::Compare(comparison, self.value(equality)?)
             }
             Kind::Has => {
                 self.at += 1;
-                if self.take_word("*") {
-                    self.count()?;
-                    Test::Present
-                } else {
-                    self.contained()?
-                }
+                self.contained()?
             }
             Kind::Word(word) if word == "IN" => {
                 self.at += 1;
@@ -134,14 +133,23 @@ impl<'a> Parser<'a> {
     }
 
     fn contained(&mut self) -> Result<Test, FilterError> {
-        let text = match self.kind() {
-            Kind::Word(word) if !KEYWORDS.contains(&word.as_str()) => word.clone(),
-            Kind::Quoted(text) => text.clone(),
-            _ => return Err(self.unexpected("a value or `*`")),
-        };
+        let text = self.text("a value or `*`")?;
         self.count()?;
         self.at += 1;
-        Ok(Test::Contains(text))
+        let part = Pattern::new(&text.text, &text.stars).anywhere();
+        Ok(part.map_or(Test::Present, Test::Contains))
+    }
+
+    /// The text at hand; in a word each star is one.
+    fn text(&self, expected: &'static str) -> Result<Quoted, FilterError> {
+        match self.kind() {
+            Kind::Word(word) if !KEYWORDS.contains(&word.as_str()) => {
+                let stars = word.match_indices('*').map(|(at, _)| at).collect();
+                Ok(Quoted { text: word.clone(), stars })
+            }
+            Kind::Quoted(quoted) => Ok(quoted.clone()),
+            _ => Err(self.unexpected(expected)),
+        }
     }
 
     fn list(&mut self) -> Result<Test, FilterError> {
@@ -149,22 +157,23 @@ impl<'a> Parser<'a> {
             return Err(self.unexpected("`(`"));
         }
         self.at += 1;
-        let mut values = vec![self.value()?];
+        let mut values = vec![self.value(true)?];
         while self.kind() == &Kind::Comma {
             self.at += 1;
-            values.push(self.value()?);
+            values.push(self.value(true)?);
         }
         self.close("`,` or `)`")?;
         Ok(Test::In(values))
     }
 
-    fn value(&mut self) -> Result<Value, FilterError> {
-        let value = match self.kind() {
-            Kind::Word(word) if !KEYWORDS.contains(&word.as_str()) => {
-                number(word).map_or_else(|| Value::Text(word.clone()), Value::Number)
-            }
-            Kind::Quoted(text) => Value::Text(text.clone()),
-            _ => return Err(self.unexpected("a value; keywords are quoted")),
+    /// A value; `equality` says whether it may have wildcards.
+    fn value(&mut self, equality: bool) -> Result<Value, FilterError> {
+        let Quoted { text, stars } = self.text("a value; keywords are quoted")?;
+        let bare = matches!(self.kind(), Kind::Word(_));
+        let value = match number(&text).filter(|_| bare) {
+            Some(number) => Value::Number(number),
+            None if equality && !stars.is_empty() => Value::Pattern(Pattern::new(&text, &stars)),
+            None => Value::Text(text),
         };
         self.count()?;
         self.at += 1;

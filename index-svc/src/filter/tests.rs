@@ -9,8 +9,8 @@ use std::sync::{
 use proptest::prelude::*;
 
 use super::{
-    Comparison, Expression, Filter, MAX_DEPTH, MAX_FILTER_BYTES, MAX_TERMS, NAMED_FIELDS, Problem,
-    Term, Test, Value, column::Texts, evaluate::evaluate,
+    Comparison, Expression, Filter, MAX_DEPTH, MAX_FILTER_BYTES, MAX_TERMS, NAMED_FIELDS, Pattern,
+    Problem, Term, Test, Value, column::Texts, evaluate::evaluate, fold::fold,
 };
 use crate::{engine::RowSet, error::Error, stop::Stop};
 
@@ -27,7 +27,8 @@ fn parse(text: &str) -> Result<Option<Filter>, super::FilterError> {
 /// Texts that rows have and that filters ask for: quotes, cases, numbers and look-alikes of them.
 fn texts() -> impl Strategy<Value = String> {
     let pool = ["", "Rock", "rock", "Hip-Hop", "1999", "1999.0", " 7 ", "-5", "1e3", "inf", "NaN"];
-    let odd = ["\"", "\\", "'", "AND", "*", "ä ß", "(a, b)", "a:b=c!"];
+    let odd =
+        ["\"", "\\", "'", "AND", "*", "ä ß", "(a, b)", "a:b=c!", "R*", "*ck", "1*9*", "**", "ΣΣ"];
     prop::sample::select([pool.as_slice(), odd.as_slice()].concat()).prop_map(str::to_owned)
 }
 
@@ -39,15 +40,34 @@ fn values() -> impl Strategy<Value = Value> {
     prop_oneof![texts().prop_map(Value::Text), numbers.prop_map(Value::Number)]
 }
 
+/// A pattern whose every star is a wildcard.
+fn wild(text: &str) -> Pattern {
+    let stars: Vec<usize> = text.match_indices('*').map(|(at, _)| at).collect();
+    Pattern::new(text, &stars)
+}
+
+fn patterns() -> impl Strategy<Value = Value> {
+    let text = texts().prop_filter("with a star", |text| text.contains('*'));
+    text.prop_map(|text| Value::Pattern(wild(&text)))
+}
+
 fn terms() -> impl Strategy<Value = Term> {
     use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
     let signs = [Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual];
     let compare = (prop::sample::select(signs.to_vec()), values());
+    let alike = (prop::sample::select(vec![Equal, NotEqual]), patterns());
+    let listed = prop_oneof![values(), patterns()];
+    // Literal texts, and texts with wildcards that are not at their ends.
+    let parts = prop_oneof![
+        texts().prop_map(|text| Some(Pattern::new(&text, &[]))),
+        texts().prop_map(|text| wild(&text).anywhere()),
+    ];
     let tests = prop_oneof![
         4 => compare.prop_map(|(sign, value)| Test::Compare(sign, value)),
-        1 => texts().prop_map(Test::Contains),
+        2 => alike.prop_map(|(sign, value)| Test::Compare(sign, value)),
+        1 => parts.prop_map(|part| part.map_or(Test::Present, Test::Contains)),
         1 => Just(Test::Present),
-        1 => prop::collection::vec(values(), 1..4).prop_map(Test::In),
+        1 => prop::collection::vec(listed, 1..4).prop_map(Test::In),
     ];
     (0..NAMED_FIELDS.len() + ATTRIBUTES.len(), tests).prop_map(|(field, test)| {
         let name = NAMED_FIELDS.iter().chain(&ATTRIBUTES).nth(field).expect("in range");
@@ -86,6 +106,7 @@ fn holds(expression: &Expression, row: &[String]) -> bool {
             Comparison::Greater => text > other,
             Comparison::GreaterOrEqual => text >= other,
         },
+        (Value::Pattern(pattern), _) => pattern.is(text) == (sign == Comparison::Equal),
         (Value::Number(other), Some(number)) => match sign {
             Comparison::Equal => (number - other).abs() <= 0.0,
             Comparison::NotEqual => (number - other).abs() > 0.0,
@@ -98,7 +119,7 @@ fn holds(expression: &Expression, row: &[String]) -> bool {
     };
     match &term.test {
         Test::Compare(sign, value) => compare(*sign, value),
-        Test::Contains(part) => text.to_lowercase().contains(&part.to_lowercase()),
+        Test::Contains(part) => part.folded().is_within(&fold(text)),
         Test::Present => !text.is_empty(),
         Test::In(values) => values.iter().any(|value| compare(Comparison::Equal, value)),
     }
@@ -223,7 +244,14 @@ fn words_mean_what_the_standard_says() {
         ("-year=-1", "NOT year = -1.0"),
         ("-(year=1 OR year=2)", "NOT (year = 1.0 OR year = 2.0)"),
         ("NOT \"my column\":*", "NOT \"my column\" : *"),
-        ("\"AND\" : \"*\"", "\"AND\" : \"*\""),
+        ("\"AND\" : \"*\"", "\"AND\" : *"),
+        (r#""AND" : "\*""#, r#""AND" : "\*""#),
+        ("genre_top = Ro*", "genre_top = \"Ro*\""),
+        (r#"genre_top != "*a\*b**c""#, r#"genre_top != "*a\*b*c""#),
+        ("genre_top : *beat*les*", "genre_top : \"beat*les\""),
+        ("year = 19*", "year = \"19*\""),
+        ("year > \"19*\"", r#"year > "19\*""#),
+        ("genre_top IN (R*, \"Jazz\")", "genre_top IN (\"R*\", \"Jazz\")"),
         ("genre_top IN (Rock, 'Hip-Hop',7)", "genre_top IN (\"Rock\", \"Hip-Hop\", 7.0)"),
         ("track_id = \"007\"", "track_id = \"007\""),
         ("year > 1990-05-01", "year > \"1990-05-01\""),
@@ -237,4 +265,48 @@ fn words_mean_what_the_standard_says() {
     for blank in ["", "  \t "] {
         assert_eq!(parse(blank).expect("blank"), None);
     }
+}
+
+/// Rows whose text passes a test of the column `genre_top`.
+fn passing<'t>(test: &str, texts: &[&'t str]) -> Vec<&'t str> {
+    let filter = parse(&format!("genre_top {test}")).expect(test).expect("not blank");
+    let mut column = |_: usize| {
+        let mut column = Texts::default();
+        texts.iter().for_each(|text| column.push(text));
+        Ok(Arc::new(column.finish()))
+    };
+    let found = evaluate(&filter.expression, texts.len(), &mut column, Stop::never());
+    let found = found.expect("in memory");
+    found.iter().map(|row| texts[row as usize]).collect()
+}
+
+#[test]
+fn stars_stand_for_any_text_and_case_counts_in_equality_alone() {
+    let artists =
+        ["Artist 1", "Artist 10", "artist 1", "An Artist 1", "5*", "", "ΜΟΥΣΙΚΗ", "straße"];
+    for (test, expected) in [
+        ("= \"Artist 1*\"", &["Artist 1", "Artist 10"][..]),
+        ("= \"*Artist 1\"", &["Artist 1", "An Artist 1"]),
+        ("= \"*rtist*\"", &artists[..4]),
+        ("!= \"*rtist*\"", &artists[4..]),
+        (r#"= "5\*""#, &["5*"]),
+        (r#"= "*\*""#, &["5*"]),
+        ("= \"*\"", &artists),
+        ("IN (\"A*0\", \"5*\")", &["Artist 10", "5*"]),
+        (": \"ARTIST 1*\"", &artists[..4]),
+        (": \"an*1\"", &["An Artist 1"]),
+        (r#": "\*""#, &["5*"]),
+        (":*", &["Artist 1", "Artist 10", "artist 1", "An Artist 1", "5*", "ΜΟΥΣΙΚΗ", "straße"]),
+        (": μους", &["ΜΟΥΣΙΚΗ"]),
+        (": ΜΟΥΣ", &["ΜΟΥΣΙΚΗ"]),
+        (": STRASSE", &["straße"]),
+        (": ß", &["straße"]),
+        ("= STRASSE", &[]),
+    ] {
+        assert_eq!(passing(test, &artists), expected, "{test}");
+    }
+    // The letter with its accent, in one character or two.
+    let both = ["Beyonc\u{e9}", "Beyonce\u{301}", "Beyonce"];
+    assert_eq!(passing(": BEYONC\u{c9}", &both), both[..2]);
+    assert_eq!(passing("= Beyonc\u{e9}", &both), both[..1]);
 }

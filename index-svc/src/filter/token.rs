@@ -18,8 +18,16 @@ pub(super) enum Kind {
     Has,
     Compare(Comparison),
     Word(String),
-    Quoted(String),
+    Quoted(Quoted),
     End,
+}
+
+/// A quoted text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Quoted {
+    pub(super) text: String,
+    /// Byte offsets of the stars that are not escaped.
+    pub(super) stars: Vec<usize>,
 }
 
 impl Kind {
@@ -32,7 +40,7 @@ impl Kind {
             Self::Has => "`:`".to_owned(),
             Self::Compare(_) => "a comparator".to_owned(),
             Self::Word(word) => format!("`{}`", echo(word)),
-            Self::Quoted(text) => format!("the text \"{}\"", echo(text)),
+            Self::Quoted(quoted) => format!("the text \"{}\"", echo(&quoted.text)),
             Self::End => "the end".to_owned(),
         }
     }
@@ -93,19 +101,24 @@ fn quoted(
     rest: &mut impl Iterator<Item = (char, usize)>,
     quote: char,
     column: usize,
-) -> Result<String, FilterError> {
-    let mut text = String::new();
+) -> Result<Quoted, FilterError> {
+    let mut found = Quoted::default();
     while let Some((c, _)) = rest.next() {
         match c {
             '\\' => match rest.next() {
-                Some((c @ ('"' | '\'' | '\\'), _)) => text.push(c),
+                Some((c @ ('"' | '\'' | '\\' | '*'), _)) => found.text.push(c),
                 Some((found, column)) => {
                     return Err(FilterError { column, problem: Problem::Escape { found } });
                 }
                 None => break,
             },
-            _ if c == quote => return Ok(text),
-            _ => text.push(c),
+            _ if c == quote => return Ok(found),
+            _ => {
+                if c == '*' {
+                    found.stars.push(found.text.len());
+                }
+                found.text.push(c);
+            }
         }
     }
     Err(FilterError { column, problem: Problem::Unterminated })

@@ -1,0 +1,150 @@
+//! Texts with wildcards, as AIP-160 has them: a star stands for any text, also for none.
+//!
+//! Parts are looked for from left to right, each at its first place behind the one before; no other choice can
+//! do better, so nothing is tried twice and a match takes time in proportion to the text.
+
+use std::fmt;
+
+use super::fold::fold;
+
+/// Literal texts with a star between each two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// At least one; none in the middle is empty.
+    parts: Vec<String>,
+}
+
+impl Pattern {
+    /// A text whose characters at these byte offsets are stars.
+    pub(super) fn new(text: &str, stars: &[usize]) -> Self {
+        let begins = std::iter::once(0).chain(stars.iter().map(|star| star + 1));
+        let ends = stars.iter().copied().chain([text.len()]);
+        let mut parts: Vec<String> = Vec::with_capacity(stars.len() + 1);
+        for (place, (begin, end)) in begins.zip(ends).enumerate() {
+            // Stars beside each other are one.
+            if begin < end || place == 0 || place == stars.len() {
+                parts.push(text[begin..end].to_owned());
+            }
+        }
+        Self { parts }
+    }
+
+    /// The pattern that finds this one anywhere in a text, by [`Self::is_within`]: stars at the ends say nothing
+    /// there. None if nothing is left but stars.
+    pub(super) fn anywhere(self) -> Option<Self> {
+        let stars = self.parts.len() > 1;
+        let mut parts = self.parts;
+        if stars {
+            parts.retain(|part| !part.is_empty());
+        }
+        (!parts.is_empty()).then_some(Self { parts })
+    }
+
+    /// The pattern of the folded parts.
+    pub(super) fn folded(&self) -> Self {
+        Self { parts: self.parts.iter().map(|part| fold(part).into_owned()).collect() }
+    }
+
+    /// Whether it is all of a text.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        let [first, middle @ .., last] = &self.parts[..] else {
+            return self.parts.iter().all(|only| only == text);
+        };
+        let rest = text.strip_prefix(first.as_str());
+        let rest = rest.and_then(|rest| rest.strip_suffix(last.as_str()));
+        rest.is_some_and(|rest| in_order(middle, rest))
+    }
+
+    /// Whether a text contains it.
+    #[must_use]
+    pub fn is_within(&self, text: &str) -> bool {
+        in_order(&self.parts, text)
+    }
+}
+
+/// Whether a text has all parts, each behind the one before.
+fn in_order(parts: &[String], text: &str) -> bool {
+    let mut rest = text;
+    parts.iter().all(|part| match rest.find(part.as_str()) {
+        Some(at) => {
+            rest = &rest[at + part.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+impl fmt::Display for Pattern {
+    /// As a quoted text holds it: stars bare, literal ones escaped.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, part) in self.parts.iter().enumerate() {
+            let star = if place > 0 { "*" } else { "" };
+            write!(out, "{star}{}", escaped(part))?;
+        }
+        Ok(())
+    }
+}
+
+/// A literal text as a quoted one holds it.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('*', "\\*")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A pattern whose every star is a wildcard.
+    fn wild(text: &str) -> Pattern {
+        let stars: Vec<usize> = text.match_indices('*').map(|(at, _)| at).collect();
+        Pattern::new(text, &stars)
+    }
+
+    /// What a pattern means, tried in every way.
+    fn matches(pattern: &[char], text: &[char]) -> bool {
+        match pattern {
+            [] => text.is_empty(),
+            ['*', rest @ ..] => (0..=text.len()).any(|from| matches(rest, &text[from..])),
+            [c, rest @ ..] => text.first() == Some(c) && matches(rest, &text[1..]),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_match_is_one_by_trying_everything(pattern in "[ab*é]{0,7}", text in "[abé]{0,9}") {
+            let chars = |text: &str| text.chars().collect::<Vec<char>>();
+            let expected = matches(&chars(&pattern), &chars(&text));
+            prop_assert_eq!(wild(&pattern).is(&text), expected);
+            let within = wild(&format!("*{pattern}*")).is(&text);
+            let anywhere = wild(&pattern).anywhere();
+            prop_assert_eq!(anywhere.is_none_or(|part| part.is_within(&text)), within);
+        }
+    }
+
+    #[test]
+    fn parts_do_not_overlap() {
+        for (pattern, text, expected) in [
+            ("Artist 1*", "Artist 10", true),
+            ("Artist 1*", "Artist 2", false),
+            ("*ab", "aab", true),
+            ("ab*ba", "aba", false),
+            ("ab*ba", "abba", true),
+            ("a*a", "a", false),
+            ("*", "", true),
+            ("a**b", "ab", true),
+        ] {
+            assert_eq!(wild(pattern).is(text), expected, "{pattern} {text}");
+        }
+    }
+
+    /// A pattern that would take for ever where each part is tried at each place.
+    #[test]
+    fn many_parts_take_one_pass() {
+        let text = "a".repeat(100_000);
+        let pattern = wild(&format!("{}b", "a*".repeat(2000)));
+        assert!(!pattern.is(&text) && !pattern.is_within(&text));
+    }
+}
