@@ -57,6 +57,7 @@ pub mod recall;
 pub mod recommend;
 pub mod reply;
 pub mod report;
+mod results;
 pub mod scaler;
 pub mod seal;
 pub mod search;

@@ -33,7 +33,11 @@ pub(crate) fn target(
     let (wanted, unwanted): (Vec<_>, Vec<_>) =
         examples.into_iter().partition(|example| example.weight > 0.0);
     match strategy {
-        Strategy::BestOf => Target { wanted: points(wanted), unwanted: points(unwanted), weights },
+        Strategy::BestOf => {
+            let largest = wanted.iter().map(|example| example.weight).fold(0.0, f64::max);
+            let (wanted, unwanted) = (points(wanted, largest), points(unwanted, largest));
+            Target { wanted, unwanted, weights }
+        }
         Strategy::Centroid => Target { weights, ..Target::point(centre(wanted, &unwanted)) },
         Strategy::SharedTraits => {
             let agreement = agreement(&wanted);
@@ -48,9 +52,9 @@ pub(crate) fn target(
     }
 }
 
-/// Each example, farther away by its share of the largest weight.
-fn points(examples: Vec<Weighted>) -> Vec<Point> {
-    let largest = examples.iter().map(|example| example.weight.abs()).fold(0.0, f64::max);
+/// Each example, as many times as far away as its weight goes into the largest weight of a wanted one; an
+/// unwanted one that weighs more is nearer than it is.
+fn points(examples: Vec<Weighted>, largest: f64) -> Vec<Point> {
     examples
         .into_iter()
         .map(|Weighted { scaled, weight }| Point { scaled, factor: largest / weight.abs() })
@@ -151,7 +155,22 @@ mod tests {
         let examples = vec![example(&[0.0], 1.0), example(&[1.0], 4.0), example(&[2.0], -2.0)];
         let got = target(examples, Strategy::BestOf, None);
         let factors: Vec<f64> = got.wanted.iter().map(|point| point.factor).collect();
-        assert_eq!((factors.as_slice(), got.unwanted[0].factor), ([4.0, 1.0].as_slice(), 1.0));
+        assert_eq!((factors.as_slice(), got.unwanted[0].factor), ([4.0, 1.0].as_slice(), 2.0));
+    }
+
+    /// What is unwanted a little pushes away a little.
+    #[test]
+    fn an_unwanted_weight_is_one_beside_the_wanted_ones() {
+        let score = |unwanted: f64, x: f64| {
+            let examples = vec![example(&[0.0], 1.0), example(&[10.0], unwanted)];
+            target(examples, Strategy::BestOf, None).score(&[x]).score
+        };
+        let close = |got: f64, expected: f64| assert!((got - expected).abs() < 1e-12, "{got}");
+        // At 6, a wanted one is 6 away, the unwanted one 4 times 1 / weight.
+        close(score(-1.0, 6.0), 6.0 + (6.0 - 4.0));
+        close(score(-4.0, 6.0), 6.0 + (6.0 - 1.0));
+        close(score(-0.01, 6.0), 6.0);
+        assert!(score(-20.0, 3.0) > score(-0.01, 3.0));
     }
 
     #[test]

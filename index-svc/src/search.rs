@@ -4,14 +4,12 @@
 use std::sync::Arc;
 
 use crate::{
-    diversity,
     engine::{Candidates, RowSet},
     error::Error,
-    explain::{Explanation, explain, out_of_range},
+    explain::{explain, out_of_range},
     groups::FeatureGroups,
     index::Index,
-    list::{Chosen, List, Rules, Span, Way, Wish, within_reach},
-    metadata::TrackMetadata,
+    list::{Chosen, Rules, Span, Way, Wish, within_reach},
     pages,
     planner::{Plan, Planner, Wanted},
     query::{Comparison, Query, Seed},
@@ -355,93 +353,6 @@ impl Index {
         let filter = query.options.filter.as_ref();
         let rows = |filter| self.filters.allowed(&self.store, txn, self.rows(), filter, stop);
         filter.map(rows).transpose()
-    }
-
-    /// The rows of the page that was asked for, in their order.
-    fn page(
-        &self,
-        txn: &ReadTxn<'_>,
-        query: &Query,
-        span: &Span,
-        list: &List,
-        stop: Stop<'_>,
-    ) -> Result<Vec<Chosen>, Error> {
-        let diversity = query.options.diversity;
-        if span.block == 1 {
-            let page = list.chosen.iter().skip(span.begin).take(span.size);
-            return Ok(page.copied().collect());
-        }
-        let mut page = Vec::with_capacity(span.size);
-        for (block, rows) in list.chosen.chunks(span.block).enumerate() {
-            let start = block * span.block;
-            let (from, to) = (span.begin.max(start), span.end().min(start + rows.len()));
-            if from >= to {
-                continue;
-            }
-            let scores: Vec<f64> = rows.iter().map(|chosen| chosen.score).collect();
-            let vectors = rows.iter().map(|chosen| self.scaled_in(txn, chosen.row));
-            let vectors: Vec<_> = vectors.collect::<Result<_, _>>()?;
-            let order = diversity::order(&scores, &vectors, diversity, to - start, stop)?;
-            page.extend(order[from - start..].iter().map(|place| rows[*place]));
-        }
-        Ok(page)
-    }
-
-    fn join(
-        &self,
-        txn: &ReadTxn<'_>,
-        target: &Target,
-        page: &[Chosen],
-        explained: bool,
-    ) -> Result<Vec<Neighbor>, Error> {
-        let plain = target.is_plain();
-        let explain_row = |row| -> Result<Explanation, Error> {
-            let scaled = self.scaled_in(txn, row)?;
-            Ok(explain(self.schema.names(), target.nearest(&scaled), &scaled))
-        };
-        page.iter()
-            .map(|chosen| {
-                Ok(Neighbor {
-                    row: chosen.row,
-                    metadata: self.metadata_in(txn, chosen.row)?,
-                    distance: chosen.distance,
-                    score: (!plain).then_some(chosen.score),
-                    similarity_percentile: self.pairs.share_farther(chosen.distance),
-                    explanation: explained.then(|| explain_row(chosen.row)).transpose()?,
-                })
-            })
-            .collect()
-    }
-
-    /// The track that a query by one row starts from.
-    fn named(
-        &self,
-        txn: &ReadTxn<'_>,
-        query: &Query,
-    ) -> Result<Option<(u32, TrackMetadata)>, Error> {
-        match &query.examples[..] {
-            [only] => self.track_of(txn, &only.seed),
-            _ => Ok(None),
-        }
-    }
-
-    fn track_of(
-        &self,
-        txn: &ReadTxn<'_>,
-        seed: &Seed,
-    ) -> Result<Option<(u32, TrackMetadata)>, Error> {
-        match seed {
-            Seed::Row(row) => Ok(Some((*row, self.metadata_in(txn, *row)?))),
-            Seed::Vector(_) => Ok(None),
-        }
-    }
-
-    /// The id of a seed's track; empty for a vector.
-    fn id_of(&self, txn: &ReadTxn<'_>, seed: &Seed) -> Result<String, Error> {
-        match seed {
-            Seed::Row(row) => self.track_id_in(txn, *row),
-            Seed::Vector(_) => Ok(String::new()),
-        }
     }
 }
 

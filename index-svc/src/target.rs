@@ -16,7 +16,7 @@ use crate::vectors::distance;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Point {
     pub(crate) scaled: Vec<f64>,
-    /// 1 for the example of the largest weight, more for others.
+    /// 1 for the wanted example of the largest weight, more for lighter ones, less for heavier unwanted ones.
     pub(crate) factor: f64,
 }
 

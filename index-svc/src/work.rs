@@ -7,9 +7,7 @@
 
 use std::cell::Cell;
 
-use crate::{
-    diversity, engine::Effort, error::Error, index::Index, list::Span, planner::Plan, query::Query,
-};
+use crate::{engine::Effort, error::Error, index::Index, list::Span, planner::Plan, query::Query};
 
 /// Work of one query unless told otherwise, in rows compared with a point: some tenths of a second. A hundred
 /// times what an exact answer over a million rows takes, twice a list of a hundred thousand.
@@ -91,13 +89,17 @@ impl Index {
         let plan = self.plan_for(query, rows);
         let span = Span::of(query);
         let listed = (span.need() + query.place.first.len()).min(rows);
-        let blocks = match span.block {
+        // Each result of a block is compared with all results before it.
+        let compared = match span.block {
             1 => 0,
-            block => span.end().min(rows).div_ceil(block) - span.begin.min(rows) / block,
+            block => {
+                let blocks = span.begin.min(rows) / block..span.end().min(rows).div_ceil(block);
+                blocks.map(|before| (before as u64 + 1) * (block * block) as u64).sum()
+            }
         };
         comparisons(self.read_by(plan, rows), query.wanted_points())
             .saturating_add(reads(listed, query.points()))
-            .saturating_add(comparisons(blocks * diversity::BLOCK, diversity::BLOCK))
+            .saturating_add(compared)
     }
 
     /// Rows out of `rows` that a plan compares with a point; for a margin those that it did on average when

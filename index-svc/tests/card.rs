@@ -9,6 +9,7 @@ use index_svc::{
     Index,
     builder::{BuildEngines, BuildPlan, build},
     card::Card,
+    query::{Options, Query},
     seal,
 };
 use serde_json::Value;
@@ -67,6 +68,37 @@ fn engines_and_rebuilds_have_the_same_card() {
         plan.trees = 2;
     });
     assert!(both.agrees_with(&card(&forest)));
+}
+
+/// Two values that differ in their last digit and not in their distance: what the card counts, lists leave out.
+#[test]
+fn the_card_and_lists_have_one_rule_of_equal_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rows = golden_rows()[..90].to_vec();
+    for (row, raw) in rows.iter_mut().enumerate() {
+        raw[20] = 1e6 + row as f64;
+    }
+    rows[10][20] = 1e-3;
+    rows[70] = rows[10].clone();
+    rows[70][20] = 1e-3_f64.next_up();
+    rows[80][20] = rows[40][20];
+    let table = folder.path().join("rows.csv");
+    write_csv(&table, &rows, str::to_owned);
+    let output = folder.path().join("rows");
+    build(&plan(vec![table], output.clone())).expect("a sound table");
+    let index = Index::open(&output).expect("just built");
+    assert_ne!(index.raw(10).expect("readable"), index.raw(70).expect("readable"));
+    let found = index.manifest().card.as_ref().expect("measured").duplicates;
+    assert_eq!((found.groups, found.rows, found.largest_group_row), (1, 2, Some(10)));
+    let query = |row, k| {
+        let options = Options::new(k, true, 0, false).expect("valid");
+        index.search(&Query::by_row(&index, row, options).expect("in range")).expect("readable")
+    };
+    // Of a seed, and of another result.
+    assert_eq!(query(70, 100).left_out.seeds, 2);
+    let other = query(40, 100);
+    assert_eq!((other.left_out.seeds, other.left_out.duplicates), (1, 1));
+    assert!(other.neighbors.iter().all(|near| near.row != 70), "the lower row stays");
 }
 
 /// Manifests of the first builders have no card.

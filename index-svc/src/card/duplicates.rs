@@ -1,4 +1,5 @@
-//! Rows whose raw vectors are equal in every feature: one recording, indexed twice.
+//! Rows whose scaled vectors are equal in every feature: one recording, indexed twice. The rule of lists, which
+//! leave such rows out (`list/rules.rs`): equal is what has no distance.
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
@@ -33,17 +34,18 @@ pub(super) fn find(index: &Index) -> Result<(Duplicates, Vec<u32>), Error> {
     let mut keyed = Vec::with_capacity(index.rows() as usize);
     let mut stored = index.store.in_order(&txn);
     for row in 0..index.rows() {
-        keyed.push((key(&stored.raw(row, dims)?), row));
+        let scaled = index.scaler.transform_in_place(stored.raw(row, dims)?);
+        keyed.push((key(&scaled), row));
     }
     keyed.sort_unstable();
     let (mut found, mut repeats) = (Duplicates::default(), Vec::new());
     for same_key in keyed.chunk_by(|a, b| a.0 == b.0).filter(|same_key| same_key.len() > 1) {
         // Equal keys are equal vectors but for one chance in 2^100; the vectors decide.
         let first_row = same_key[0].1;
-        let first = index.store.raw(&txn, first_row, dims)?;
+        let first = index.scaled_in(&txn, first_row)?;
         let before = repeats.len();
         for (_, row) in &same_key[1..] {
-            if is_equal(&first, &index.store.raw(&txn, *row, dims)?) {
+            if is_equal(&first, &index.scaled_in(&txn, *row)?) {
                 repeats.push(*row);
             }
         }
@@ -67,8 +69,9 @@ fn is_equal(a: &[f64], b: &[f64]) -> bool {
     a.iter().zip(b).all(|(a, b)| positive_zero(*a).to_bits() == positive_zero(*b).to_bits())
 }
 
-fn key(raw: &[f64]) -> u128 {
-    let bytes: Vec<u8> = raw.iter().flat_map(|value| positive_zero(*value).to_le_bytes()).collect();
+fn key(scaled: &[f64]) -> u128 {
+    let bytes: Vec<u8> =
+        scaled.iter().flat_map(|value| positive_zero(*value).to_le_bytes()).collect();
     XxHash3_128::oneshot(&bytes)
 }
 

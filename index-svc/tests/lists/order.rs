@@ -167,7 +167,7 @@ fn examples_are_combined_as_the_contract_says() {
                         .map(|(row, weight)| most / weight * weighted(&scaled(*row), x, w));
                     away.fold(f64::INFINITY, f64::min)
                 };
-                let (a, b) = (near(&wanted, 4.0, weights), near(&unwanted, 3.0, weights));
+                let (a, b) = (near(&wanted, 4.0, weights), near(&unwanted, 4.0, weights));
                 let away = wanted.iter().map(|(row, _)| distance(&scaled(*row), x));
                 (a + (a - b).max(0.0), away.fold(f64::INFINITY, f64::min))
             };
@@ -233,6 +233,51 @@ fn diversity_spreads_and_keeps_the_first() {
         assert!(nearest_pair(&some) <= nearest_pair(&all));
         let total = |answer: &Answer| answer.neighbors.iter().map(|hit| hit.distance).sum::<f64>();
         assert!(total(&none) < total(&some) && total(&some) <= total(&all));
+    });
+}
+
+/// The second block is behind the first: each of its results is apart from those as well.
+#[test]
+fn diversity_remembers_all_results_before() {
+    const SHARE: f64 = 0.5;
+    const BLOCK: usize = 512;
+    on_both(|_, index| {
+        let ask = |options: Options| {
+            index.search(&Query::by_row(index, 74, options).expect("in range")).expect("readable")
+        };
+        let most = ask(exact(900)).neighbors.last().expect("900").distance;
+        let near = |options: Options| options.with_max_distance(most).expect("valid");
+        let plain = ask(near(exact(1000)));
+        let listed: Vec<(f64, Vec<f64>)> = plain
+            .neighbors
+            .iter()
+            .map(|hit| {
+                (hit.distance, index.scaler().transform(&index.raw(hit.row).expect("readable")))
+            })
+            .collect();
+        assert!((BLOCK + 300..1000).contains(&listed.len()), "{}", listed.len());
+        let mut order: Vec<usize> = Vec::new();
+        let mut apart = vec![f64::INFINITY; listed.len()];
+        for block in [0..BLOCK, BLOCK..listed.len()] {
+            let mut left: Vec<usize> = block.collect();
+            while !left.is_empty() {
+                let value = |at: usize| {
+                    let apart = if order.is_empty() { 0.0 } else { apart[at] };
+                    (1.0 - SHARE) * listed[at].0 - SHARE * apart
+                };
+                let best = left.iter().copied().min_by(|a, b| value(*a).total_cmp(&value(*b)));
+                let best = best.expect("not empty");
+                left.retain(|at| *at != best);
+                for (apart, (_, vector)) in apart.iter_mut().zip(&listed) {
+                    *apart = apart.min(distance(vector, &listed[best].1));
+                }
+                order.push(best);
+            }
+        }
+        let expected: Vec<usize> =
+            order.iter().take(BLOCK + 40).map(|at| rows(&plain)[*at]).collect();
+        let options = near(exact(BLOCK as i64 + 40)).with_diversity(SHARE).expect("valid");
+        assert_eq!(rows(&ask(options)), expected);
     });
 }
 
