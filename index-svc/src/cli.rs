@@ -18,7 +18,7 @@ use self::{
 };
 pub(crate) use self::{
     distribution::{PruneArgs, PublishArgs, RollbackArgs, VersionsArgs},
-    growth::{AppendArgs, ImportArgs, RemoveArgs},
+    growth::{AppendArgs, ImportArgs, RemoveArgs, UnknownArg},
     serve::ServeArgs,
 };
 

@@ -23,9 +23,7 @@ use crate::{
     metadata::{self, TrackMetadata, id_key},
     scaler::Scaler,
     seal::quick_digest,
-    store::{
-        DATA_FILE, DISTANCE_QUANTILES, ReadTxn, RowPlaces, SCALER, Store, TRACKS_FILE, VECTORS_FILE,
-    },
+    store::{DATA_FILE, ReadTxn, RowPlaces, SCALER, Store, TRACKS_FILE, VECTORS_FILE},
     vectors::ScaledVectors,
     versions::{Place, resolve},
 };
@@ -107,11 +105,7 @@ impl Index {
             expect(what, got, rows as u64)?;
         }
         let scaler = scaler(&store, &txn, &manifest)?;
-        let pairs = PairDistances::from_quantiles(store.fact(&txn, DISTANCE_QUANTILES)?)
-            .ok_or_else(|| Error::NotAnIndex {
-                path: path.to_owned(),
-                why: "its distance quantiles do not ascend".to_owned(),
-            })?;
+        let pairs = PairDistances::read(&store, &txn)?;
         let blocks = match choice {
             EngineChoice::Forest => None,
             _ => blocks(path, &manifest)?.map(Arc::new),

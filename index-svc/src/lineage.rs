@@ -121,6 +121,23 @@ pub fn drift<E>(
         .collect())
 }
 
+/// The columns that are indistinguishable from constant over rows of `dims` values, by the rule of a fit; none
+/// where a sum overflows.
+///
+/// # Errors
+/// What reading the rows gives.
+pub fn constant_columns<E>(
+    dims: usize,
+    mut each_row: impl FnMut(&mut dyn FnMut(&[f64])) -> Result<(), E>,
+) -> Result<Vec<usize>, E> {
+    let mut sums = MeanPass::new(dims);
+    each_row(&mut |raw| sums.push(raw))?;
+    let Ok(mut variances) = sums.finish() else { return Ok(Vec::new()) };
+    each_row(&mut |raw| variances.push(raw))?;
+    let scaler = variances.finish();
+    Ok(scaler.map_or_else(|_| Vec::new(), |scaler| scaler.constant_columns().to_vec()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

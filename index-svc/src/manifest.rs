@@ -79,7 +79,7 @@ pub struct Manifest {
     pub attribute_names: Vec<String>,
     /// What became of missing values.
     pub missing_values: MissingValues,
-    /// Features indistinguishable from constant; they do not influence distances.
+    /// Features indistinguishable from constant over all rows; they do not influence distances between rows.
     pub constant_features: Vec<String>,
     /// Recall at 10 of the default plan against the exact answer, measured at build time; see
     /// [`crate::recall`].
@@ -128,7 +128,8 @@ pub struct BlocksFacts {
 /// What became of missing values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MissingValues {
-    /// The rule: `zero`, `mean`, `drop` or `error`.
+    /// The rule: `zero`, `mean`, `drop` or `error`. Tables that were appended may have had another; see
+    /// [`SourceFacts::nan`].
     pub rule: String,
     /// Missing values per feature, where there are any; dropped rows included.
     pub per_feature: BTreeMap<String, u64>,
@@ -154,6 +155,9 @@ pub struct SourceFacts {
     pub sha256: String,
     /// Rows read from it.
     pub rows: u64,
+    /// What became of its missing values; in older versions that of all, [`MissingValues::rule`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nan: Option<String>,
 }
 
 /// SHA-256 of what an index contains, lower-case hex, each over rows in order.
@@ -322,6 +326,18 @@ impl Manifest {
             ..=2 => RowPlaces::Databases,
             _ => RowPlaces::Files { rows: self.rows as usize, dims: self.dims as usize },
         }
+    }
+
+    /// What became of missing values in a row of its tables, counted from 0 over all of them.
+    #[must_use]
+    pub fn nan_rule(&self, row: u64) -> &str {
+        let mut end = 0_u64;
+        let source = self.sources.iter().find(|source| {
+            end = end.saturating_add(source.rows);
+            row < end
+        });
+        let rule = source.and_then(|source| source.nan.as_deref());
+        rule.unwrap_or(&self.missing_values.rule)
     }
 
     /// The schema of the vectors.

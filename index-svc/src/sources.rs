@@ -162,6 +162,7 @@ impl Sources {
                     bytes: facts.bytes,
                     sha256: facts.sha256,
                     rows: *rows,
+                    nan: None,
                 })
             })
             .collect()

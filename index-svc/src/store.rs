@@ -48,8 +48,6 @@ pub const LOCK_FILE: &str = "lock.mdb";
 pub const BLOCK_ROWS: usize = 1024;
 /// Fact: the scaler's means, then its scales.
 pub const SCALER: &str = "scaler";
-/// Fact: evenly spaced quantiles of the distance between random pairs.
-pub const DISTANCE_QUANTILES: &str = "distance_quantiles";
 
 /// Address space of an environment that is written, not memory nor disk: 256 GiB.
 const BUILD_MAP_BYTES: usize = 1 << 38;

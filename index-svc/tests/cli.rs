@@ -373,5 +373,5 @@ async fn refusals(client: &mut IndexServiceClient<Channel>) {
     refused(client.lookup(id(String::new())).await, Code::InvalidArgument, "INVALID_TRACK_ID");
     refused(client.lookup(id("x".repeat(513))).await, Code::InvalidArgument, "INVALID_TRACK_ID");
     let view = LookupRequest { track_id: "t1".into(), view: 9 };
-    refused(client.lookup(view).await, Code::InvalidArgument, "INVALID_FEATURE_VIEW");
+    refused(client.lookup(view).await, Code::InvalidArgument, "INVALID_VIEW");
 }

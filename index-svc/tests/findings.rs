@@ -15,7 +15,9 @@ use std::{
 use catalogue::{golden_rows, plan};
 use index_svc::{
     Index,
-    builder::{AppendPlan, BuildPlan, DuplicateRule, RemovePlan, append, build, remove},
+    builder::{
+        AppendPlan, BuildPlan, DuplicateRule, RemovePlan, UnknownRule, append, build, remove,
+    },
     card::Warnings,
     query::{Options, Query},
     table::TableError,
@@ -250,16 +252,17 @@ fn versions_and_counts_follow_an_index_as_it_grows() {
             duplicates: DuplicateRule::Error,
             refit,
         };
-        let grown = append(&plan).expect("sound");
+        let grown = append(&plan).expect("sound").made().expect("a version");
         assert_eq!(grown.manifest.extractor_versions, ["one/1", "two/2"]);
         assert_eq!(card(&grown.manifest), counted(30, 24, 10));
         let plan = RemovePlan {
             index: grown.path,
             ids: ["r0.wav", "r3.wav", "r7.wav", "r1.wav"].map(str::to_owned).to_vec(),
+            unknown: UnknownRule::Error,
             output: Some(folder.path().join(format!("less-{refit}"))),
             refit,
         };
-        let less = remove(&plan).expect("sound");
+        let less = remove(&plan).expect("sound").made().expect("a version");
         assert_eq!(less.manifest.extractor_versions, ["one/1", "two/2"]);
         assert_eq!(card(&less.manifest), counted(27, 22, 8));
     }
@@ -283,7 +286,7 @@ fn what_was_never_looked_for_is_not_known() {
             duplicates: DuplicateRule::Error,
             refit,
         };
-        append(&plan).expect("an index without the columns grows")
+        append(&plan).expect("an index without the columns grows").made().expect("a version")
     };
     let expected = Warnings { unknown_rows: 10, ..counted(26, 20, 9).expect("some") };
     let new = csv(folder.path(), 0..ROWS, &["one/1"]);
@@ -314,11 +317,15 @@ fn what_was_never_looked_for_is_not_known() {
         let plan = RemovePlan {
             index: grown.path,
             ids: ["t0", "r1.wav", "r3.wav"].map(str::to_owned).to_vec(),
+            unknown: UnknownRule::Error,
             output: Some(folder.path().join(format!("less-{refit}"))),
             refit,
         };
         let less = Warnings { unknown_rows: 9, ..counted(25, 19, 9).expect("some") };
-        assert_eq!(card(&remove(&plan).expect("sound").manifest), Some(less));
+        assert_eq!(
+            card(&remove(&plan).expect("sound").made().expect("a version").manifest),
+            Some(less)
+        );
     }
 }
 

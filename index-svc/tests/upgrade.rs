@@ -88,7 +88,7 @@ fn an_old_index_grows_into_the_newest_format() {
             duplicates: DuplicateRule::Error,
             refit: false,
         };
-        let grown = append(&plan).expect("an old index grows");
+        let grown = append(&plan).expect("an old index grows").made().expect("a version");
         assert_eq!((grown.manifest.format_version, grown.manifest.rows), (FORMAT_VERSION, 67));
         let index = Index::open(&grown.path).expect("just made");
         assert_eq!(index.row_of("new3").expect("readable"), Some(63));

@@ -33,7 +33,7 @@ pub(super) struct Intake {
     pub(super) duplicate_rows: u64,
 }
 
-/// Reads every row of every table; they become rows from `first_row` on.
+/// Reads every row of every table; they become rows from `first_row` on. There may be none.
 pub(super) fn intake(
     plan: &BuildPlan,
     sources: &dyn RowSource,
@@ -83,10 +83,6 @@ pub(super) fn intake(
     }
     let mut taken = pass.taken;
     taken.metadata_sha256 = hex(&pass.metadata.finalize());
-    if taken.rows == 0 {
-        let read = rows_per_table.iter().sum();
-        return Err(Error::NoRows { read, dropped: taken.dropped_rows });
-    }
     taken.rows_per_table = rows_per_table;
     Ok(taken)
 }

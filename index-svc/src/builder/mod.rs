@@ -5,6 +5,7 @@
 //! memory holds one row of text at a time; what stays in memory to the end is the scaled vectors
 //! (4 bytes per value), as in a server.
 
+mod facts;
 mod grow;
 mod intake;
 mod place;
@@ -12,20 +13,21 @@ mod rows;
 mod spill;
 
 use std::{
-    collections::BTreeMap,
-    fs::{self, File, Permissions},
+    fs::File,
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use proto::features::{FeatureSchema, hex};
 use sha2::{Digest as _, Sha256};
 
-pub use self::grow::{AppendPlan, Grown, RemovePlan, append, remove};
+pub use self::grow::{
+    AppendPlan, Grown, Outcome, RemovePlan, Unchanged, UnknownRule, append, remove,
+};
 pub(crate) use self::rows::RowSource;
 use self::{
-    intake::{Intake, intake},
+    facts::{constant_features, files, missing_values, sources_facts},
+    intake::intake,
     place::{Workplace, refuse_existing},
     spill::Spill,
 };
@@ -42,8 +44,7 @@ use crate::{
     index::{EngineChoice, Index},
     lineage::{ScalerFacts, ScalerOrigin},
     manifest::{
-        BlocksFacts, ContentDigests, FORMAT, FORMAT_VERSION, FileFacts, ForestFacts, METRIC,
-        Manifest, MissingValues, file_facts,
+        BlocksFacts, ContentDigests, FORMAT, FORMAT_VERSION, ForestFacts, METRIC, Manifest,
     },
     planner::Wanted,
     provenance::Provenance,
@@ -51,10 +52,7 @@ use crate::{
     recall::{self, Trial},
     scaler::{MeanPass, Scaler},
     sources::Sources,
-    store::{
-        BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, SCALER, Store, TRACKS_FILE, TrackWriter,
-        VECTORS_FILE, VectorWriter, f64_bytes,
-    },
+    store::{BLOCK_ROWS, SCALER, Store, TrackWriter, VectorWriter, f64_bytes},
     table::ColumnRule,
     vectors::{ScaledVectors, to_f32},
     verify,
@@ -217,6 +215,10 @@ pub(crate) fn assemble(
     let mut tracks = TrackWriter::create(place.path())?;
     let mut taken = intake(plan, sources, &store, &mut tracks, place.path(), 0)?;
     tracks.finish()?;
+    if taken.rows == 0 {
+        let read = taken.rows_per_table.iter().sum();
+        return Err(Error::NoRows { read, dropped: taken.dropped_rows });
+    }
     tracing::info!(rows = taken.rows, "tables are read");
     let filling = taken.fill(plan.nan, sources.schema())?;
     let origin = match &recipe.scaler {
@@ -277,7 +279,7 @@ pub(crate) fn assemble(
         recall_sample: 0,
         recall_curve: Vec::new(),
         card: None,
-        sources: sources.facts(&taken.rows_per_table)?,
+        sources: sources_facts(plan, sources, &taken.rows_per_table)?,
         contents,
         files: files(place.path())?,
         built_at_unix: None,
@@ -396,7 +398,7 @@ fn write_facts(
     contents.scaler = hex(&Sha256::digest(f64_bytes(&parts)));
     let mut txn = store.write()?;
     store.put_fact(&mut txn, SCALER, &parts)?;
-    store.put_fact(&mut txn, DISTANCE_QUANTILES, pairs.quantiles())?;
+    pairs.write(store, &mut txn)?;
     store.commit(txn)?;
     Ok(vectors)
 }
@@ -414,42 +416,6 @@ fn write_blocks(folder: &Path, vectors: &ScaledVectors, seed: u64) -> Result<Blo
         .map_err(|source| Error::Io { path, source })?;
     let built = Blocks::open(image).map_err(EngineError::from)?;
     Ok(BlocksFacts { leaf_rows: options.leaf_rows as u32, digest: digest_text(&built) })
-}
-
-fn missing_values(
-    plan: &BuildPlan,
-    taken: &Intake,
-    schema: &FeatureSchema,
-    filling: &[f64],
-) -> MissingValues {
-    let zeros = filling.iter().all(|value| *value == 0.0);
-    let counts = schema.names().iter().cloned().zip(taken.missing.iter().copied());
-    MissingValues {
-        rule: plan.nan.name().to_owned(),
-        per_feature: counts.filter(|(_, count)| *count > 0).collect(),
-        imputed_values: taken.imputed_values,
-        dropped_rows: taken.dropped_rows,
-        duplicate_rows: taken.duplicate_rows,
-        filled_with: if zeros { Vec::new() } else { filling.to_vec() },
-    }
-}
-
-fn constant_features(scaler: &Scaler, schema: &FeatureSchema) -> Vec<String> {
-    scaler.constant_columns().iter().map(|column| schema.names()[*column].clone()).collect()
-}
-
-/// Sizes and digests of the data files; makes them readable for whoever serves them.
-fn files(directory: &Path) -> Result<BTreeMap<String, FileFacts>, Error> {
-    let mut found = BTreeMap::new();
-    for name in [DATA_FILE, VECTORS_FILE, TRACKS_FILE, BLOCKS_FILE] {
-        let path = directory.join(name);
-        if path.exists() {
-            found.insert(name.to_owned(), file_facts(&path)?);
-            fs::set_permissions(&path, Permissions::from_mode(0o644))
-                .map_err(|source| Error::Io { path, source })?;
-        }
-    }
-    Ok(found)
 }
 
 /// Opens what was written, checks every row, calibrates, and measures recall.

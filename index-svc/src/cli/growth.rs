@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use storage::StorageArgs;
 
 use super::{BuildEngineArg, DuplicatesArg, FormatArg, NanArg};
@@ -11,21 +11,25 @@ use super::{BuildEngineArg, DuplicatesArg, FormatArg, NanArg};
 pub(super) const APPEND_HELP: &str = "\
 Examples:
   index-svc append --index library --input new.csv
+  index-svc append --index library --input tonight.csv --duplicates keep-first   # may run twice
   index-svc append --index indexes/2026-01 --input new.csv --output indexes/2026-02
   index-svc append --index library --input new.csv --refit --format json
 
 Exit codes:
-  0  the new version is complete and verified, and CURRENT names it if it is in a folder of versions
+  0  the new version is complete and verified, and CURRENT names it if it is in a folder of versions; or no
+     row was new, and no version was made (the report says so): a job may run twice
   1  a table was refused, or the version could not be written; the one before is as it was
   2  the command line is wrong";
 
 pub(super) const REMOVE_HELP: &str = "\
 Examples:
   index-svc remove --index library --ids 10250 10251
+  index-svc remove --index library --ids-from gone.txt --unknown skip            # may run twice
   index-svc remove --index indexes/2026-01 --ids-from gone.txt --output indexes/2026-02
 
 Exit codes:
-  0  the new version is complete and verified, and CURRENT names it if it is in a folder of versions
+  0  the new version is complete and verified, and CURRENT names it if it is in a folder of versions; or no
+     track was to go, and no version was made (the report says so)
   1  a track is not in the index, or the version could not be written; the one before is as it was
   2  the command line is wrong";
 
@@ -85,6 +89,9 @@ pub(crate) struct RemoveArgs {
     /// File of tracks to remove, an id a line.
     #[arg(long, env = "SOUNDALIKE_IDS_FROM", value_name = "FILE")]
     pub(crate) ids_from: Option<PathBuf>,
+    /// What an id means that is not in the index.
+    #[arg(long, env = "SOUNDALIKE_UNKNOWN", default_value = "error", value_name = "RULE")]
+    pub(crate) unknown: UnknownArg,
     /// Index directory to make, where the index is not a folder of versions; it must not exist.
     #[arg(long, env = "SOUNDALIKE_OUTPUT", value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
@@ -94,6 +101,15 @@ pub(crate) struct RemoveArgs {
     /// Form of the report.
     #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
     pub(crate) format: FormatArg,
+}
+
+/// What an id to remove means that is not in the index.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum UnknownArg {
+    /// Nothing is removed.
+    Error,
+    /// It is left aside: it may have been removed before.
+    Skip,
 }
 
 /// Flags of `import`.

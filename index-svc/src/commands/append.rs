@@ -7,7 +7,7 @@ use std::{
 };
 
 use index_svc::{
-    builder::{AppendPlan, Grown, append},
+    builder::{AppendPlan, Grown, Outcome, Unchanged, append},
     lineage::{ColumnDrift, CurveOrigin},
 };
 use serde_json::{Value, json};
@@ -30,13 +30,45 @@ pub(crate) fn run(args: AppendArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes what was grown.
-pub(super) fn report(format: FormatArg, grown: &Grown, took: Duration) -> anyhow::Result<()> {
-    match format {
-        FormatArg::Json => {
-            writeln!(stdout(), "{}", serde_json::to_string_pretty(&object(grown, took)?)?)?;
+/// Writes what growing came to.
+pub(super) fn report(format: FormatArg, outcome: &Outcome, took: Duration) -> anyhow::Result<()> {
+    match (format, outcome) {
+        (FormatArg::Json, outcome) => {
+            let object = match outcome {
+                Outcome::Made(grown) => object(grown, took)?,
+                Outcome::Unchanged(unchanged) => unchanged_object(unchanged),
+            };
+            writeln!(stdout(), "{}", serde_json::to_string_pretty(&object)?)?;
         }
-        FormatArg::Text => print(grown, took)?,
+        (FormatArg::Text, Outcome::Made(grown)) => print(grown, took)?,
+        (FormatArg::Text, Outcome::Unchanged(unchanged)) => print_unchanged(unchanged)?,
+    }
+    Ok(())
+}
+
+fn unchanged_object(unchanged: &Unchanged) -> Value {
+    json!({
+        "made": false,
+        "index_version": unchanged.version,
+        "path": unchanged.path,
+        "rows_read": unchanged.read,
+        "rows_repeated": unchanged.repeated,
+        "rows_dropped": unchanged.dropped,
+        "ids_unknown": unchanged.unknown,
+    })
+}
+
+fn print_unchanged(unchanged: &Unchanged) -> anyhow::Result<()> {
+    let Unchanged { read, repeated, dropped, unknown, .. } = unchanged;
+    let mut out = stdout().lock();
+    writeln!(out, "nothing to change; no version was made")?;
+    writeln!(out, "index version   {} stays", unchanged.version)?;
+    writeln!(
+        out,
+        "rows            {read} read, {repeated} in the index already, {dropped} dropped for missing values"
+    )?;
+    if *unknown > 0 {
+        writeln!(out, "ids             {unknown} not in the index")?;
     }
     Ok(())
 }
@@ -44,6 +76,7 @@ pub(super) fn report(format: FormatArg, grown: &Grown, took: Duration) -> anyhow
 fn object(grown: &Grown, took: Duration) -> anyhow::Result<Value> {
     let manifest = &grown.manifest;
     Ok(json!({
+        "made": true,
         "index_version": grown.version,
         "path": grown.path,
         "pointer_moved": grown.pointer_moved,
@@ -54,6 +87,7 @@ fn object(grown: &Grown, took: Duration) -> anyhow::Result<Value> {
         "windows": manifest.windows,
         "warnings": manifest.card.as_ref().and_then(|card| card.warnings.as_ref()),
         "drift_of_added": grown.drift_of_added,
+        "freed_features": grown.freed_features,
         "recall_at_10": manifest.recall_at_10,
         "recall_curve": manifest.recall_curve,
         "seconds": took.as_secs_f64(),
@@ -92,6 +126,14 @@ fn print(grown: &Grown, took: Duration) -> anyhow::Result<()> {
             out,
             "                {far} features are more than {TELLING_EXTENT} off: consider --refit"
         )?;
+    }
+    if !grown.freed_features.is_empty() {
+        let freed = grown.freed_features.join(", ");
+        writeln!(
+            out,
+            "not constant    {freed}: no deviation is known, so they count in their own unit"
+        )?;
+        writeln!(out, "                and may outweigh all others; use --refit")?;
     }
     if !grown.pointer_moved && grown.path.parent().is_some_and(index_svc::versions::is_folder) {
         writeln!(out, "CURRENT was moved elsewhere in the meantime and stays so")?;

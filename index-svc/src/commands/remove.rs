@@ -9,10 +9,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use index_svc::builder::{RemovePlan, remove};
+use index_svc::builder::{RemovePlan, UnknownRule, remove};
 
 use super::append::report;
-use crate::cli::RemoveArgs;
+use crate::cli::{RemoveArgs, UnknownArg};
 
 /// Most bytes of a file of ids: twice as many tracks as an index can have would not fit.
 const MAX_IDS_BYTES: u64 = 4 << 30;
@@ -23,8 +23,12 @@ pub(crate) fn run(args: RemoveArgs) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.ids_from {
         ids.extend(read_ids(path).with_context(|| path.display().to_string())?);
     }
-    let RemoveArgs { index, output, refit, .. } = args;
-    let grown = remove(&RemovePlan { index, ids, output, refit })?;
+    let RemoveArgs { index, output, refit, unknown, .. } = args;
+    let unknown = match unknown {
+        UnknownArg::Error => UnknownRule::Error,
+        UnknownArg::Skip => UnknownRule::Skip,
+    };
+    let grown = remove(&RemovePlan { index, ids, unknown, output, refit })?;
     report(args.format, &grown, start.elapsed())?;
     Ok(ExitCode::SUCCESS)
 }

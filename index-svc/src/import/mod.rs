@@ -205,7 +205,13 @@ impl RowSource for Model<'_> {
             let facts = file_facts(path)?;
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
             let name = name.unwrap_or_default();
-            Ok(SourceFacts { name, bytes: facts.bytes, sha256: facts.sha256, rows: *rows })
+            Ok(SourceFacts {
+                name,
+                bytes: facts.bytes,
+                sha256: facts.sha256,
+                rows: *rows,
+                nan: None,
+            })
         };
         paths.iter().zip(rows).map(one).collect()
     }

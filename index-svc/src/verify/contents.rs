@@ -123,7 +123,11 @@ fn scaler_failure(index: &Index, fitted: Result<VariancePass, usize>) -> Option<
     };
     match fitted.and_then(VariancePass::finish) {
         Err(column) => Some(format!("column {} cannot be fitted", index.schema.names()[column])),
-        Ok(fresh) if fresh.constant_columns() != index.scaler.constant_columns() => {
+        // Rows that came later may vary where those that it was fitted to do not.
+        Ok(fresh)
+            if index.manifest.scaler.fitted_rows == Some(index.rows())
+                && fresh.constant_columns() != index.scaler.constant_columns() =>
+        {
             Some("other columns are constant".to_owned())
         }
         Ok(fresh) => differs(&fresh).map(|column| {

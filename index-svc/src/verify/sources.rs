@@ -1,6 +1,9 @@
 //! An index against the tables it was built from.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+};
 
 use super::{Check, same_bits};
 use crate::{
@@ -16,17 +19,23 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
     let manifest = index.manifest();
     let sources = Sources::open(inputs, &ColumnRule::Schema(manifest.schema()), None)?;
     let filling = filling(index, &sources)?;
-    let drops = manifest.missing_values.rule == "drop";
+    let zeros = vec![0.0; index.scaler.dims()];
+    let mut read = 0;
     // Where rows were removed, others took their places, and tables have rows the index has not.
     let in_order = manifest.growth.as_ref().is_none_or(|growth| growth.removed_since_build == 0);
+    // A track may have been removed, and appended again as another table has it: one of its rows must fit.
     let mut seen = HashSet::new();
+    let mut unlike: BTreeMap<u32, (Option<String>, Option<String>)> = BTreeMap::new();
     let (mut features, mut metadata) = (None, None);
     let mut next = 0;
     let txn = index.store.read()?;
     sources.each_row(|path, row| {
-        if drops && row.values.iter().any(|value| value.is_nan()) {
+        let rule = manifest.nan_rule(read);
+        read += 1;
+        if rule == "drop" && row.values.iter().any(|value| value.is_nan()) {
             return Ok(());
         }
+        let filling = if rule == "zero" { &zeros } else { &filling };
         let known = index.store.row_of(&txn, &id_key(&row.metadata.track_id))?;
         if in_order
             && known.is_some_and(|known| known < next)
@@ -35,7 +44,7 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
             return Ok(());
         }
         let at = match known {
-            Some(known) if !in_order && seen.insert(known) => known,
+            Some(known) if !in_order && !seen.contains(&known) => known,
             _ if !in_order => return Ok(()),
             _ => next,
         };
@@ -47,21 +56,34 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
         let filled: Vec<f64> = row
             .values
             .iter()
-            .zip(&filling)
+            .zip(filling)
             .map(|(value, fill)| if value.is_nan() { *fill } else { *value })
             .collect();
         // The stored features follow from the raw vectors, which is a check of its own.
         let raw = index.store.raw(&txn, at, index.scaler.dims())?;
         let scaled = |raw: &[f64]| to_f32(&index.scaler.transform(raw));
-        if !same_bits(&scaled(&filled), &scaled(&raw)) {
-            features.get_or_insert_with(|| format!("{}: row {at} has other features", here()));
+        let other_features = (!same_bits(&scaled(&filled), &scaled(&raw)))
+            .then(|| format!("{}: row {at} has other features", here()));
+        let other_metadata = (row.metadata != index.metadata_in(&txn, at)?)
+            .then(|| format!("{}: row {at} has other metadata", here()));
+        if !in_order && (other_features.is_some() || other_metadata.is_some()) {
+            unlike.entry(at).or_insert((other_features, other_metadata));
+            return Ok(());
         }
-        if row.metadata != index.metadata_in(&txn, at)? {
-            metadata.get_or_insert_with(|| format!("{}: row {at} has other metadata", here()));
+        if !in_order {
+            seen.insert(at);
+            unlike.remove(&at);
         }
+        features = features.take().or(other_features);
+        metadata = metadata.take().or(other_metadata);
         next += 1;
         Ok(())
     })?;
+    for (other_features, other_metadata) in unlike.into_values() {
+        features = features.or(other_features);
+        metadata = metadata.or(other_metadata);
+        next += 1;
+    }
     if next != index.rows() {
         features.get_or_insert_with(|| format!("source has {next} rows, index {}", index.rows()));
     }

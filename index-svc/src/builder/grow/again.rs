@@ -82,7 +82,10 @@ impl RowSource for Again<'_> {
     }
 
     fn facts(&self, rows: &[u64]) -> Result<Vec<SourceFacts>, Error> {
-        let mut facts = self.old.manifest().sources.clone();
+        let (mut facts, old) = (self.old.manifest().sources.clone(), self.old.manifest());
+        for source in facts.iter_mut().filter(|source| source.nan.is_none()) {
+            source.nan = Some(old.missing_values.rule.clone());
+        }
         facts.extend(self.sources.map_or(Ok(Vec::new()), |sources| sources.facts(rows))?);
         Ok(facts)
     }

@@ -13,8 +13,12 @@ use sha2::{Digest as _, Sha256};
 use super::{Ready, again::Again, goal::Goal};
 use crate::{
     builder::{
-        BuildPlan, COMMIT_ROWS, NanRule, check_deviations, files, intake::intake, missing_values,
-        place::Workplace, rows::RowSource as _, write_blocks,
+        BuildPlan, COMMIT_ROWS, NanRule, check_deviations, files,
+        intake::{Intake, intake},
+        missing_values,
+        place::Workplace,
+        rows::RowSource as _,
+        sources_facts, write_blocks,
     },
     calibration::{CALIBRATION_K, CALIBRATION_SAMPLE, calibrate, check_curve},
     card::Card,
@@ -22,15 +26,13 @@ use crate::{
     engine::ForestWriter,
     error::Error,
     index::Index,
-    lineage::{CurveOrigin, Growth, Operation},
+    lineage::{CurveOrigin, Growth, Operation, constant_columns},
     manifest::{BlocksFacts, ContentDigests, FORMAT_VERSION, Manifest},
     metadata::id_key,
     planner::{Planner, Wanted},
     provenance::Provenance,
     recall::{Trial, sample_rows},
-    store::{
-        BLOCK_ROWS, DATA_FILE, DISTANCE_QUANTILES, Store, TrackWriter, VectorWriter, f64_bytes,
-    },
+    store::{BLOCK_ROWS, DATA_FILE, Store, TrackWriter, VectorWriter, f64_bytes},
     vectors::{ScaledVectors, to_f32},
     verify,
 };
@@ -68,14 +70,21 @@ impl<'i> Growing<'i> {
         self.old.scaler.dims()
     }
 
-    /// Adds the new rows of `rows` behind the others.
-    pub(super) fn append(&mut self, settings: &BuildPlan, rows: &Again<'_>) -> Result<(), Error> {
+    /// Adds the new rows of `rows` behind the others; returns what was taken, which may be nothing.
+    pub(super) fn append(
+        &mut self,
+        settings: &BuildPlan,
+        rows: &Again<'_>,
+    ) -> Result<Intake, Error> {
         let (before, schema) = (self.old.rows(), self.old.schema());
         let added = rows.added();
         let (mut vectors, mut tracks) = self.write_kept(0..before)?;
         let scratch = self.place.path();
         let mut taken = intake(settings, &added, &self.store, &mut tracks, scratch, before)?;
         tracks.finish()?;
+        if taken.rows == 0 {
+            return Ok(taken);
+        }
         let filling = match (settings.nan, &self.manifest.missing_values.filled_with) {
             (NanRule::Mean, known) if known.is_empty() => self.old.scaler.mean().to_vec(),
             (NanRule::Mean, known) => known.clone(),
@@ -108,7 +117,7 @@ impl<'i> Growing<'i> {
             self.store.commit(txn)?;
         }
         vectors.finish()?;
-        self.manifest.sources = rows.facts(&taken.rows_per_table)?;
+        self.manifest.sources = sources_facts(settings, rows, &taken.rows_per_table)?;
         self.manifest.attribute_names = rows.attribute_names().to_vec();
         let Provenance { extractor_versions, windows } = rows.provenance();
         self.manifest.extractor_versions = extractor_versions;
@@ -122,7 +131,8 @@ impl<'i> Growing<'i> {
         self.manifest.missing_values = missing;
         let first_block = before as usize / BLOCK_ROWS;
         let blocks = first_block..self.rows().div_ceil(BLOCK_ROWS);
-        self.write_scaled(blocks.map(|block| block as u32).collect())
+        self.write_scaled(blocks.map(|block| block as u32).collect())?;
+        Ok(taken)
     }
 
     /// Removes rows; the last ones take their places.
@@ -211,7 +221,7 @@ impl<'i> Growing<'i> {
             .ok_or(Error::NoRows { read: 0, dropped: 0 })?;
         let pairs = PairDistances::sample(&vectors, settings.seed);
         let mut txn = store.write()?;
-        store.put_fact(&mut txn, DISTANCE_QUANTILES, pairs.quantiles())?;
+        pairs.write(&store, &mut txn)?;
         store.commit(txn)?;
         // Two threads' work, and neither needs the other's.
         let blocks = thread::scope(|scope| {
@@ -240,6 +250,10 @@ impl<'i> Growing<'i> {
         manifest.built_by = None;
         let ready = Ready { place };
         let mut index = ready.open(manifest)?;
+        let constant = constant_columns(dims, |take| index.each_raw(0.., take))?;
+        let names = index.schema.names();
+        index.manifest.constant_features =
+            constant.into_iter().map(|column| names[column].clone()).collect();
         index.manifest.contents = carried(old, &index, &moved)?;
         let failed: Vec<String> = verify::check_contents(&index)?
             .into_iter()

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Grown;
+use super::{Grown, Outcome};
 use crate::{
     builder::place::{Workplace, lock_folder, refuse_existing},
     error::Error,
@@ -68,7 +68,8 @@ impl Goal {
         place: Workplace,
         manifest: Manifest,
         drift_of_added: Vec<ColumnDrift>,
-    ) -> Result<Grown, Error> {
+        freed_features: Vec<String>,
+    ) -> Result<Outcome, Error> {
         let (version, path, pointer_moved) = match &self.to {
             To::Directory(path) => (place.publish(&manifest, path)?, path.clone(), false),
             To::Folder { folder, name, .. } => {
@@ -81,6 +82,8 @@ impl Goal {
                 (version, path, unmoved)
             }
         };
-        Ok(Grown { version, manifest, path, pointer_moved, drift_of_added })
+        let grown =
+            Grown { version, manifest, path, pointer_moved, drift_of_added, freed_features };
+        Ok(Outcome::Made(Box::new(grown)))
     }
 }

@@ -10,15 +10,17 @@
 mod again;
 mod change;
 mod goal;
+mod outcome;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+pub use self::outcome::{Grown, Outcome, Unchanged};
 use self::{again::Again, change::Growing, goal::Goal};
 use super::{BuildEngines, BuildPlan, DuplicateRule, NanRule, Recipe, RowSource as _, assemble};
 use crate::{
     error::Error,
     index::Index,
-    lineage::{ColumnDrift, CurveOrigin, Growth, Operation, drift},
+    lineage::{CurveOrigin, Growth, Operation, drift},
     manifest::Manifest,
     metadata::id_key,
     sources::Sources,
@@ -44,6 +46,16 @@ pub struct AppendPlan {
     pub refit: bool,
 }
 
+/// What an id to remove means that is not in the index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownRule {
+    /// Nothing is removed.
+    #[default]
+    Error,
+    /// It is left aside: it may have been removed before.
+    Skip,
+}
+
 /// Rows to remove from an index.
 #[derive(Clone, Debug)]
 pub struct RemovePlan {
@@ -51,33 +63,21 @@ pub struct RemovePlan {
     pub index: PathBuf,
     /// Ids of the tracks to remove.
     pub ids: Vec<String>,
+    /// What an id means that is not in the index.
+    pub unknown: UnknownRule,
     /// Where the new version goes; none for the folder of versions that `index` is.
     pub output: Option<PathBuf>,
     /// Whether the scaler is fitted again, to the rows that stay.
     pub refit: bool,
 }
 
-/// A version that was grown from another.
-#[derive(Clone, Debug)]
-pub struct Grown {
-    /// The new version.
-    pub version: String,
-    /// Its manifest.
-    pub manifest: Manifest,
-    /// Where it is.
-    pub path: PathBuf,
-    /// Whether the folder's pointer names it now. Not if it was moved elsewhere in the meantime.
-    pub pointer_moved: bool,
-    /// How far the added rows alone are from the scaler of the version before.
-    pub drift_of_added: Vec<ColumnDrift>,
-}
-
-/// Makes a version with the rows of tables behind those of the last one.
+/// Makes a version with the rows of tables behind those of the last one; none where no row is new, unless
+/// the scaler is to be fitted again.
 ///
 /// # Errors
 /// When a table is refused, the version before is damaged, the place is taken, the disk is full, or
 /// the result fails its checks. Nothing is left behind then, and the version before stays as it is.
-pub fn append(plan: &AppendPlan) -> Result<Grown, Error> {
+pub fn append(plan: &AppendPlan) -> Result<Outcome, Error> {
     let goal = Goal::new(&plan.index, plan.output.as_deref())?;
     let old = Index::open(goal.from())?;
     let rule = ColumnRule::Schema(old.schema().clone());
@@ -101,7 +101,18 @@ pub fn append(plan: &AppendPlan) -> Result<Grown, Error> {
         rebuilt(&settings, &again)?
     } else {
         let mut growing = Growing::begin(&old, &goal)?;
-        growing.append(&settings, &again)?;
+        let taken = growing.append(&settings, &again)?;
+        if taken.rows == 0 {
+            let (path, version) = (goal.from().to_owned(), old.version().to_owned());
+            let (repeated, dropped) = (taken.duplicate_rows, taken.dropped_rows);
+            let read = taken.rows_per_table.iter().sum();
+            return Ok(Outcome::Unchanged(Unchanged {
+                read,
+                repeated,
+                dropped,
+                ..Unchanged::of(version, path)
+            }));
+        }
         growing.finish(&settings)?
     };
     let before = old.rows();
@@ -113,15 +124,16 @@ pub fn append(plan: &AppendPlan) -> Result<Grown, Error> {
     let drift = drift(scaler, names, |take| index.each_raw(0.., take))?;
     drop(index);
     manifest.growth = Some(Growth { drift, ..growth });
-    goal.reach(place.place, manifest, drift_of_added)
+    let freed = freed_features(&old, &manifest);
+    goal.reach(place.place, manifest, drift_of_added, freed)
 }
 
-/// Makes a version without some rows of the last one. The last rows take the places of those that
-/// are removed.
+/// Makes a version without some rows of the last one; none where no row goes, unless the scaler is to be
+/// fitted again. The last rows take the places of those that are removed.
 ///
 /// # Errors
-/// When a track is not in the index, none would be left, or as [`append`].
-pub fn remove(plan: &RemovePlan) -> Result<Grown, Error> {
+/// When a track is not in the index (unless such are skipped), none would be left, or as [`append`].
+pub fn remove(plan: &RemovePlan) -> Result<Outcome, Error> {
     let goal = Goal::new(&plan.index, plan.output.as_deref())?;
     let old = Index::open(goal.from())?;
     let (mut gone, mut unknown) = (BTreeSet::new(), Vec::new());
@@ -134,8 +146,13 @@ pub fn remove(plan: &RemovePlan) -> Result<Grown, Error> {
             }
         }
     }
-    if !unknown.is_empty() {
+    if !unknown.is_empty() && plan.unknown == UnknownRule::Error {
         return Err(Error::UnknownTracks { unknown });
+    }
+    if gone.is_empty() && !plan.refit {
+        let (path, version) = (goal.from().to_owned(), old.version().to_owned());
+        let unknown = unknown.len() as u64;
+        return Ok(Outcome::Unchanged(Unchanged { unknown, ..Unchanged::of(version, path) }));
     }
     if gone.len() == old.rows() as usize {
         return Err(Error::NoRows { read: u64::from(old.rows()), dropped: 0 });
@@ -154,7 +171,25 @@ pub fn remove(plan: &RemovePlan) -> Result<Grown, Error> {
     let drift = drift(&old.scaler, names, |take| index.each_raw(0.., take))?;
     drop(index);
     manifest.growth = Some(Growth { drift, ..growth });
-    goal.reach(place.place, manifest, Vec::new())
+    goal.reach(place.place, manifest, Vec::new(), Vec::new())
+}
+
+/// Features that were constant in the version before and are not any more. Its scaler, which stays, has no
+/// deviation of them: they count in their own unit, whatever that is.
+fn freed_features(old: &Index, new: &Manifest) -> Vec<String> {
+    if new.growth.as_ref().is_some_and(|growth| growth.refitted) {
+        return Vec::new();
+    }
+    let before = old.manifest().constant_features.iter();
+    let freed: Vec<String> =
+        before.filter(|name| !new.constant_features.contains(name)).cloned().collect();
+    if !freed.is_empty() {
+        tracing::warn!(
+            features = %freed.join(", "),
+            "were constant when the scaler was fitted, and count in their own unit now; fit it again (--refit)"
+        );
+    }
+    freed
 }
 
 /// A version that is complete but for the end of its manifest.
