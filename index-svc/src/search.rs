@@ -191,11 +191,18 @@ impl Index {
         let next = span.next(query, &list, &chosen);
         let far = list.ended && next.is_none() && query.options.max_distance.is_some();
         let names = self.schema.names();
-        let seed_track_ids = query.examples.iter().map(|example| self.id_of(txn, &example.seed));
+        let seed = self.named(txn, query)?;
+        let seed_track_ids = match &seed {
+            Some((_, track)) => vec![track.track_id.clone()],
+            None => {
+                let ids = query.examples.iter().map(|example| self.id_of(txn, &example.seed));
+                ids.collect::<Result<_, _>>()?
+            }
+        };
         Ok(Some(Answer {
             neighbors: self.join(txn, target, &chosen, query.options.explained)?,
-            seed: self.named(txn, query)?,
-            seed_track_ids: seed_track_ids.collect::<Result<_, _>>()?,
+            seed,
+            seed_track_ids,
             next_page_token: next.as_ref().map_or_else(String::new, |place| {
                 pages::encode(&self.version, query.digest(), place)
             }),
