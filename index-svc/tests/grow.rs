@@ -12,8 +12,8 @@ use catalogue::{csv_text, golden_rows, plan};
 use index_svc::{
     Error, Index,
     builder::{
-        AppendPlan, BuildPlan, DuplicateRule, Grown, NanRule, Outcome, RemovePlan, UnknownRule,
-        append, build, remove,
+        AppendPlan, BuildPlan, DuplicateRule, Grown, NanRule, RemovePlan, UnknownRule, append,
+        build, remove,
     },
     index::EngineChoice,
     lineage::{CurveOrigin, Operation},
