@@ -71,7 +71,9 @@ def upload(server, stub, song, leave_after):
 
 def batch(server, stub, leave_after):
     seeds = [index.Seed(track_index=row) for row in range(100)]
-    options = query.QueryOptions(page_size=10, exact=True)
+    # A row is one of the version that is asked: the version goes with it.
+    version = stub.GetIndexInfo(index.GetIndexInfoRequest(), timeout=SECONDS).index_version
+    options = query.QueryOptions(page_size=10, exact=True, expected_index_version=version)
     item = index.RecommendRequest(seeds=seeds, options=options, strategy=index.RecommendRequest.STRATEGY_BEST_OF)
     begin = server.processor_seconds()
     call = stub.BatchRecommend.future(index.BatchRecommendRequest(requests=[item] * 100), timeout=SECONDS)

@@ -42,6 +42,9 @@ class Caller:
         self.servers, self.songs = servers, songs
         self.to_extractor = extractor_grpc.ExtractorServiceStub(grpc.insecure_channel(servers[0].address))
         self.to_index = index_grpc.IndexServiceStub(grpc.insecure_channel(servers[1].address))
+        # A row is one of the version that is asked: the version goes with it.
+        info = self.to_index.GetIndexInfo(index.GetIndexInfoRequest(), timeout=SECONDS, wait_for_ready=True)
+        self.version = info.index_version
         self.counts, self.failed = {}, []
 
     def call(self, number):
@@ -70,7 +73,7 @@ class Caller:
             self.failed.append(f"{kind}: {got}")
 
     def query(self, row):
-        options = query.QueryOptions(page_size=5)
+        options = query.QueryOptions(page_size=5, expected_index_version=self.version)
         self.to_index.QueryByTrackIndex(index.QueryByTrackIndexRequest(track_index=row, options=options), timeout=SECONDS)
 
     def messages(self, song):

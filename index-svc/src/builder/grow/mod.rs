@@ -180,9 +180,15 @@ fn freed_features(old: &Index, new: &Manifest) -> Vec<String> {
     if new.growth.as_ref().is_some_and(|growth| growth.refitted) {
         return Vec::new();
     }
-    let before = old.manifest().constant_features.iter();
-    let freed: Vec<String> =
-        before.filter(|name| !new.constant_features.contains(name)).cloned().collect();
+    let scales = old.schema().names().iter().zip(old.scaler.scale());
+    let freed: Vec<String> = scales
+        // One that only became constant, when rows were removed, has the deviation that it was fitted with.
+        .filter(|(_, scale)| scale.to_bits() == 1.0_f64.to_bits())
+        .map(|(name, _)| name)
+        .filter(|name| old.manifest().constant_features.contains(name))
+        .filter(|name| !new.constant_features.contains(name))
+        .cloned()
+        .collect();
     if !freed.is_empty() {
         tracing::warn!(
             features = %freed.join(", "),
