@@ -30,6 +30,7 @@ pub enum Command {
     /// Prints `listening on ADDRESS` on standard output when it is ready. Nothing that is uploaded
     /// touches a disk. The first SIGTERM or SIGINT drains and ends with exit code 0, or with 1 if calls
     /// had to be cut when `--grace` was over; a second one ends at once.
+    #[command(after_long_help = SERVE_HELP)]
     Serve(Box<ServeArgs>),
     /// Extract the features of files and folders into a table.
     ///
@@ -67,12 +68,34 @@ pub enum Command {
     #[command(after_long_help = WORK_HELP)]
     Work(WorkArgs),
     /// Show what is known of one file: how it is read, its tuning, its features.
+    #[command(after_long_help = INSPECT_HELP)]
     Inspect(InspectArgs),
     /// Print the completions of a shell.
     Completions(CompletionsArgs),
     /// Print the manual page, or write the pages of all commands to a folder.
     Manual(ManualArgs),
 }
+
+const SERVE_HELP: &str = "\
+Examples:
+  extractor-svc serve
+  extractor-svc serve --listen 0.0.0.0:7071 --tls-cert tls.crt --tls-key tls.key --auth-tokens tokens.txt
+
+Exit codes:
+  0  a signal ended it, and every call in flight was answered
+  1  it could not start, or calls had to be cut when --grace was over
+  2  the command line is wrong";
+
+const INSPECT_HELP: &str = "\
+Examples:
+  extractor-svc inspect song.mp3
+  extractor-svc inspect song.mp3 --format json --max-damage 1
+  extractor-svc inspect song.mp3 --plot song.svg
+
+Exit codes:
+  0  the file gives features
+  1  it does not; the last line says why
+  2  the command line is wrong";
 
 const EXTRACT_HELP: &str = "\
 Examples:

@@ -47,8 +47,8 @@ pub enum ExtractError {
     },
     /// More of the analysed window is lost than is allowed.
     #[error(
-        "{:.1} % of the analysed window is missing or was replaced, expected at most {:.1} %",
-        100.0 * share, 100.0 * max
+        "{} of the analysed window is missing or was replaced, expected at most {max} (max_damage)",
+        rounded_up(*share)
     )]
     TooDamaged {
         /// Share that is lost, 0 to 1.
@@ -243,6 +243,11 @@ pub enum ExtractError {
         /// The limit.
         limit: Duration,
     },
+}
+
+/// A share with four digits, so that one above a limit is not told as the limit.
+fn rounded_up(share: f64) -> f64 {
+    (share * 1e4).ceil() / 1e4
 }
 
 impl ExtractError {

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Command::Manual(args) => commands::documents::manual(&args),
     };
     outcome.unwrap_or_else(|error| {
-        tracing::error!("{error:#}");
+        tracing::error!("{}", serving::told_once(error.as_ref()));
         ExitCode::from(exit_code(&error))
     })
 }

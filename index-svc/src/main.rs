@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error may be closed; there is nobody left to tell then.
-            let _ = writeln!(stderr(), "index-svc: {error:#}");
+            let _ = writeln!(stderr(), "index-svc: {}", serving::told_once(error.as_ref()));
             ExitCode::FAILURE
         }
     }

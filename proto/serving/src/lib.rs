@@ -83,6 +83,7 @@ mod body;
 mod buffers;
 pub mod call;
 mod calls;
+mod causes;
 pub mod config;
 mod connection;
 mod export;
@@ -104,6 +105,7 @@ mod web;
 
 pub use args::{LogArgs, LogFormat, SecurityArgs, ServingArgs};
 pub use call::CallContext;
+pub use causes::told_once;
 pub use config::ServingConfig;
 pub use health::{Readiness, register_reflection};
 pub use peer::Peer;
