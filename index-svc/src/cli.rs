@@ -371,8 +371,8 @@ pub(crate) struct RankingArgs {
     /// Keep tracks whose vectors are exactly equal to that of a better one.
     #[arg(long, env = "SOUNDALIKE_INCLUDE_DUPLICATES")]
     pub(crate) include_duplicates: bool,
-    /// Which tracks may be results, such as `genre_top != "Rock" AND year >= 1990`; `OR` binds
-    /// tighter than `AND`.
+    /// Which tracks may be results, such as `genre_top != "Rock" AND year >= 1990` or
+    /// `artist_name = "The *"`; `*` stands for any text, and `OR` binds tighter than `AND`.
     #[arg(long, env = "SOUNDALIKE_FILTER", default_value = "", value_name = "FILTER")]
     pub(crate) filter: String,
     /// Results per artist; 0 is no limit.
