@@ -114,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_match_is_one_by_trying_everything(pattern in "[ab*é]{0,7}", text in "[abé]{0,9}") {
+        fn a_match_is_one_by_trying_everything(pattern in "[a*é]{0,5}", text in "[aé]{0,5}") {
             let chars = |text: &str| text.chars().collect::<Vec<char>>();
             let expected = matches(&chars(&pattern), &chars(&text));
             prop_assert_eq!(wild(&pattern).is(&text), expected);
