@@ -235,7 +235,6 @@ pub(crate) fn assemble(
     let mut contents = write_vectors(
         &store,
         &mut raw_vectors,
-        forest.as_ref(),
         &mut taken.spill,
         &filling,
         &scaler,
@@ -246,6 +245,7 @@ pub(crate) fn assemble(
     let vectors = write_facts(&store, &scaler, taken.rows, plan.seed, &mut contents)?;
     if let Some(forest) = &forest {
         tracing::info!(trees = plan.trees, "growing the forest");
+        forest.add(&store, &vectors, 0..taken.rows, plan.seed)?;
         forest.build(&store, plan.trees as usize, plan.seed)?;
     }
     store.close()?;
@@ -327,11 +327,10 @@ fn check_deviations(schema: &FeatureSchema, scaled: &[f64]) -> Result<(), Error>
     })
 }
 
-/// Writes raw vectors, scaled blocks and the forest's vectors.
+/// Writes raw vectors and scaled blocks.
 fn write_vectors(
     store: &Store,
     raw_vectors: &mut VectorWriter,
-    forest: Option<&ForestWriter>,
     spill: &mut Spill,
     filling: &[f64],
     scaler: &Scaler,
@@ -351,9 +350,6 @@ fn write_vectors(
         let scaled = scaler.transform(raw);
         check_deviations(schema, &scaled)?;
         let scaled = to_f32(&scaled);
-        if let Some(forest) = forest {
-            forest.add(&mut txn, row, &scaled)?;
-        }
         scaled.iter().for_each(|value| scaled_digest.update(value.to_le_bytes()));
         block.extend_from_slice(&scaled);
         if block.len() == BLOCK_ROWS * scaler.dims() {

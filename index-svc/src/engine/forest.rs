@@ -2,19 +2,21 @@
 //!
 //! arroy up to 0.9.0 computes the offset of a Euclidean split plane and then drops it, so that
 //! every plane passes through the origin and recall suffers (arroy issue 81, pull requests 93 and
-//! 132). The forest is therefore fed lifted vectors `(x, R - |x|² / 2R)`: on that paraboloid a plane
-//! through the origin has an offset in the original space. Distances change by
-//! `((|x|² - |y|²) / 2R)²`, which does not matter, because the candidates are scored again here
-//! with the plain distance.
+//! 132). The forest is therefore fed lifted vectors, see [`lift`]: on a paraboloid a plane through the
+//! origin has an offset in the original space. The distances that arroy computes are not the plain ones
+//! then, which does not matter, because the candidates are scored again here.
 //!
 //! Filters are applied outside arroy, which scans LMDB linearly when fewer than half of the rows
 //! are allowed.
 
-use std::{error::Error as StdError, num::NonZeroUsize, path::Path, sync::Arc};
+mod lift;
+
+use std::{error::Error as StdError, num::NonZeroUsize, ops::Range, path::Path, sync::Arc};
 
 use arroy::{Reader, Writer, distances::Euclidean};
 use rand::{SeedableRng, rngs::StdRng};
 
+pub use self::lift::{LIFT_RADIUS, lift};
 use super::{Candidates, Effort, Engine, EngineError, Hit, RowSet, Scan, keep_nearest, scan::hit};
 use crate::{
     passing::io_is_passing,
@@ -22,25 +24,14 @@ use crate::{
     vectors::ScaledVectors,
 };
 
-/// `R` of the lift: far larger than the norm of a scaled vector (8.6 for 74 columns), small enough
-/// that `f32` keeps four decimals of the last coordinate.
-pub const LIFT_RADIUS: f32 = 300.0;
-
 /// The one arroy index of the environment.
 const ARROY_INDEX: u16 = 0;
 
+/// Rows written per transaction; bounds the pages a transaction holds in memory.
+const COMMIT_ROWS: u32 = 16 << 10;
+
 /// Up to this many allowed rows are scored one by one; a walk through the trees would cost more.
 const GATHER_ROWS: usize = 20_000;
-
-/// `(x, R - |x|² / 2R)`.
-#[must_use]
-pub fn lift(scaled: &[f32]) -> Vec<f32> {
-    let squared_norm: f32 = scaled.iter().map(|x| x * x).sum();
-    let mut lifted = Vec::with_capacity(scaled.len() + 1);
-    lifted.extend_from_slice(scaled);
-    lifted.push(LIFT_RADIUS - squared_norm / (2.0 * LIFT_RADIUS));
-    lifted
-}
 
 fn database(store: &Store) -> arroy::Database<'static, Euclidean> {
     store.forest().remap_types()
@@ -156,7 +147,7 @@ impl Engine for Forest {
         // has to be cheated.
         let reader = Reader::open(&txn, ARROY_INDEX, database(&self.store)).map_err(failed)?;
         // Every candidate arroy inspects is scored again, so it is asked for all of them.
-        let lifted = lift(query);
+        let lifted = lift(query, 0.0);
         let mut search = reader.nns(self.vectors.rows());
         search.search_k(NonZeroUsize::new(search_k).unwrap_or(NonZeroUsize::MIN));
         let inspected = search.by_vector(&txn, &lifted).map_err(failed)?;
@@ -186,12 +177,46 @@ impl ForestWriter {
         Self { writer }
     }
 
-    /// Adds the scaled vector of a row.
+    /// Adds some of the rows of `vectors`, lifted by the spread of all of them.
     ///
     /// # Errors
-    /// When the store refuses it.
-    pub fn add(&self, txn: &mut WriteTxn<'_>, row: u32, scaled: &[f32]) -> Result<(), EngineError> {
-        self.writer.add_item(txn, row, &lift(scaled)).map_err(failed)
+    /// When the store refuses one, or threads cannot be started.
+    pub fn add(
+        &self,
+        store: &Store,
+        vectors: &ScaledVectors,
+        rows: Range<u32>,
+        seed: u64,
+    ) -> Result<(), EngineError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let spreads = lift::spreads(vectors, seed)?;
+        let mut from = rows.start;
+        while from < rows.end {
+            let to = from.saturating_add(COMMIT_ROWS).min(rows.end);
+            let mut txn = store.write().map_err(stored)?;
+            for row in from..to {
+                let lifted = lift(vectors.row(row), spreads[row as usize]);
+                self.writer.add_item(&mut txn, row, &lifted).map_err(failed)?;
+            }
+            store.commit(txn).map_err(stored)?;
+            from = to;
+        }
+        Ok(())
+    }
+
+    /// Gives the vector of the row `from` to the row `to`.
+    ///
+    /// # Errors
+    /// When the store refuses it, or has no such vector.
+    pub fn rename(&self, txn: &mut WriteTxn<'_>, from: u32, to: u32) -> Result<(), EngineError> {
+        let lifted = self.writer.item_vector(txn, from).map_err(failed)?;
+        let lifted = lifted.ok_or_else(|| {
+            stored(StoreError::Missing { what: "forest vector", key: from.to_string() })
+        })?;
+        self.writer.del_item(txn, from).map_err(failed)?;
+        self.writer.add_item(txn, to, &lifted).map_err(failed)
     }
 
     /// Removes the vector of a row.
@@ -222,21 +247,5 @@ impl ForestWriter {
             self.writer.builder(&mut rng).n_trees(trees).build(&mut txn).map_err(failed)?;
             store.commit(txn).map_err(stored)
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vectors::squared_distance;
-
-    #[test]
-    fn the_lift_keeps_distances_nearly() {
-        let a: Vec<f32> = (0..74_i16).map(|i| f32::from(i % 7) - 3.0).collect();
-        let b: Vec<f32> = (0..74_i16).map(|i| f32::from(i % 5) - 2.0).collect();
-        let (plain, lifted) = (squared_distance(&a, &b), squared_distance(&lift(&a), &lift(&b)));
-        let norms: (f32, f32) = (a.iter().map(|x| x * x).sum(), b.iter().map(|x| x * x).sum());
-        let change = ((norms.0 - norms.1) / (2.0 * LIFT_RADIUS)).powi(2);
-        assert!((lifted - plain - change).abs() < 1e-2, "{lifted} {plain} {change}");
     }
 }

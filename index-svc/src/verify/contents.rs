@@ -136,6 +136,17 @@ fn scaler_failure(index: &Index, fitted: Result<VariancePass, usize>) -> Option<
     }
 }
 
+/// Whether a forest's vector is `scaled`, and a height on the paraboloid or above it: by its row's spread.
+fn is_lifted(vector: &[f32], scaled: &[f32]) -> bool {
+    let lifted = lift(scaled, 0.0);
+    match (vector.split_last(), lifted.last()) {
+        (Some((height, vector)), Some(plain)) => {
+            same_bits(vector, scaled) && height >= plain && height.is_finite()
+        }
+        _ => false,
+    }
+}
+
 fn forest_failure(index: &Index, forest: &Forest) -> Result<Option<String>, Error> {
     let txn = index.store.read()?;
     let mut stored = index.store.in_order(&txn);
@@ -145,7 +156,7 @@ fn forest_failure(index: &Index, forest: &Forest) -> Result<Option<String>, Erro
         let expected =
             if row < index.rows() { expected(index, &mut stored, row) } else { Ok(Vec::new()) };
         let fits = match expected {
-            Ok(expected) => row == next && same_bits(vector, &lift(&expected)),
+            Ok(expected) => row == next && is_lifted(vector, &expected),
             Err(error) => {
                 unreadable.get_or_insert(error);
                 false

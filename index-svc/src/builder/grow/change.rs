@@ -91,7 +91,7 @@ impl<'i> Growing<'i> {
             _ => vec![0.0; schema.dims()],
         };
         let mut open = Some(self.store.write()?);
-        let (store, forest, scaler) = (&self.store, &self.forest, &self.old.scaler);
+        let (store, scaler) = (&self.store, &self.old.scaler);
         let values = &mut self.values;
         taken.spill.each_row(&filling, |row, raw| {
             let mut txn = match open.take() {
@@ -102,9 +102,6 @@ impl<'i> Growing<'i> {
             check_deviations(schema, &scaled)?;
             let scaled = to_f32(&scaled);
             vectors.push(raw)?;
-            if let Some(forest) = forest {
-                forest.add(&mut txn, before + row, &scaled)?;
-            }
             values.extend_from_slice(&scaled);
             if (row + 1) % COMMIT_ROWS == 0 {
                 store.commit(txn)?;
@@ -157,8 +154,7 @@ impl<'i> Growing<'i> {
             let from = *filler as usize * dims;
             self.values.copy_within(from..from + dims, *hole as usize * dims);
             if let Some(forest) = &self.forest {
-                forest.remove(&mut txn, *filler)?;
-                forest.add(&mut txn, *hole, self.old.vectors.row(*filler))?;
+                forest.rename(&mut txn, *filler, *hole)?;
             }
             blocks.insert(hole / BLOCK_ROWS as u32);
         }
@@ -230,6 +226,7 @@ impl<'i> Growing<'i> {
                 .is_some()
                 .then(|| scope.spawn(|| write_blocks(place.path(), &vectors, settings.seed)));
             if let Some(forest) = &forest {
+                forest.add(&store, &vectors, old.rows()..rows, settings.seed)?;
                 forest.build(&store, settings.trees as usize, settings.seed)?;
             }
             let packed: Option<Result<BlocksFacts, Error>> = packing.map(|packing| {

@@ -43,7 +43,9 @@ pub use search::SearchResult;
 pub use storage::Image;
 
 pub(crate) use filter::LeafOrder;
+pub(super) use image::LEAF_BIT;
 pub(crate) use kernel::ABREAST;
+pub(super) use tree::{Table, Tree};
 
 pub use super::{Effort, Hit, RowSet};
 

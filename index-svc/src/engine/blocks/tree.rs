@@ -16,18 +16,18 @@ const PARALLEL_ROWS: usize = 4096;
 
 /// Rows to index, row-major.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Table<'a> {
+pub(in crate::engine) struct Table<'a> {
     values: &'a [f32],
     dims: usize,
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(values: &'a [f32], dims: usize) -> Self {
+    pub(in crate::engine) fn new(values: &'a [f32], dims: usize) -> Self {
         debug_assert_eq!(values.len() % dims, 0);
         Self { values, dims }
     }
 
-    pub(super) fn dims(&self) -> usize {
+    pub(in crate::engine) fn dims(&self) -> usize {
         self.dims
     }
 
@@ -35,11 +35,11 @@ impl<'a> Table<'a> {
         self.dims.next_multiple_of(LANES)
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(in crate::engine) fn rows(&self) -> usize {
         self.values.len() / self.dims
     }
 
-    pub(super) fn row(&self, row: u32) -> &'a [f32] {
+    pub(in crate::engine) fn row(&self, row: u32) -> &'a [f32] {
         &self.values[row as usize * self.dims..][..self.dims]
     }
 }
@@ -51,21 +51,26 @@ enum Branch {
 
 /// A node as stored: its plane and its children, which are nodes or, with [`LEAF_BIT`], leaves.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(in crate::engine) struct Node {
     pub(super) plane: Plane,
-    pub(super) children: [u32; 2],
+    pub(in crate::engine) children: [u32; 2],
 }
 
 /// The tree, flattened: a node before its children, leaves from left to right.
 #[derive(Debug, Default)]
-pub(super) struct Tree {
-    pub(super) nodes: Vec<Node>,
-    pub(super) leaves: Vec<Vec<u32>>,
+pub(in crate::engine) struct Tree {
+    pub(in crate::engine) nodes: Vec<Node>,
+    pub(in crate::engine) leaves: Vec<Vec<u32>>,
 }
 
 impl Tree {
     /// Splits until no leaf has more than `leaf_rows` rows. Uses the current thread pool.
-    pub(super) fn grow(table: &Table<'_>, leaf_rows: usize, seed: u64, kernel: Kernel) -> Self {
+    pub(in crate::engine) fn grow(
+        table: &Table<'_>,
+        leaf_rows: usize,
+        seed: u64,
+        kernel: Kernel,
+    ) -> Self {
         let mut tree = Self::default();
         if table.rows() > 0 {
             let rows = (0..table.rows() as u32).collect();
