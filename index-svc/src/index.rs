@@ -1,7 +1,7 @@
 //! An opened index: everything a query needs, checked to fit together.
 //!
-//! Opening maps the blocks engine's image, or reads the scaled vectors into memory where there is
-//! none, and checks the quick digest of every file that it opens, counts, names and the forest's
+//! Opening maps the blocks engine's image, or the scaled vectors where there is none (those of formats 1
+//! to 3 are read into memory), and checks the quick digest of every file that it opens, counts, names and the forest's
 //! shape; [`Index::verify_files`] and [`crate::verify`] check SHA-256 digests and every row too.
 
 use std::{
@@ -23,7 +23,10 @@ use crate::{
     metadata::{self, TrackMetadata, id_key},
     scaler::Scaler,
     seal::quick_digest,
-    store::{DATA_FILE, ReadTxn, RowPlaces, SCALER, Store, TRACKS_FILE, VECTORS_FILE},
+    store::{
+        DATA_FILE, ReadTxn, RowPlaces, SCALED_FILE, SCALER, ScaledFile, Store, TRACKS_FILE,
+        VECTORS_FILE,
+    },
     vectors::ScaledVectors,
     versions::{Place, resolve},
 };
@@ -100,7 +103,7 @@ impl Index {
     ) -> Result<Self, Error> {
         let store = Arc::new(Store::open(path, manifest.row_places())?);
         let txn = store.read()?;
-        let (rows, dims) = (manifest.rows as usize, manifest.dims as usize);
+        let rows = manifest.rows as usize;
         for (what, got) in store.counts(&txn)? {
             expect(what, got, rows as u64)?;
         }
@@ -112,7 +115,7 @@ impl Index {
         };
         let vectors = Arc::new(match &blocks {
             Some(blocks) => ScaledVectors::of_image(Arc::clone(blocks)),
-            None => stored_vectors(&store, &txn, rows, dims)?,
+            None => stored_vectors(path, &store, &manifest)?,
         });
         drop(txn);
         let forest = match choice {
@@ -256,8 +259,7 @@ impl Index {
 
     /// The scaled vectors of the store, which those of the image are a copy of.
     pub(crate) fn stored_vectors(&self) -> Result<ScaledVectors, Error> {
-        let (rows, dims) = (self.manifest.rows as usize, self.manifest.dims as usize);
-        stored_vectors(&self.store, &self.store.read()?, rows, dims)
+        stored_vectors(self.store.path(), &self.store, &self.manifest)
     }
 
     /// The raw vector of the track at `row`, as it was indexed.
@@ -269,14 +271,16 @@ impl Index {
     }
 }
 
-fn stored_vectors(
-    store: &Store,
-    txn: &ReadTxn<'_>,
-    rows: usize,
-    dims: usize,
-) -> Result<ScaledVectors, Error> {
-    let values = store.scaled(txn, rows, dims)?;
-    ScaledVectors::new(values, dims).ok_or_else(|| Error::Mismatch {
+fn stored_vectors(path: &Path, store: &Store, manifest: &Manifest) -> Result<ScaledVectors, Error> {
+    let (rows, dims) = (manifest.rows as usize, manifest.dims as usize);
+    let vectors = match manifest.row_places() {
+        _ if dims == 0 => None,
+        RowPlaces::Files { .. } => {
+            Some(ScaledVectors::of_file(ScaledFile::open(path, rows, dims)?))
+        }
+        _ => ScaledVectors::new(store.scaled_blocks(&store.read()?, rows, dims)?, dims),
+    };
+    vectors.ok_or_else(|| Error::Mismatch {
         what: "columns".to_owned(),
         got: "0".to_owned(),
         expected: "at least 1".to_owned(),
@@ -307,7 +311,8 @@ fn blocks(path: &Path, manifest: &Manifest) -> Result<Option<Blocks>, Error> {
 fn check_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
     let expected: &[&str] = match manifest.row_places() {
         RowPlaces::Databases => &[DATA_FILE],
-        RowPlaces::Files { .. } => &[DATA_FILE, VECTORS_FILE, TRACKS_FILE],
+        RowPlaces::ScaledInDatabase { .. } => &[DATA_FILE, VECTORS_FILE, TRACKS_FILE],
+        RowPlaces::Files { .. } => &[DATA_FILE, VECTORS_FILE, SCALED_FILE, TRACKS_FILE],
     };
     if let Some(name) = expected.iter().find(|name| !manifest.files.contains_key(**name)) {
         return Err(Error::NotAnIndex {

@@ -1,8 +1,8 @@
 //! Feature vector in, nearest tracks out: builds, checks, queries and serves an index.
 //!
 //! An index is a directory that never changes: `manifest.json` says what it is, `vectors.bin` holds the
-//! raw vectors, `tracks.bin` the metadata, `data.mdb` (LMDB) the scaler, the scaled vectors, the forest
-//! and the track ids, `blocks.bin` the image of the blocks engine.
+//! raw vectors, `scaled.bin` the scaled ones, `tracks.bin` the metadata, `data.mdb` (LMDB) the scaler, the
+//! forest and the track ids, `blocks.bin` the image of the blocks engine.
 //!
 //! # Layout
 //! - [`search`]: the story of a query, one line per stage

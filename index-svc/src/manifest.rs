@@ -44,7 +44,7 @@ pub struct Manifest {
     /// Always [`FORMAT`].
     pub format: String,
     /// [`FORMAT_VERSION`] of the writer. Version 2 added the seal, `scaler`, `growth`, and the quick
-    /// digests of files; version 3 put raw vectors and metadata into files of their own; version 4
+    /// digests of files; version 3 put raw vectors and metadata into files of their own; version 4 scaled ones, and
     /// moved build time and program to `build.json`.
     pub format_version: u32,
     /// Profile of the vectors.
@@ -319,11 +319,12 @@ impl Manifest {
         Ok(version_of(&text))
     }
 
-    /// Where its version has raw vectors and metadata records.
+    /// Where its version has vectors and metadata records.
     #[must_use]
     pub fn row_places(&self) -> RowPlaces {
         match self.format_version {
             ..=2 => RowPlaces::Databases,
+            3 => RowPlaces::ScaledInDatabase { rows: self.rows as usize, dims: self.dims as usize },
             _ => RowPlaces::Files { rows: self.rows as usize, dims: self.dims as usize },
         }
     }

@@ -3,19 +3,20 @@
 //! | database | key | value |
 //! |---|---|---|
 //! | `facts` | name | `f64` little-endian: the scaler's means and scales, the distance quantiles |
-//! | `scaled` | block | scaled vectors of [`BLOCK_ROWS`] rows, `f32` little-endian |
 //! | `ids` | SHA-256 of the track id | row |
 //! | `forest` | arroy's | arroy's |
 //!
 //! Rows and blocks are big-endian `u32`, so that LMDB's order is row order. Raw vectors and metadata
-//! records are in files of their own, see `rows`; formats 1 and 2 had them in two more databases, `raw`
-//! and `tracks`, by row. The directory must be on a local file system: LMDB's memory map is not sound on
+//! records are in files of their own, see `rows`, and so are scaled ones, see `scaled`. Formats 1 and 2 had raw
+//! vectors and records in two more databases, `raw` and `tracks`, by row; formats 1 to 3 had scaled vectors in one more,
+//! `scaled`, in blocks of [`BLOCK_ROWS`]. The directory must be on a local file system: LMDB's memory map is not sound on
 //! a network one.
 
 mod error;
 mod file;
 mod in_order;
 mod rows;
+mod scaled;
 
 use std::{
     borrow::Cow,
@@ -33,25 +34,29 @@ use self::rows::{FilesAhead, RowFiles};
 pub use self::{
     error::StoreError,
     rows::{TRACKS_FILE, VECTORS_FILE},
+    scaled::{SCALED_FILE, ScaledFile},
 };
 pub(crate) use self::{
     error::lmdb_is_passing,
     in_order::InOrder,
     rows::{TrackWriter, VectorWriter},
+    scaled::ScaledWriter,
 };
 
 /// The environment's data file.
 pub const DATA_FILE: &str = "data.mdb";
 /// The lock file that LMDB makes while an index is built; a finished index has none.
 pub const LOCK_FILE: &str = "lock.mdb";
-/// Rows of one block of scaled vectors.
-pub const BLOCK_ROWS: usize = 1024;
+/// Rows of one block of scaled vectors in formats 1 to 3.
+const BLOCK_ROWS: usize = 1024;
 /// Fact: the scaler's means, then its scales.
 pub const SCALER: &str = "scaler";
 
 /// Address space of an environment that is written, not memory nor disk: 256 GiB.
 const BUILD_MAP_BYTES: usize = 1 << 38;
-const DATABASES: [&str; 4] = ["facts", "scaled", "ids", "forest"];
+const DATABASES: [&str; 3] = ["facts", "ids", "forest"];
+/// The database that formats 1 to 3 had besides.
+const SCALED_DATABASE: &str = "scaled";
 /// Databases that formats 1 and 2 had besides.
 const ROW_DATABASES: [&str; 2] = ["raw", "tracks"];
 
@@ -62,11 +67,18 @@ pub type ReadTxn<'e> = RoTxn<'e, WithoutTls>;
 /// A write transaction.
 pub type WriteTxn<'e> = RwTxn<'e>;
 
-/// Where raw vectors and metadata records are.
+/// Where vectors and metadata records are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowPlaces {
     /// In databases, as in formats 1 and 2.
     Databases,
+    /// Scaled vectors in a database, as in format 3, the rest in files.
+    ScaledInDatabase {
+        /// Number of tracks.
+        rows: usize,
+        /// Values of a vector.
+        dims: usize,
+    },
     /// In files, of so many rows of so many values.
     Files {
         /// Number of tracks.
@@ -82,7 +94,6 @@ pub struct Store {
     path: PathBuf,
     env: Env<WithoutTls>,
     facts: Database<'static, Str, Bytes>,
-    scaled: Database<'static, RowKey, Bytes>,
     ids: Database<'static, Bytes, RowKey>,
     forest: Database<'static, Bytes, Bytes>,
     rows: Rows,
@@ -114,8 +125,8 @@ impl Store {
             let txn = env.write_txn().map_err(failed)?;
             env.create_databases_and_commit(txn, |opener, txn| {
                 let mut create = |name| opener.create_database::<Bytes, Bytes>(txn, Some(name));
-                let [a, b, c, d] = DATABASES;
-                let all = [create(a)?, create(b)?, create(c)?, create(d)?];
+                let [a, b, c] = DATABASES;
+                let all = [create(a)?, create(b)?, create(c)?];
                 Ok(CommitOrAbort::<_, ()>::Commit(all))
             })
             .map_err(failed)?
@@ -135,13 +146,17 @@ impl Store {
             fs::metadata(&data).map_err(|source| StoreError::Io { path: data, source })?.len();
         // A whole number of megabytes is a whole number of pages on every system.
         let map_bytes = (bytes as usize).next_multiple_of(1 << 20);
-        let mut store = Self::existing(path, map_bytes, EnvFlags::READ_ONLY | EnvFlags::NO_LOCK)?;
+        // Trees are walked from page to page; read ahead, others' pages would go where memory is scarce.
+        let flags = EnvFlags::READ_ONLY | EnvFlags::NO_LOCK | EnvFlags::NO_READ_AHEAD;
+        let mut store = Self::existing(path, map_bytes, flags)?;
         store.rows = match places {
             RowPlaces::Databases => {
                 let [raw, tracks] = named(path, &store.env, ROW_DATABASES)?;
                 Rows::Databases { raw: raw.remap_types(), tracks: tracks.remap_types() }
             }
-            RowPlaces::Files { rows, dims } => Rows::Files(RowFiles::open(path, rows, dims)?),
+            RowPlaces::ScaledInDatabase { rows, dims } | RowPlaces::Files { rows, dims } => {
+                Rows::Files(RowFiles::open(path, rows, dims)?)
+            }
         };
         Ok(store)
     }
@@ -153,9 +168,18 @@ impl Store {
     /// When the data file is missing or not an index's, or cannot be written.
     pub fn grow(path: &Path, places: RowPlaces) -> Result<Self, StoreError> {
         let store = Self::existing(path, BUILD_MAP_BYTES, EnvFlags::NO_SYNC)?;
-        if places == RowPlaces::Databases {
+        let [raw, tracks] = ROW_DATABASES;
+        let left: &[&str] = match places {
+            RowPlaces::Databases => &[SCALED_DATABASE, raw, tracks],
+            RowPlaces::ScaledInDatabase { .. } => &[SCALED_DATABASE],
+            RowPlaces::Files { .. } => &[],
+        };
+        if !left.is_empty() {
             // A transaction knows the databases that were open when it began.
-            let databases = named(path, &store.env, ROW_DATABASES)?;
+            let databases = left
+                .iter()
+                .map(|name| named(path, &store.env, [*name]).map(|[database]| database))
+                .collect::<Result<Vec<_>, _>>()?;
             let mut txn = store.write()?;
             for database in databases {
                 database.clear(&mut txn).map_err(|source| lmdb(path, source))?;
@@ -174,18 +198,22 @@ impl Store {
     fn with_databases(
         path: &Path,
         env: Env<WithoutTls>,
-        [facts, scaled, ids, forest]: [Database<'static, Bytes, Bytes>; 4],
+        [facts, ids, forest]: [Database<'static, Bytes, Bytes>; 3],
         rows: Rows,
     ) -> Self {
         Self {
             path: path.to_owned(),
             env,
             facts: facts.remap_types(),
-            scaled: scaled.remap_types(),
             ids: ids.remap_types(),
             forest,
             rows,
         }
+    }
+
+    /// The directory it is in.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Begins a read transaction.
@@ -270,33 +298,21 @@ impl Store {
         }
     }
 
-    /// Stores a block of scaled vectors.
-    ///
-    /// # Errors
-    /// When LMDB refuses it.
-    pub fn put_scaled_block(
-        &self,
-        txn: &mut WriteTxn<'_>,
-        block: u32,
-        values: &[f32],
-    ) -> Result<(), StoreError> {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.scaled.put(txn, &block, &bytes).map_err(|source| lmdb(&self.path, source))
-    }
-
-    /// All scaled vectors, `[rows, dims]`.
+    /// All scaled vectors, `[rows, dims]`, of an index of formats 1 to 3.
     ///
     /// # Errors
     /// When a block is missing or has another length.
-    pub fn scaled(
+    pub fn scaled_blocks(
         &self,
         txn: &ReadTxn<'_>,
         rows: usize,
         dims: usize,
     ) -> Result<Vec<f32>, StoreError> {
+        let [scaled] = named(&self.path, &self.env, [SCALED_DATABASE])?;
+        let scaled = scaled.remap_types();
         let mut values = Vec::with_capacity(rows.saturating_mul(dims));
         for (start, block) in (0..rows).step_by(BLOCK_ROWS).zip(0_u32..) {
-            let bytes = self.entry(self.scaled, txn, "scaled block", block)?;
+            let bytes = self.entry(scaled, txn, "scaled block", block)?;
             let expected = BLOCK_ROWS.min(rows - start) * dims * 4;
             let (chunks, rest) = bytes.as_chunks::<4>();
             if bytes.len() != expected || !rest.is_empty() {
@@ -375,18 +391,6 @@ impl Store {
     /// When LMDB refuses it.
     pub fn remove_id(&self, txn: &mut WriteTxn<'_>, id_key: &[u8; 32]) -> Result<(), StoreError> {
         self.ids.delete(txn, id_key).map(drop).map_err(|source| lmdb(&self.path, source))
-    }
-
-    /// Removes a block of scaled vectors.
-    ///
-    /// # Errors
-    /// When LMDB refuses it.
-    pub fn remove_scaled_block(
-        &self,
-        txn: &mut WriteTxn<'_>,
-        block: u32,
-    ) -> Result<(), StoreError> {
-        self.scaled.delete(txn, &block).map(drop).map_err(|source| lmdb(&self.path, source))
     }
 
     /// Number of raw vectors, metadata records and track ids.

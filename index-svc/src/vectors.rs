@@ -1,9 +1,9 @@
 //! The scaled vectors of all rows, by row: those of the blocks engine's image where it is open, so
-//! that memory holds them once, else read from the store.
+//! that memory holds them once, else those of the mapped file.
 
 use std::{borrow::Cow, sync::Arc};
 
-use crate::engine::blocks::Blocks;
+use crate::{engine::blocks::Blocks, store::ScaledFile};
 
 /// Scaled vectors by row.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct ScaledVectors {
 enum Source {
     /// Row after row.
     Memory(Vec<f32>),
+    /// Row after row.
+    File(Arc<ScaledFile>),
     /// Leaf after leaf.
     Image(Arc<Blocks>),
 }
@@ -26,6 +28,13 @@ impl ScaledVectors {
     pub fn new(values: Vec<f32>, dims: usize) -> Option<Self> {
         (dims > 0 && values.len().is_multiple_of(dims))
             .then_some(Self { source: Source::Memory(values), dims })
+    }
+
+    /// The vectors of a file.
+    #[must_use]
+    pub fn of_file(file: ScaledFile) -> Self {
+        let dims = file.dims();
+        Self { source: Source::File(Arc::new(file)), dims }
     }
 
     /// The vectors an image was built from.
@@ -40,6 +49,7 @@ impl ScaledVectors {
     pub fn rows(&self) -> usize {
         match &self.source {
             Source::Memory(values) => values.len() / self.dims,
+            Source::File(file) => file.values().len() / self.dims,
             Source::Image(blocks) => blocks.rows(),
         }
     }
@@ -57,12 +67,15 @@ impl ScaledVectors {
     #[must_use]
     pub fn row(&self, row: u32) -> &[f32] {
         match &self.source {
-            Source::Memory(values) => {
-                let start = row as usize * self.dims;
-                &values[start..start + self.dims]
-            }
+            Source::Memory(values) => self.row_of(values, row),
+            Source::File(file) => self.row_of(file.values(), row),
             Source::Image(blocks) => blocks.row(row).expect("callers hold rows of this index only"),
         }
+    }
+
+    fn row_of<'v>(&self, values: &'v [f32], row: u32) -> &'v [f32] {
+        let start = row as usize * self.dims;
+        &values[start..start + self.dims]
     }
 
     /// All values, `[rows, dims]`; a copy where they lie leaf after leaf.
@@ -70,6 +83,7 @@ impl ScaledVectors {
     pub fn values(&self) -> Cow<'_, [f32]> {
         match &self.source {
             Source::Memory(values) => Cow::Borrowed(values),
+            Source::File(file) => Cow::Borrowed(file.values()),
             Source::Image(_) => self.iter().flatten().copied().collect::<Vec<_>>().into(),
         }
     }
@@ -79,6 +93,7 @@ impl ScaledVectors {
     pub fn stored(&self) -> Box<dyn Iterator<Item = (u32, &[f32])> + '_> {
         match &self.source {
             Source::Memory(values) => Box::new((0..).zip(values.chunks_exact(self.dims))),
+            Source::File(file) => Box::new((0..).zip(file.values().chunks_exact(self.dims))),
             Source::Image(blocks) => Box::new(blocks.stored()),
         }
     }

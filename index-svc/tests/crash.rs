@@ -139,6 +139,7 @@ fn a_build_killed_anywhere_leaves_no_half_index() {
         Point::Has("tracks.bin"),
         Point::Logged("tables are read"),
         Point::Has("vectors.bin"),
+        Point::Has("scaled.bin"),
         Point::Logged("growing the forest"),
         Point::Logged("packing the blocks"),
         Point::Has("blocks.bin"),
@@ -172,6 +173,7 @@ fn an_append_killed_anywhere_loses_nothing() {
     let points = [
         Point::Has("data.mdb"),
         Point::Has("vectors.bin"),
+        Point::Has("scaled.bin"),
         Point::Logged("rows are changed"),
         Point::Logged("packing the blocks"),
         Point::Has("blocks.bin"),

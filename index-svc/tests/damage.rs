@@ -77,6 +77,9 @@ fn no_changed_byte_is_opened() {
             damage_everywhere(&index.join("vectors.bin"), 101, refuses);
             damage_everywhere(&index.join("tracks.bin"), 11, refuses);
         }
+        if version > 3 {
+            damage_everywhere(&index.join("scaled.bin"), 101, refuses);
+        }
     }
 }
 
@@ -107,7 +110,9 @@ fn files_of_other_indexes_are_refused() {
         output
     };
     let (one, other) = (built("one", &golden_rows()[..60]), built("two", &golden_rows()[60..120]));
-    for name in ["data.mdb", "vectors.bin", "tracks.bin", "blocks.bin", "manifest.json"] {
+    for name in
+        ["data.mdb", "vectors.bin", "scaled.bin", "tracks.bin", "blocks.bin", "manifest.json"]
+    {
         let sound = fs::read(one.join(name)).expect("readable");
         fs::copy(other.join(name), one.join(name)).expect("copyable");
         assert!(Index::open(&one).is_err(), "{name}");

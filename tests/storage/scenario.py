@@ -19,7 +19,7 @@ from stores import CONTAINER, S3, Azure
 ROWS = 9000
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCHEMA = os.path.join(HERE, "../../deploy/components/index-demo/features.csv")
-FILES = ["blocks.bin", "build.json", "data.mdb", "manifest.json", "tracks.bin", "vectors.bin"]
+FILES = ["blocks.bin", "build.json", "data.mdb", "manifest.json", "scaled.bin", "tracks.bin", "vectors.bin"]
 
 
 def build(index, name, rows, seed):

@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     manifest::{FileFacts, MissingValues, SourceFacts, file_facts},
     scaler::Scaler,
-    store::{DATA_FILE, TRACKS_FILE, VECTORS_FILE},
+    store::{DATA_FILE, SCALED_FILE, TRACKS_FILE, VECTORS_FILE},
 };
 
 /// The tables of a version, each with what became of its missing values.
@@ -56,7 +56,7 @@ pub(super) fn constant_features(scaler: &Scaler, schema: &FeatureSchema) -> Vec<
 /// Sizes and digests of the data files; makes them readable for whoever serves them.
 pub(super) fn files(directory: &Path) -> Result<BTreeMap<String, FileFacts>, Error> {
     let mut found = BTreeMap::new();
-    for name in [DATA_FILE, VECTORS_FILE, TRACKS_FILE, BLOCKS_FILE] {
+    for name in [DATA_FILE, VECTORS_FILE, SCALED_FILE, TRACKS_FILE, BLOCKS_FILE] {
         let path = directory.join(name);
         if path.exists() {
             found.insert(name.to_owned(), file_facts(&path)?);

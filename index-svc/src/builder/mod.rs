@@ -2,8 +2,7 @@
 //!
 //! Everything happens in a hidden directory beside the output, which is renamed when it is complete
 //! and verified: a build that is killed leaves no half index. Rows pass through a spill file, so
-//! memory holds one row of text at a time; what stays in memory to the end is the scaled vectors
-//! (4 bytes per value), as in a server.
+//! memory holds one row of text at a time; scaled vectors are mapped, as in a server.
 
 mod facts;
 mod grow;
@@ -52,14 +51,14 @@ use crate::{
     recall::{self, Trial},
     scaler::{MeanPass, Scaler},
     sources::Sources,
-    store::{BLOCK_ROWS, SCALER, Store, TrackWriter, VectorWriter, f64_bytes},
+    store::{SCALER, ScaledFile, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
     table::ColumnRule,
     vectors::{ScaledVectors, to_f32},
     verify,
 };
 
 /// Rows written per transaction; bounds the pages a transaction holds in memory.
-const COMMIT_ROWS: u32 = 16 * BLOCK_ROWS as u32;
+const COMMIT_ROWS: u32 = 16 << 10;
 
 /// What a missing value becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,18 +230,12 @@ pub(crate) fn assemble(
     };
     let forest =
         plan.engines.forest().then(|| ForestWriter::new(&store, scaler.dims(), place.path()));
-    let mut raw_vectors = VectorWriter::create(place.path())?;
-    let mut contents = write_vectors(
-        &store,
-        &mut raw_vectors,
-        &mut taken.spill,
-        &filling,
-        &scaler,
-        sources.schema(),
-    )?;
-    raw_vectors.finish()?;
+    let mut contents =
+        write_vectors(place.path(), &mut taken.spill, &filling, &scaler, sources.schema())?;
     contents.metadata = std::mem::take(&mut taken.metadata_sha256);
-    let vectors = write_facts(&store, &scaler, taken.rows, plan.seed, &mut contents)?;
+    let vectors = ScaledFile::open(place.path(), taken.rows as usize, scaler.dims())?;
+    let vectors = ScaledVectors::of_file(vectors);
+    write_facts(&store, &scaler, &vectors, plan.seed, &mut contents)?;
     if let Some(forest) = &forest {
         tracing::info!(trees = plan.trees, "growing the forest");
         forest.add(&store, &vectors, 0..taken.rows, plan.seed)?;
@@ -327,51 +320,27 @@ fn check_deviations(schema: &FeatureSchema, scaled: &[f64]) -> Result<(), Error>
     })
 }
 
-/// Writes raw vectors and scaled blocks.
+/// Writes raw and scaled vectors.
 fn write_vectors(
-    store: &Store,
-    raw_vectors: &mut VectorWriter,
+    folder: &Path,
     spill: &mut Spill,
     filling: &[f64],
     scaler: &Scaler,
     schema: &FeatureSchema,
 ) -> Result<ContentDigests, Error> {
     let (mut raw_digest, mut scaled_digest) = (Sha256::new(), Sha256::new());
-    let mut block = Vec::with_capacity(BLOCK_ROWS * scaler.dims());
-    let mut blocks = 0;
-    let mut open = Some(store.write()?);
-    spill.each_row(filling, |row, raw| {
-        let mut txn = match open.take() {
-            Some(txn) => txn,
-            None => store.write()?,
-        };
+    let (mut vectors, mut kept) = (VectorWriter::create(folder)?, ScaledWriter::create(folder)?);
+    spill.each_row(filling, |_, raw| {
         raw_digest.update(f64_bytes(raw));
-        raw_vectors.push(raw)?;
+        vectors.push(raw)?;
         let scaled = scaler.transform(raw);
         check_deviations(schema, &scaled)?;
         let scaled = to_f32(&scaled);
         scaled.iter().for_each(|value| scaled_digest.update(value.to_le_bytes()));
-        block.extend_from_slice(&scaled);
-        if block.len() == BLOCK_ROWS * scaler.dims() {
-            store.put_scaled_block(&mut txn, blocks, &block)?;
-            block.clear();
-            blocks += 1;
-        }
-        if (row + 1) % COMMIT_ROWS == 0 {
-            store.commit(txn)?;
-        } else {
-            open = Some(txn);
-        }
-        Ok(())
+        Ok(kept.push(&scaled)?)
     })?;
-    let mut txn = match open {
-        Some(txn) => txn,
-        None => store.write()?,
-    };
-    if !block.is_empty() {
-        store.put_scaled_block(&mut txn, blocks, &block)?;
-    }
-    store.commit(txn)?;
+    vectors.finish()?;
+    kept.finish()?;
     Ok(ContentDigests {
         raw_vectors: hex(&raw_digest.finalize()),
         scaled_vectors: hex(&scaled_digest.finalize()),
@@ -382,21 +351,17 @@ fn write_vectors(
 fn write_facts(
     store: &Store,
     scaler: &Scaler,
-    rows: u32,
+    vectors: &ScaledVectors,
     seed: u64,
     contents: &mut ContentDigests,
-) -> Result<ScaledVectors, Error> {
-    let values = store.scaled(&store.read()?, rows as usize, scaler.dims())?;
-    let vectors =
-        ScaledVectors::new(values, scaler.dims()).ok_or(Error::NoRows { read: 0, dropped: 0 })?;
-    let pairs = PairDistances::sample(&vectors, seed);
+) -> Result<(), Error> {
+    let pairs = PairDistances::sample(vectors, seed);
     let parts: Vec<f64> = scaler.mean().iter().chain(scaler.scale()).copied().collect();
     contents.scaler = hex(&Sha256::digest(f64_bytes(&parts)));
     let mut txn = store.write()?;
     store.put_fact(&mut txn, SCALER, &parts)?;
     pairs.write(store, &mut txn)?;
-    store.commit(txn)?;
-    Ok(vectors)
+    Ok(store.commit(txn)?)
 }
 
 /// Writes the image of the blocks engine and flushes it.

@@ -61,6 +61,24 @@ impl RowFile {
         }
     }
 
+    /// All of its bytes where it is mapped; none where it is read.
+    pub(super) fn mapped(&self) -> &[u8] {
+        match &self.content {
+            Content::Mapped(map) => map,
+            Content::OnDisk(_) => &[],
+        }
+    }
+
+    /// Tells the system that what is read next lies anywhere.
+    pub(super) fn advise_random(&self) -> Result<(), StoreError> {
+        match &self.content {
+            Content::Mapped(map) => {
+                map.advise(memmap2::Advice::Random).map_err(|source| self.failed(source))
+            }
+            Content::OnDisk(_) => Ok(()),
+        }
+    }
+
     /// A range of its bytes.
     pub(super) fn read(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>, StoreError> {
         match &self.content {

@@ -55,7 +55,7 @@ impl RowFiles {
     ) -> Result<Self, StoreError> {
         let vectors = RowFile::open(directory.join(VECTORS_FILE), most_mapped)?;
         let vector_bytes = 8 * dims as u64;
-        check_length(&vectors, rows as u64 * vector_bytes)?;
+        check_length("raw vectors", &vectors, rows as u64 * vector_bytes)?;
         let room = most_mapped - vectors.mapped_bytes();
         let tracks = RowFile::open(directory.join(TRACKS_FILE), room)?;
         let ends = ends(&tracks, rows)?;
@@ -137,13 +137,17 @@ fn ends(tracks: &RowFile, rows: usize) -> Result<Vec<u64>, StoreError> {
     Ok(ends)
 }
 
-fn check_length(file: &RowFile, expected: u64) -> Result<(), StoreError> {
+pub(super) fn check_length(
+    what: &'static str,
+    file: &RowFile,
+    expected: u64,
+) -> Result<(), StoreError> {
     if file.bytes() == expected {
         return Ok(());
     }
     let key = file.path().display().to_string();
     let (got, expected) = (file.bytes() as usize, expected as usize);
-    Err(StoreError::Length { what: "raw vectors", key, got, expected })
+    Err(StoreError::Length { what, key, got, expected })
 }
 
 fn missing(what: &'static str, row: u32) -> StoreError {
@@ -197,25 +201,25 @@ impl TrackWriter {
 }
 
 #[derive(Debug)]
-struct Writer {
+pub(super) struct Writer {
     path: PathBuf,
     file: BufWriter<File>,
 }
 
 impl Writer {
-    fn create(path: PathBuf) -> Result<Self, StoreError> {
+    pub(super) fn create(path: PathBuf) -> Result<Self, StoreError> {
         match File::create_new(&path) {
             Ok(file) => Ok(Self { file: BufWriter::with_capacity(BUFFER_BYTES, file), path }),
             Err(source) => Err(StoreError::Io { path, source }),
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let written = self.file.write_all(bytes);
         written.map_err(|source| StoreError::Io { path: self.path.clone(), source })
     }
 
-    fn finish(self) -> Result<(), StoreError> {
+    pub(super) fn finish(self) -> Result<(), StoreError> {
         let Self { path, file } = self;
         let synced = file.into_inner().map_err(|error| error.into_error());
         let synced = synced.and_then(|file| file.sync_all());

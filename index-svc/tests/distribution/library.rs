@@ -13,11 +13,18 @@ use tempfile::TempDir;
 use crate::catalogue::{golden_rows, plan, write_csv};
 
 /// What is uploaded of a version, in this order.
-pub(crate) const UPLOADED: [&str; 6] =
-    ["blocks.bin", "data.mdb", "tracks.bin", "vectors.bin", "build.json", "manifest.json"];
+pub(crate) const UPLOADED: [&str; 7] = [
+    "blocks.bin",
+    "data.mdb",
+    "scaled.bin",
+    "tracks.bin",
+    "vectors.bin",
+    "build.json",
+    "manifest.json",
+];
 /// Those that a version's name vouches for.
-pub(crate) const FILES: [&str; 5] =
-    ["blocks.bin", "data.mdb", "tracks.bin", "vectors.bin", "manifest.json"];
+pub(crate) const FILES: [&str; 6] =
+    ["blocks.bin", "data.mdb", "scaled.bin", "tracks.bin", "vectors.bin", "manifest.json"];
 
 /// Two built indexes, a store with nothing in it, and a cache.
 pub(crate) struct Library {

@@ -29,7 +29,19 @@ pub(crate) struct Running {
 impl Running {
     /// Serves `index`, looking for another version every 20 ms.
     pub(crate) fn start(index: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_index-svc"))
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_index-svc")), index, more)
+    }
+
+    /// The same in a control group, by the file that takes its processes.
+    pub(crate) fn start_within(group: &Path, index: &Path, more: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(group);
+        shell.arg(env!("CARGO_BIN_EXE_index-svc"));
+        Self::start_by(shell, index, more)
+    }
+
+    fn start_by(mut command: Command, index: &Path, more: &[&str]) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .args(["--watch-interval", "20ms", "--log-format", "json", "--index"])
             .arg(index)
@@ -98,6 +110,15 @@ impl Running {
         let page = self.page("/metrics");
         let line = page.lines().find_map(|line| line.strip_prefix(series))?;
         line.trim().parse().ok()
+    }
+
+    /// Memory that is the process's own and no file's, in bytes.
+    pub(crate) fn anonymous_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("Linux tells it");
+        1024 * kib.parse::<u64>().expect("a number")
     }
 
     /// Ends the server as a supervisor does; returns its exit code.

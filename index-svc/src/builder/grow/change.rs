@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Ready, again::Again, goal::Goal};
 use crate::{
     builder::{
-        BuildPlan, COMMIT_ROWS, NanRule, check_deviations, files,
+        BuildPlan, NanRule, check_deviations, files,
         intake::{Intake, intake},
         missing_values,
         place::Workplace,
@@ -32,7 +32,7 @@ use crate::{
     planner::{Planner, Wanted},
     provenance::Provenance,
     recall::{Trial, sample_rows},
-    store::{BLOCK_ROWS, DATA_FILE, Store, TrackWriter, VectorWriter, f64_bytes},
+    store::{DATA_FILE, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
     vectors::{ScaledVectors, to_f32},
     verify,
 };
@@ -90,29 +90,16 @@ impl<'i> Growing<'i> {
             (NanRule::Mean, known) => known.clone(),
             _ => vec![0.0; schema.dims()],
         };
-        let mut open = Some(self.store.write()?);
-        let (store, scaler) = (&self.store, &self.old.scaler);
+        let scaler = &self.old.scaler;
         let values = &mut self.values;
-        taken.spill.each_row(&filling, |row, raw| {
-            let mut txn = match open.take() {
-                Some(txn) => txn,
-                None => store.write()?,
-            };
+        taken.spill.each_row(&filling, |_, raw| {
             let scaled = scaler.transform(raw);
             check_deviations(schema, &scaled)?;
             let scaled = to_f32(&scaled);
             vectors.push(raw)?;
             values.extend_from_slice(&scaled);
-            if (row + 1) % COMMIT_ROWS == 0 {
-                store.commit(txn)?;
-            } else {
-                open = Some(txn);
-            }
             Ok(())
         })?;
-        if let Some(txn) = open {
-            self.store.commit(txn)?;
-        }
         vectors.finish()?;
         self.manifest.sources = sources_facts(settings, rows, &taken.rows_per_table)?;
         self.manifest.attribute_names = rows.attribute_names().to_vec();
@@ -126,9 +113,6 @@ impl<'i> Growing<'i> {
         }
         rows.add_missing_values(&mut missing);
         self.manifest.missing_values = missing;
-        let first_block = before as usize / BLOCK_ROWS;
-        let blocks = first_block..self.rows().div_ceil(BLOCK_ROWS);
-        self.write_scaled(blocks.map(|block| block as u32).collect())?;
         Ok(taken)
     }
 
@@ -147,7 +131,6 @@ impl<'i> Growing<'i> {
                 forest.remove(&mut txn, *row)?;
             }
         }
-        let mut blocks = BTreeSet::from([left.saturating_sub(1) / BLOCK_ROWS as u32]);
         for (hole, filler) in &self.moved {
             let id = self.old.metadata_in(&reading, *filler)?.track_id;
             self.store.move_id(&mut txn, &id_key(&id), *hole)?;
@@ -156,11 +139,6 @@ impl<'i> Growing<'i> {
             if let Some(forest) = &self.forest {
                 forest.rename(&mut txn, *filler, *hole)?;
             }
-            blocks.insert(hole / BLOCK_ROWS as u32);
-        }
-        let kept_blocks = (left as usize).div_ceil(BLOCK_ROWS) as u32;
-        for block in kept_blocks..(before as usize).div_ceil(BLOCK_ROWS) as u32 {
-            self.store.remove_scaled_block(&mut txn, block)?;
         }
         self.store.commit(txn)?;
         let (vectors, tracks) = self.write_kept(0..left)?;
@@ -169,7 +147,7 @@ impl<'i> Growing<'i> {
         self.values.truncate(left as usize * dims);
         // The rows that the scaler was fitted to are not all there any more.
         self.manifest.scaler.fitted_rows = None;
-        self.write_scaled(blocks)
+        Ok(())
     }
 
     fn rows(&self) -> usize {
@@ -195,15 +173,13 @@ impl<'i> Growing<'i> {
         Ok((vectors, tracks))
     }
 
-    fn write_scaled(&self, blocks: BTreeSet<u32>) -> Result<(), Error> {
-        let block_values = BLOCK_ROWS * self.dims();
-        let mut txn = self.store.write()?;
-        for block in blocks {
-            let start = block as usize * block_values;
-            let end = (start + block_values).min(self.values.len());
-            self.store.put_scaled_block(&mut txn, block, &self.values[start..end])?;
+    /// Writes the scaled vectors of all rows.
+    fn write_scaled(&self) -> Result<(), Error> {
+        let mut writer = ScaledWriter::create(self.place.path())?;
+        for scaled in self.values.chunks_exact(self.dims()) {
+            writer.push(scaled)?;
         }
-        Ok(self.store.commit(txn)?)
+        Ok(writer.finish()?)
     }
 
     /// Grows the engines, verifies every row, and measures recall.
@@ -211,6 +187,7 @@ impl<'i> Growing<'i> {
         let rows = self.rows() as u32;
         tracing::info!(rows, "rows are changed");
         let dims = self.dims();
+        self.write_scaled()?;
         let Self { old, place, store, forest, values, moved, mut manifest } = self;
         let vectors = ScaledVectors::new(values, dims)
             .filter(|vectors| vectors.rows() > 0)

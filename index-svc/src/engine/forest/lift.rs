@@ -95,9 +95,10 @@ impl Spread<'_> {
         let mut mean = vec![0.0; self.table.dims()];
         for row in members {
             for (sum, value) in mean.iter_mut().zip(self.table.row(*row)) {
-                *sum += f64::from(*value) / rows;
+                *sum += f64::from(*value);
             }
         }
+        mean.iter_mut().for_each(|sum| *sum /= rows);
         Group { rows, mean }
     }
 

@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn forged_numbers_do_no_harm(
         patches in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![
-            any::<u32>(), 0u32..40, Just(f32::NAN.to_bits()), Just(f32::INFINITY.to_bits()), Just(image::LEAF_BIT),
+            any::<u32>(), 0u32..40, Just(f32::NAN.to_bits()), Just(f32::INFINITY.to_bits()), Just(LEAF_BIT),
         ]), 1..6),
         early in any::<bool>(),
     ) {
