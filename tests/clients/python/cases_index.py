@@ -144,7 +144,7 @@ def page_cases(check, stub):
     check.refused("PAGE_TOKEN_QUERY_MISMATCH", BAD, page(2, token), "options.page_token")
     # Form, version, request, then how many results are behind it: a caller that counts for itself.
     content = bytearray(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[:-8])
-    content[33:37] = (100_000).to_bytes(4, "little")
+    content[81:85] = (100_000).to_bytes(4, "little")
     content += xxhash.xxh3_64(bytes(content)).intdigest().to_bytes(8, "little")
     deep = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
     check.refused("LIST_TOO_LONG", "RESOURCE_EXHAUSTED", page(1, deep), "options.page_token", ["max_listed"])
