@@ -120,9 +120,9 @@ def coarse(random, count=700):
     again = random.integers(0, count, count // 10)
     vectors[random.integers(0, count, count // 10)] = vectors[again]
     # Nearly repeated: the next number that a double can be, in one feature.
-    nearly = random.integers(0, count, 10)
-    vectors[:10] = vectors[nearly]
-    vectors[:10, 3] = np.nextafter(vectors[:10, 3], np.inf)
+    nearly = count // 70
+    vectors[:nearly] = vectors[random.integers(0, count, nearly)]
+    vectors[:nearly, 3] = np.nextafter(vectors[:nearly, 3], np.inf)
     return Catalogue("coarse", vectors, texts(random, count, "c"))
 
 

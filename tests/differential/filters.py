@@ -86,13 +86,15 @@ class Compare:
 
 
 class Contains:
-    """`:`, whatever the case; of nothing at all (`:*`) it says that a value is there."""
+    """`:`, whatever the case; of stars alone (`:*`) it says that a value is there."""
 
     def __init__(self, field, value):
         self.field, self.value = field, value
 
     def holds(self, row):
         if self.value is None:
+            return row[self.field] != ""
+        if isinstance(self.value, Wildcard) and not any(self.value.pieces):
             return row[self.field] != ""
         wildcard = self.value if isinstance(self.value, Wildcard) else Wildcard([self.value])
         return wildcard.matches(row[self.field], fold=True, anywhere=True)
