@@ -24,7 +24,7 @@ def check_results(comparisons, reference, request, target, reply):
             comparisons.holds("score", close(one.score, target.score[row], 100),
                           lambda: f"row {row}: got {one.score!r}, expected {target.score[row]!r}")
         check_percentile(comparisons, reference, one)
-        if request.explained and (one.distance == 0 or one.distance > NOTHING):
+        if request.explained and (one.distance > NOTHING or one.distance == target.distance[row] == 0):
             check_explanation(comparisons, one, reference.scaled[row], target.points[target.nearest[row]])
 
 
