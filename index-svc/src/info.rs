@@ -2,7 +2,7 @@
 
 use proto::v1::{
     GetIndexInfoResponse, IndexCard, IndexLimits, MissingValueCensus,
-    get_index_info_response::RecallPoint,
+    get_index_info_response::{RecallPoint, recall_point::QueryKind},
     index_card::{DistanceSpread, Duplicates, Hubness, Purity, Warnings},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     manifest::MissingValues,
     metadata::MAX_TRACK_ID_BYTES,
     pages::MAX_LISTED,
+    planner::Wanted,
     query::{
         DEFAULT_PAGE_SIZE, MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS,
         MAX_DEVIATIONS, MAX_EXPLAINED_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEARCH_K, MAX_SEEDS,
@@ -30,7 +31,7 @@ pub(crate) fn info(index: &Index, max_work: u64) -> GetIndexInfoResponse {
         schema_sha256: manifest.schema_sha256.clone(),
         track_count: i64::from(manifest.rows),
         tree_count: small(manifest.forest.trees as usize),
-        recall_at_10: manifest.recall_at_10,
+        recall_at_10: index.recall_at_10(),
         build_time: index
             .build()
             .map(|build| prost_types::Timestamp { seconds: build.built_at_unix, nanos: 0 }),
@@ -47,6 +48,7 @@ pub(crate) fn info(index: &Index, max_work: u64) -> GetIndexInfoResponse {
         feature_groups: index.groups().names().to_vec(),
         filter_fields: filter_fields(&manifest.attribute_names),
         extractor_versions: manifest.extractor_versions.clone(),
+        default_engine: index.plan(Wanted::Default, DEFAULT_PAGE_SIZE).engine.to_string(),
     }
 }
 
@@ -55,13 +57,21 @@ fn filter_fields(attribute_names: &[String]) -> Vec<String> {
     named.chain(attribute_names.iter().cloned()).collect()
 }
 
-fn recall_point(point: &crate::planner::RecallPoint) -> RecallPoint {
+fn recall_point(point: &crate::curve::RecallPoint) -> RecallPoint {
+    let kind = match point.queries {
+        crate::curve::QueryKind::Track => QueryKind::Track,
+        crate::curve::QueryKind::Centroid => QueryKind::Centroid,
+    };
     RecallPoint {
         target_recall: point.target,
         margin: point.margin.map(f64::from),
         recall: point.recall,
         scored_share: point.scored_share,
-        p50_microseconds: point.p50_us,
+        engine: point.engine.to_string(),
+        k: small(point.k as usize),
+        query_kind: kind.into(),
+        search_k: point.search_k.map(i64::from),
+        sample_count: i64::from(point.sample),
     }
 }
 

@@ -17,8 +17,8 @@ use thiserror::Error;
 
 use crate::{
     card::Card,
+    curve::{self, RecallPoint},
     lineage::{Growth, ScalerFacts},
-    planner::RecallPoint,
     provenance::Provenance,
     seal,
     store::RowPlaces,
@@ -44,8 +44,9 @@ pub struct Manifest {
     /// Always [`FORMAT`].
     pub format: String,
     /// [`FORMAT_VERSION`] of the writer. Version 2 added the seal, `scaler`, `growth`, and the quick
-    /// digests of files; version 3 put raw vectors and metadata into files of their own; version 4 scaled ones, and
-    /// moved build time and program to `build.json`.
+    /// digests of files; version 3 put raw vectors and metadata into files of their own; version 4 scaled ones,
+    /// moved build time and program to `build.json`, and has a recall curve for each engine, kind of query and
+    /// length of list.
     pub format_version: u32,
     /// Profile of the vectors.
     pub profile_id: String,
@@ -81,12 +82,12 @@ pub struct Manifest {
     pub missing_values: MissingValues,
     /// Features indistinguishable from constant over all rows; they do not influence distances between rows.
     pub constant_features: Vec<String>,
-    /// Recall at 10 of the default plan against the exact answer, measured at build time; see
-    /// [`crate::recall`].
+    /// Recall at 10 of the default plan for a track with all engines that were built: that of its point of the
+    /// curve, or 1 where it is exact.
     pub recall_at_10: f64,
-    /// Rows that recall and the recall curve were measured with.
+    /// Most queries that a point of the recall curve was measured with.
     pub recall_sample: u32,
-    /// Efforts of the blocks engine by ascending target; empty without it.
+    /// Efforts by engine, kind of query, length of list and ascending target.
     pub recall_curve: Vec<RecallPoint>,
     /// What the neighbourhoods are like; none in an index of a builder that did not measure it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -379,15 +380,9 @@ impl Manifest {
             let got = format!("{:?}", self.scaler.fitted_rows);
             return field("scaler.fitted_rows", got, format!("1 to {}", self.rows));
         }
-        let sound = |point: &RecallPoint| {
-            (0.0..=1.0).contains(&point.target)
-                && (0.0..=1.0).contains(&point.recall)
-                && point.margin.is_none_or(|margin| margin >= 0.0 && margin.is_finite())
-        };
-        let curve = &self.recall_curve;
-        if !curve.iter().all(sound) || !curve.is_sorted_by(|a, b| a.target < b.target) {
-            let expected = "ascending targets, recalls of 0 to 1, margins of 0 or more".to_owned();
-            return field("recall_curve", format!("{curve:?}"), expected);
+        if !curve::is_sound(&self.recall_curve) {
+            let expected = "ascending points, recalls of 0 to 1, margins of 0 or more".to_owned();
+            return field("recall_curve", format!("{:?}", self.recall_curve), expected);
         }
         Ok(())
     }

@@ -54,6 +54,7 @@ pub(crate) fn stats(index: &Index, answer: &Answer) -> QueryStats {
         effort: answer.plan.effort.to_string(),
         matched_track_count: wire_long(answer.matched_count),
         suppressed_distance_count: wire_long(answer.too_far_count),
+        promised_recall: answer.plan.promised_recall,
     }
 }
 

@@ -11,7 +11,8 @@ use crate::{
     index::Index,
     list::{Chosen, Rules, Span, Way, Wish, within_reach},
     pages,
-    planner::{Plan, Planner, Wanted},
+    planner::{Plan, Wanted},
+    plans::demand,
     query::{Comparison, Query, Seed},
     recommend::{self, Weighted},
     stop::Stop,
@@ -161,7 +162,7 @@ impl Index {
             rest = others;
             let points = alike.iter().map(|at| &asked[*at].target.wanted[0].scaled);
             let queries: Vec<f32> = points.flat_map(|scaled| within_reach(scaled)).collect();
-            let Plan { engine, effort } = plan;
+            let Plan { engine, effort, .. } = plan;
             let batch = self.engines.nearest_many(engine, &queries, fetch, None, effort, stop)?;
             let batch = batch.ok_or(Error::Stopped)?;
             for (at, candidates) in alike.into_iter().zip(batch) {
@@ -185,7 +186,8 @@ impl Index {
         let rules = rules(query, seeds);
         let allowed = allowed.as_deref();
         let wish = Wish { target, rules: &rules, allowed, need: span.need() };
-        let way = Way { plan: *plan, most, first, work };
+        let demand = Some(demand(query, *matched_count));
+        let way = Way { plan: *plan, demand, most, first, work };
         let Some(list) = self.list(txn, wish, way, stop)? else { return Ok(None) };
         let chosen = self.page(txn, query, &span, &list, stop)?;
         let next = span.next(query, &list, &chosen);
@@ -244,22 +246,11 @@ impl Index {
         let txn = self.store.read()?;
         let raw = self.store.raw(&txn, row, self.scaler.dims())?;
         let scaled = self.scaler.transform(&raw);
-        let ranking = self.rank(&txn, &scaled, None, 1, true, self.plan(wanted, 1))?;
+        let rules = Rules { include_duplicates: true, ..Rules::default() };
+        let ranking = self.rank(&txn, &Target::point(scaled), &rules, 1, self.plan(wanted, 1))?;
         let Some(nearest) = ranking.rows.first() else { return Ok(None) };
         self.metadata_in(&txn, nearest.row)?;
         Ok(Some(nearest.distance))
-    }
-
-    /// How `k` results are found.
-    #[must_use]
-    pub fn plan(&self, wanted: Wanted, k: usize) -> Plan {
-        self.planner().plan(wanted, k, self.manifest.rows as usize)
-    }
-
-    /// The plan whose answers are the true neighbours.
-    #[must_use]
-    pub fn exact_plan(&self) -> Plan {
-        self.planner().exact()
     }
 
     /// The feature groups of its schema.
@@ -268,8 +259,8 @@ impl Index {
         FeatureGroups::of(self.schema.names())
     }
 
-    /// Ranks the `k` nearest rows to a scaled vector, without metadata. Unless seeds are included,
-    /// `seed_row` is left out with the rows exactly equal to the vector. Duplicates are kept.
+    /// Ranks the `k` rows that are best by a target and a list's rules, without metadata, by one plan however
+    /// far it has to look.
     ///
     /// # Errors
     /// When the index cannot be read.
@@ -279,19 +270,12 @@ impl Index {
     pub(crate) fn rank(
         &self,
         txn: &ReadTxn<'_>,
-        scaled: &[f64],
-        seed_row: Option<u32>,
+        target: &Target,
+        rules: &Rules<'_>,
         k: usize,
-        include_seeds: bool,
         plan: Plan,
     ) -> Result<Ranking, Error> {
-        let target = Target::point(scaled.to_vec());
-        let (rows, vectors) = (Vec::from_iter(seed_row), vec![scaled.to_vec()]);
-        let mut rules = Rules { include_duplicates: true, ..Rules::default() };
-        if !include_seeds {
-            (rules.seed_rows, rules.seed_vectors) = (&rows, &vectors);
-        }
-        let wish = Wish { target: &target, rules: &rules, allowed: None, need: k };
+        let wish = Wish { target, rules, allowed: None, need: k };
         let work = Work::unlimited();
         let list = self.list(txn, wish, Way::by(plan, &work), Stop::never())?;
         let list = list.expect("no index has that many rows");
@@ -302,25 +286,6 @@ impl Index {
             candidate_count: list.scored,
             suppressed_seed_count: list.left_out.seeds,
         })
-    }
-
-    fn planner(&self) -> Planner<'_> {
-        Planner {
-            curve: &self.manifest.recall_curve,
-            blocks: self.engines.blocks.is_some(),
-            trees: self.engines.forest.as_ref().map(|forest| forest.trees()),
-        }
-    }
-
-    /// Weights scan everything; another order than nearest first, and later pages, are exact.
-    pub(crate) fn plan_for(&self, query: &Query, rows: usize) -> Plan {
-        if query.is_weighted() {
-            Self::weighted_plan()
-        } else if query.options.diversity > 0.0 || !query.place.is_first() {
-            self.exact_plan()
-        } else {
-            self.planner().plan(query.options.wanted, query.options.k, rows)
-        }
     }
 
     fn seeds(&self, txn: &ReadTxn<'_>, query: &Query) -> Result<Seeds, Error> {

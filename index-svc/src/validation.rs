@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, path::PathBuf};
 
 use crate::{
-    calibration::{CALIBRATION_K, CALIBRATION_SAMPLE},
+    calibration::{CALIBRATION_K, CARD_SAMPLE},
     card::Card,
     error::Error,
     gate::{Figures, Threshold},
@@ -69,7 +69,7 @@ impl Validation {
         checks.extend(verify::check_curve(index, self.sample)?);
 
         let seed = manifest.forest.seed;
-        let card_rows = sample_rows(index.rows(), CALIBRATION_SAMPLE, seed);
+        let card_rows = sample_rows(index.rows(), CARD_SAMPLE, seed);
         let card_trial = Trial::new(index, &card_rows, CALIBRATION_K)?;
         let mut card = Card::measure(index, &card_trial, None)?;
         checks.extend(verify::check_card(manifest.card.as_ref(), &card));

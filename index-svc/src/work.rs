@@ -103,15 +103,15 @@ impl Index {
     }
 
     /// Rows out of `rows` that a plan compares with a point; for a margin those that it did on average when
-    /// the index was built.
+    /// the index was built, for the kind of query and length of list that took most.
     pub(crate) fn read_by(&self, plan: Plan, rows: usize) -> usize {
         match plan.effort {
             Effort::Exact => rows,
             Effort::Rows(most) => most.min(rows),
             Effort::Margin(margin) => {
                 let curve = self.manifest.recall_curve.iter();
-                let mut points = curve.filter(|point| point.margin == Some(margin));
-                let share = points.next().map_or(1.0, |point| point.scored_share);
+                let points = curve.filter(|point| point.margin == Some(margin));
+                let share = points.map(|point| point.scored_share).reduce(f64::max).unwrap_or(1.0);
                 (share.clamp(0.0, 1.0) * rows as f64) as usize
             }
         }

@@ -246,7 +246,7 @@ fn opening_refuses_what_does_not_fit() {
         fs::write(&manifest, resealed(&sound.replacen(from, to, 1))).expect("writable");
         Index::open(&plan.output).expect_err("does not fit")
     };
-    let error = with("\"format_version\": 3", "\"format_version\": 4");
+    let error = with("\"format_version\": 4", "\"format_version\": 5");
     assert!(matches!(error, Error::Manifest(ManifestError::Format { version: 4, .. })), "{error}");
     let error = with("\"tracks.bin\"", "\"tracks.txt\"");
     assert!(matches!(error, Error::NotAnIndex { .. }), "{error}");

@@ -29,6 +29,7 @@ STATS = {
     "indexVersion": "version", "exact": True, "candidateCount": 3, "suppressedSeedCount": 4,
     "suppressedDuplicateCount": 5, "suppressedArtistCount": 6, "outOfRangeFeatures": ["rmse_std_1"],
     "engine": "blocks", "effort": "exact", "matchedTrackCount": 10, "suppressedDistanceCount": 11,
+    "promisedRecall": 0.75,
 }
 VECTOR = {"values": [1.5], "profileId": "profile", "schemaSha256": "00ff"}
 SEEDS = [{"trackId": "id", "weight": 3.5}, {"featureVector": VECTOR}, {"trackIndex": 4}]

@@ -18,7 +18,8 @@ INFO = {
     "constantFeatures": ["c"], "imputedValueCount": 9, "featureNames": ["a", "b"],
     "maxPageSize": 11, "maxSearchK": 12,
     "recallCurve": [{"targetRecall": 0.25, "margin": 1.5, "recall": 0.75, "scoredShare": 0.125,
-                     "p50Microseconds": 13.5}],
+                     "engine": "e", "k": 13, "queryKind": "QUERY_KIND_CENTROID", "searchK": 17,
+                     "sampleCount": 18}],
     "recallSampleCount": 14,
     "card": {
         "sampledRowCount": 15,
@@ -40,7 +41,7 @@ INFO = {
                "maxSeeds": 36, "maxBatchRequests": 37, "maxBatchResults": 38, "maxBatchLookups": 39,
                "maxWork": 42, "maxDeviations": 44},
     "featureGroups": ["mfcc"], "filterFields": ["year"],
-    "extractorVersions": ["one/1", "two/2"],
+    "extractorVersions": ["one/1", "two/2"], "defaultEngine": "f",
 }
 
 

@@ -68,6 +68,7 @@ fn stats() -> QueryStats {
         effort: "exact".into(),
         matched_track_count: 10,
         suppressed_distance_count: 11,
+        promised_recall: Some(0.75),
     }
 }
 

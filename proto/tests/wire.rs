@@ -7,7 +7,7 @@ use prost::Message as _;
 use prost_types::Timestamp;
 use proto::v1::{
     GetIndexInfoResponse, IndexCard, IndexLimits, MissingValueCensus,
-    get_index_info_response::RecallPoint,
+    get_index_info_response::{RecallPoint, recall_point::QueryKind},
     index_card::{DistanceSpread, Duplicates, Hubness, Purity, Warnings},
 };
 
@@ -31,7 +31,11 @@ fn info() -> GetIndexInfoResponse {
             margin: Some(1.5),
             recall: 0.75,
             scored_share: 0.125,
-            p50_microseconds: 13.5,
+            engine: "e".into(),
+            k: 13,
+            query_kind: QueryKind::Centroid.into(),
+            search_k: Some(17),
+            sample_count: 18,
         }],
         recall_sample_count: 14,
         card: Some(IndexCard {
@@ -98,6 +102,7 @@ fn info() -> GetIndexInfoResponse {
         feature_groups: vec!["mfcc".into()],
         filter_fields: vec!["year".into()],
         extractor_versions: vec!["one/1".into(), "two/2".into()],
+        default_engine: "f".into(),
     }
 }
 

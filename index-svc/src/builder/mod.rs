@@ -31,7 +31,7 @@ use self::{
     spill::Spill,
 };
 use crate::{
-    calibration::{CALIBRATION_K, CALIBRATION_SAMPLE, calibrate},
+    calibration::{CALIBRATION_K, CARD_SAMPLE, Samples, calibrate, sample_of},
     card::Card,
     distances::PairDistances,
     engine::{
@@ -45,7 +45,6 @@ use crate::{
     manifest::{
         BlocksFacts, ContentDigests, FORMAT, FORMAT_VERSION, ForestFacts, METRIC, Manifest,
     },
-    planner::Wanted,
     provenance::Provenance,
     query::beyond_deviations,
     recall::{self, Trial},
@@ -392,20 +391,18 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
         return Err(Error::Unsound(failed.join("; ")));
     }
     tracing::info!("measuring recall");
-    let probes = recall::sample_rows(index.rows(), CALIBRATION_SAMPLE, seed);
-    let trial = Trial::new(&index, &probes, CALIBRATION_K)?;
+    let samples = Samples::of(&index, seed)?;
     let curve = match index.manifest.blocks {
-        Some(_) => calibrate(&trial, index.rows() as usize)?,
+        Some(_) => calibrate(&samples, index.rows() as usize)?,
         None => Vec::new(),
     };
+    drop(samples);
     tracing::info!("measuring the model card");
-    let card = Card::measure(&index, &trial, None)?;
-    // The planner reads the curve, so recall by default is measured once it is in the manifest.
-    let truth = trial.into_truth();
+    let card_rows = recall::sample_rows(index.rows(), CARD_SAMPLE, seed);
+    let card = Card::measure(&index, &Trial::new(&index, &card_rows, CALIBRATION_K)?, None)?;
     index.manifest.recall_curve = curve;
-    index.manifest.recall_sample = probes.len() as u32;
+    index.manifest.recall_sample = sample_of(&index.manifest.recall_curve);
     index.manifest.card = Some(card);
-    let measured = Trial::from_truth(&index, truth).measure(&[CALIBRATION_K], Wanted::Default)?;
-    index.manifest.recall_at_10 = measured.recall[0];
+    index.manifest.recall_at_10 = index.recall_at_10();
     Ok(index.manifest)
 }

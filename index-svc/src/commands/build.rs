@@ -32,14 +32,16 @@ pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
         manifest.recall_at_10, manifest.recall_sample
     )?;
     for point in &manifest.recall_curve {
-        let effort = point.margin.map_or("exact".to_owned(), |margin| format!("margin {margin}"));
+        let effort = point.effort().map_or("exact".to_owned(), |effort| effort.to_string());
         writeln!(
             out,
-            "  for {:<10}  {:.4} by {effort}, {:.1} % of the rows, {:.0} us",
+            "  {} {} at {}, for {}: {:.4} by {effort}, {:.1} % of the rows",
+            point.engine,
+            point.queries.as_str(),
+            point.k,
             point.target,
             point.recall,
             100.0 * point.scored_share,
-            point.p50_us
         )?;
     }
     let missing = &manifest.missing_values;

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Candidates, Effort, Engine, EngineError, Forest, RowSet, Scan,
     blocks::{Blocks, Image, SearchResult},
@@ -11,8 +13,9 @@ use crate::{stop::Stop, vectors::ScaledVectors};
 /// Name of the blocks engine's image in an index directory.
 pub const BLOCKS_FILE: &str = "blocks.bin";
 
-/// An engine, as replies name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An engine, as replies and manifests name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EngineName {
     /// [`Blocks`].
     Blocks,
@@ -70,6 +73,16 @@ impl Engines {
         forest: Option<Forest>,
     ) -> Self {
         Self { blocks, forest, scan: Scan::new(vectors) }
+    }
+
+    /// Whether the engine of that name is open.
+    #[must_use]
+    pub fn is_open(&self, name: EngineName) -> bool {
+        match name {
+            EngineName::Blocks => self.blocks.is_some(),
+            EngineName::Forest => self.forest.is_some(),
+            EngineName::Scan => true,
+        }
     }
 
     /// As [`Engine::nearest`], by the engine of that name.

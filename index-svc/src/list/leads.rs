@@ -58,7 +58,7 @@ impl Index {
         if weights.is_some() || plan.engine == EngineName::Scan && wanted.len() > 1 {
             return scan(&self.vectors, wanted, weights, (fetch, allowed), stop).map(Some);
         }
-        let Plan { engine, effort } = plan;
+        let Plan { engine, effort, .. } = plan;
         let queries: Vec<f32> =
             wanted.iter().flat_map(|point| within_reach(&point.scaled)).collect();
         let found = if wanted.len() == 1 {
@@ -117,7 +117,7 @@ impl Index {
 
     /// How a target with weights is answered.
     pub(crate) fn weighted_plan() -> Plan {
-        Plan { engine: EngineName::Scan, effort: crate::engine::Effort::Exact }
+        Plan::exact_by(EngineName::Scan)
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
     engine::{Candidates, RowSet},
     error::Error,
     index::Index,
-    planner::Plan,
+    planner::{Demand, Plan},
     stop::Stop,
     store::ReadTxn,
     target::Target,
@@ -73,6 +73,9 @@ impl Wish<'_> {
 pub(crate) struct Way<'a> {
     /// Where it begins; it goes on more thoroughly where that leads to too few.
     pub(crate) plan: Plan,
+    /// What the plan answers: a round that looks farther is planned anew, since recall is promised of what must
+    /// be looked at and not of what is left of it. None keeps the plan.
+    pub(crate) demand: Option<Demand>,
     /// Rows an engine may look at; with such a limit there is one round, as the next one takes longer.
     pub(crate) most: usize,
     /// What the engine found already, for [`Wish::fetch`] candidates of a plain target.
@@ -84,7 +87,7 @@ pub(crate) struct Way<'a> {
 impl<'a> Way<'a> {
     /// By a plan, whatever it takes.
     pub(crate) fn by(plan: Plan, work: &'a Work) -> Self {
-        Self { plan, most: usize::MAX, first: None, work }
+        Self { plan, demand: None, most: usize::MAX, first: None, work }
     }
 }
 
@@ -113,7 +116,7 @@ impl Index {
         way: Way<'_>,
         stop: Stop<'_>,
     ) -> Result<Option<List>, Error> {
-        let Way { mut plan, most, mut first, work } = way;
+        let Way { mut plan, demand, most, mut first, work } = way;
         let points = wish.target.wanted.len();
         let rows = wish.allowed.map_or(self.rows() as usize, RowSet::len);
         let mut fetch = wish.fetch(plan);
@@ -133,7 +136,12 @@ impl Index {
                 End::Full => return Ok(Some(walk.list(plan, scored))),
                 End::Exhausted if plan.is_exact() => return Ok(Some(walk.list(plan, scored))),
                 _ if most < usize::MAX => return Ok(None),
-                End::Unsettled => fetch = fetch.saturating_mul(WIDEN),
+                End::Unsettled => {
+                    fetch = fetch.saturating_mul(WIDEN);
+                    if let Some(demand) = demand.filter(|_| !plan.is_exact()) {
+                        plan = self.planner().plan(&Demand { k: fetch, ..demand });
+                    }
+                }
                 // The engine led to too few rows; all of them will do.
                 End::Exhausted => plan = self.exact_plan(),
             }

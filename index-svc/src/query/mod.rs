@@ -14,6 +14,7 @@ pub use self::{
     wire::{Comparison, check_batch, check_lookups, lookup_view},
 };
 use crate::{
+    curve::QueryKind,
     index::Index,
     metadata::MAX_TRACK_ID_BYTES,
     pages::{self, Place},
@@ -194,6 +195,16 @@ impl Query {
             self.place = pages::decode(token, index.version(), index.rows(), digest)?;
         }
         Ok(self)
+    }
+
+    /// What it starts from, for the recall curve.
+    pub(crate) fn kind(&self) -> QueryKind {
+        match self.strategy {
+            Strategy::Centroid | Strategy::SharedTraits if self.examples.len() > 1 => {
+                QueryKind::Centroid
+            }
+            _ => QueryKind::Track,
+        }
     }
 
     /// Points that results shall be near to.

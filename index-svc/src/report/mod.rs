@@ -15,10 +15,10 @@ pub use self::{html::DrawingError, pictures::Pictures};
 use crate::{
     build_record::BuildRecord,
     card::Card,
+    curve::RecallPoint,
     gate::Figures,
     index::Index,
     manifest::{MissingValues, SourceFacts},
-    planner::RecallPoint,
     verify::Check,
 };
 

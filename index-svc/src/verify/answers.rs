@@ -2,12 +2,13 @@
 
 use super::Check;
 use crate::{
-    calibration::{CALIBRATION_K, measure_point},
+    calibration::{measure_point, probes},
     card::{Card, NEIGHBORS},
+    curve::{QueryKind, RecallPoint},
     error::Error,
     index::Index,
     query::{Options, Query, QueryError},
-    recall::{Trial, sample_rows},
+    recall::{Figures, Trial, sample_rows},
     search::Answer,
 };
 
@@ -136,22 +137,29 @@ pub fn check_card(stored: Option<&Card>, measured: &Card) -> Option<Check> {
 /// # Errors
 /// When the index cannot be read.
 pub fn check_curve(index: &Index, sample: usize) -> Result<Option<Check>, Error> {
-    if index.engines.blocks.is_none() {
+    if index.manifest.recall_curve.is_empty() {
         return Ok(None);
     }
-    let probes = sample_rows(index.rows(), sample, index.manifest.forest.seed.wrapping_add(1));
-    let trial = Trial::new(index, &probes, CALIBRATION_K)?;
+    let seed = index.manifest.forest.seed.wrapping_add(1);
+    let trial = |queries| Trial::graded(index, &probes(index, queries, sample, seed));
+    let trials = QueryKind::ALL.map(|queries| Ok::<_, Error>((queries, trial(queries)?)));
     let (mut measured, mut failure) = (Vec::new(), None);
-    for point in &index.manifest.recall_curve {
-        let recall = measure_point(&trial, point)?;
-        if (recall - point.recall).abs() > CURVE_TOLERANCE {
-            failure.get_or_insert_with(|| {
-                let (target, stored) = (point.target, point.recall);
-                format!("recall for target {target} is {recall:.4}, manifest says {stored:.4}")
-            });
+    for of_kind in trials {
+        let (queries, trial) = of_kind?;
+        let is_measured =
+            |point: &&RecallPoint| point.queries == queries && index.engines.is_open(point.engine);
+        for point in index.manifest.recall_curve.iter().filter(is_measured) {
+            let Figures { recall, questions, .. } = measure_point(&trial, point)?;
+            let RecallPoint { engine, k, target, recall: stored, .. } = point;
+            let of = format!("{engine} {}@{k} for {target}", queries.as_str());
+            if questions > 0 && (recall - stored).abs() > CURVE_TOLERANCE {
+                failure.get_or_insert_with(|| {
+                    format!("recall of {of} is {recall:.4}, manifest says {stored:.4}")
+                });
+            }
+            measured.push(format!("{recall:.4} {of}"));
         }
-        measured.push(format!("{recall:.4} for {}", point.target));
     }
-    let success = format!("{} ({} rows)", measured.join(", "), probes.len());
+    let success = format!("{} ({sample} queries of each kind at most)", measured.join(", "));
     Ok(Some(Check::new("recall curve", failure, success)))
 }

@@ -20,7 +20,7 @@ use crate::{
         rows::RowSource as _,
         sources_facts, write_blocks,
     },
-    calibration::{CALIBRATION_K, CALIBRATION_SAMPLE, calibrate, check_curve},
+    calibration::{CALIBRATION_K, CARD_SAMPLE, Samples, calibrate, check_curve, sample_of},
     card::Card,
     distances::PairDistances,
     engine::ForestWriter,
@@ -29,7 +29,6 @@ use crate::{
     lineage::{CurveOrigin, Growth, Operation, constant_columns},
     manifest::{BlocksFacts, ContentDigests, FORMAT_VERSION, Manifest},
     metadata::id_key,
-    planner::{Planner, Wanted},
     provenance::Provenance,
     recall::{Trial, sample_rows},
     store::{DATA_FILE, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
@@ -283,28 +282,23 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
 fn measure(index: &mut Index, seed: u64) -> Result<(), Error> {
     tracing::info!("measuring recall");
     let rows = index.rows() as usize;
-    let probes = sample_rows(index.rows(), CALIBRATION_SAMPLE, seed);
-    let trial = Trial::new(index, &probes, CALIBRATION_K)?;
-    let has_blocks = index.manifest.blocks.is_some();
-    let checked = match has_blocks {
-        true => check_curve(&trial, rows, &index.manifest.recall_curve)?,
-        false => Some(Vec::new()),
+    let samples = Samples::of(index, seed)?;
+    let checked = match index.manifest.blocks {
+        Some(_) => check_curve(&samples, rows, &index.manifest.recall_curve)?,
+        None => Some(Vec::new()),
     };
     let (curve, origin) = match checked {
         Some(curve) => (curve, CurveOrigin::Checked),
-        None => (calibrate(&trial, rows)?, CurveOrigin::Calibrated),
+        None => (calibrate(&samples, rows)?, CurveOrigin::Calibrated),
     };
-    let trees = index.engines.forest.as_ref().map(|forest| forest.trees());
-    let plan = Planner { curve: &curve, blocks: has_blocks, trees };
-    let plan = plan.plan(Wanted::Default, CALIBRATION_K, rows);
-    let recall_at_10 = trial.figures(CALIBRATION_K, plan)?.recall;
+    drop(samples);
     tracing::info!("measuring the model card");
-    let card = Card::measure(index, &trial, None)?;
-    drop(trial);
+    let card_rows = sample_rows(index.rows(), CARD_SAMPLE, seed);
+    let card = Card::measure(index, &Trial::new(index, &card_rows, CALIBRATION_K)?, None)?;
     index.manifest.card = Some(card);
-    index.manifest.recall_at_10 = recall_at_10;
     index.manifest.recall_curve = curve;
-    index.manifest.recall_sample = probes.len() as u32;
+    index.manifest.recall_sample = sample_of(&index.manifest.recall_curve);
+    index.manifest.recall_at_10 = index.recall_at_10();
     // The rest of it is known to whoever asked for the change.
     index.manifest.growth = Some(Growth {
         from_version: String::new(),

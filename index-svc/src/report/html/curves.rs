@@ -14,7 +14,7 @@ use super::{
     ink::{FIRST, SECOND, faint, letters, number, picture},
 };
 use crate::{
-    planner::RecallPoint,
+    curve::RecallPoint,
     report::pictures::{BINS, Distances, Effort},
 };
 

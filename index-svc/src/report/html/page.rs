@@ -8,6 +8,9 @@ use super::{
     map, shapes, tables,
 };
 use crate::{
+    calibration::CALIBRATION_K,
+    curve::{QueryKind, RecallPoint},
+    engine::EngineName,
     gate::Figure,
     report::{Findings, Pictures, Report, percent, pictures::DEVIATIONS},
     verify::Check,
@@ -137,7 +140,13 @@ fn tiles(found: &Findings) -> Markup {
 fn drawn(found: &Findings, pictures: &Pictures) -> Result<Markup, DrawingError> {
     let projection = &pictures.projection;
     let map = map::map(projection)?;
-    let recall = curves::recall(&pictures.efforts, &found.recall_curve)?;
+    // The line is of tracks, at 10, by the blocks engine; so are the points on it.
+    let is_drawn = |point: &RecallPoint| {
+        let of = (point.engine, point.queries, point.k as usize);
+        of == (EngineName::Blocks, QueryKind::Track, CALIBRATION_K)
+    };
+    let drawn: Vec<RecallPoint> = found.recall_curve.iter().copied().filter(is_drawn).collect();
+    let recall = curves::recall(&pictures.efforts, &drawn)?;
     let distances = pictures.distances.as_ref().map(curves::distances).transpose()?;
     let shapes = shapes::shapes(&pictures.shapes)?;
     let sampled = count(pictures.sampled_rows as u64);

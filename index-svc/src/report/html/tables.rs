@@ -122,16 +122,19 @@ fn recall(found: &Findings) -> Markup {
             h3 { "Recall and time" }
             table {
                 thead { tr {
-                    th scope="col" { "target" } th scope="col" { "margin" } th scope="col" { "recall" }
-                    th scope="col" { "rows seen" } th scope="col" { "median" }
+                    th scope="col" { "engine" } th scope="col" { "query" } th scope="col" { "k" }
+                    th scope="col" { "target" } th scope="col" { "effort" } th scope="col" { "recall" }
+                    th scope="col" { "rows seen" }
                 } }
                 tbody {
                     @for point in &found.recall_curve { tr {
-                        th scope="row" { (point.target) }
-                        td { @match point.margin { Some(margin) => (number(margin.into())), None => "exact" } }
+                        th scope="row" { (point.engine.as_str()) }
+                        td { (point.queries.as_str()) }
+                        td { (point.k) }
+                        td { (point.target) }
+                        td { @match point.effort() { Some(effort) => (effort.to_string()), None => "exact" } }
                         td { (format!("{:.4}", point.recall)) }
                         td { (percent(point.scored_share)) }
-                        td { (format!("{:.0} µs", point.p50_us)) }
                     } }
                 }
             }
