@@ -14,7 +14,8 @@ use crate::{
     planner::Plan,
     stop::Stop,
     target::{Point, Target},
-    vectors::to_f32,
+    vectors::{squared_distance, to_f32},
+    work::comparisons,
 };
 
 /// A row whose score is at least this.
@@ -36,6 +37,8 @@ pub(super) struct Leads {
     pub(super) enough: f64,
     /// Whether the engine had no more.
     pub(super) exhausted: bool,
+    /// Whether the engine found fewer rows than there are for one of several points, without having looked at all.
+    pub(super) is_short: bool,
     /// Distinct vectors whose distance was computed or bounded.
     pub(super) scored: usize,
     /// Rows compared with a point.
@@ -76,7 +79,42 @@ impl Index {
             .zip(&found)
             .map(|(point, found)| self.of_point(found, point, fetch, plan))
             .collect();
-        Ok(Some(if leads.len() == 1 { leads.remove(0) } else { merged(&leads) }))
+        Ok(Some(if leads.len() == 1 {
+            leads.remove(0)
+        } else if plan.is_exact() {
+            merged(&leads)
+        } else {
+            let rows = allowed.map_or(self.vectors.rows(), RowSet::len);
+            self.met(&leads, wanted, rows)
+        }))
+    }
+
+    /// The candidates of several points by an engine that looked at some rows only. That it did not find a row
+    /// for a point says nothing of how far that is, so every candidate is compared with every point: a row
+    /// that the engine missed for its nearest point comes where it belongs.
+    fn met(&self, found: &[Leads], points: &[Point], rows: usize) -> Leads {
+        let mut leads = merged(found);
+        leads.is_short = found.iter().any(|of| of.exhausted && of.leads.len() < rows);
+        let asked: Vec<(Vec<f32>, Bounds, f64)> = points
+            .iter()
+            .map(|point| {
+                let query = within_reach(&point.scaled);
+                let bounds = Bounds::new(&point.scaled, &query, EngineName::Scan, None);
+                (query, bounds, point.factor)
+            })
+            .collect();
+        for lead in &mut leads.leads {
+            let row = self.vectors.row(lead.row);
+            let bounds = asked.iter().map(|(query, bounds, factor)| {
+                factor * bounds.lower(f64::from(squared_distance(query, row)).sqrt())
+            });
+            // What lies beyond is not to be handed out before more candidates are fetched.
+            lead.at_least = bounds.fold(leads.enough, f64::min);
+        }
+        leads.leads.sort_unstable_by(Lead::rank);
+        leads.compared =
+            leads.compared.saturating_add(comparisons(leads.leads.len(), points.len()));
+        leads
     }
 
     /// The candidates that an engine has found for a target of one point already.
@@ -112,7 +150,7 @@ impl Index {
             _ => unseen,
         };
         let (scored, compared) = (found.scored, found.scored as u64);
-        Leads { leads, unseen, enough, exhausted, scored, compared }
+        Leads { leads, unseen, enough, exhausted, is_short: false, scored, compared }
     }
 
     /// How a target with weights is answered.
@@ -136,7 +174,7 @@ fn merged(found: &[Leads]) -> Leads {
     let exhausted = found.iter().all(|leads| leads.exhausted);
     let scored = found.iter().map(|leads| leads.scored).sum();
     let compared = found.iter().map(|leads| leads.compared).sum();
-    Leads { leads, unseen, enough, exhausted, scored, compared }
+    Leads { leads, unseen, enough, exhausted, is_short: false, scored, compared }
 }
 
 /// A bound for the rows beyond the last lead.
@@ -165,7 +203,8 @@ mod tests {
     fn of(pairs: &[(f64, u32)], unseen: f64, exhausted: bool) -> Leads {
         let leads = pairs.iter().map(|(at_least, row)| Lead { at_least: *at_least, row: *row });
         let (scored, compared) = (pairs.len(), pairs.len() as u64);
-        Leads { leads: leads.collect(), unseen, enough: unseen, exhausted, scored, compared }
+        let leads = leads.collect();
+        Leads { leads, unseen, enough: unseen, exhausted, is_short: false, scored, compared }
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub(super) fn scan(
     let exhausted = leads.len() < count;
     let unseen = unseen(leads.last(), exhausted);
     let compared = comparisons(scored, points.len());
-    Ok(Leads { leads, unseen, enough: unseen, exhausted, scored, compared })
+    Ok(Leads { leads, unseen, enough: unseen, exhausted, is_short: false, scored, compared })
 }
 
 /// A point as rows are compared with it.

@@ -1,6 +1,7 @@
 //! Lists against a plain reading of the contract: every row scored, sorted, and walked by the rules,
 //! on both engines; then pages, filters and explanations.
 
+mod best_of;
 mod far;
 mod music;
 mod order;
