@@ -15,7 +15,7 @@ use crate::{
     engine::{Effort, EngineName},
     error::Error,
     index::Index,
-    planner::Plan,
+    planner::{Plan, SMALL_ROWS},
     recall::{Figures, Probe, Trial, sample_centroids, sample_rows},
 };
 
@@ -52,20 +52,22 @@ pub struct Samples<'i> {
 }
 
 impl<'i> Samples<'i> {
-    /// Of every kind: the queries that choose efforts, and as many others that measure recall.
+    /// Of every kind: the queries that choose efforts, and as many others that measure recall. None for an
+    /// index so small that all its answers are exact.
     ///
     /// # Errors
     /// When the index cannot be read.
     pub fn of(index: &'i Index, seed: u64) -> Result<Vec<Self>, Error> {
+        if index.rows() as usize <= SMALL_ROWS {
+            return Ok(Vec::new());
+        }
         let of_kind = |queries| {
             let probes = probes(index, queries, 2 * CALIBRATION_SAMPLE, seed);
             let half = |from: usize| -> Vec<Probe> {
                 probes.iter().skip(from).step_by(2).cloned().collect()
             };
-            // An index of one row has no others.
-            let (chooses, measures) = (half(0), half(usize::from(probes.len() > 1)));
-            let chooses = Trial::graded(index, &chooses)?;
-            Ok(Self { queries, chooses, measures: Trial::graded(index, &measures)? })
+            let chooses = Trial::graded(index, &half(0))?;
+            Ok(Self { queries, chooses, measures: Trial::graded(index, &half(1))? })
         };
         QueryKind::ALL.into_iter().map(of_kind).collect()
     }
@@ -229,8 +231,10 @@ pub fn check_curve(
     rows: usize,
     earlier: &[RecallPoint],
 ) -> Result<Option<Vec<RecallPoint>>, Error> {
-    let lengths = samples.len() * LIST_LENGTHS.len() * TARGETS.len();
-    if earlier.len() < lengths {
+    if samples.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    if earlier.len() < samples.len() * LIST_LENGTHS.len() * TARGETS.len() {
         return Ok(None);
     }
     let mut curve = Vec::with_capacity(earlier.len());

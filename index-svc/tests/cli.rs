@@ -299,14 +299,9 @@ async fn a_server_answers_refuses_and_ends_cleanly() {
     let stats = client.query_by_track_index(by_forest).await.expect("in range").into_inner().stats;
     let stats = stats.expect("set");
     assert_eq!((stats.engine.as_str(), stats.effort.as_str()), ("forest", "rows=70"));
-    let points = info.recall_curve.iter().filter(|point| point.engine == "blocks");
-    let points: Vec<(i32, i32, f64)> =
-        points.map(|point| (point.query_kind, point.k, point.target_recall)).collect();
-    let expected = [1, 2].into_iter().flat_map(|kind| {
-        let lengths = [1, 10, 100, 1000].into_iter();
-        lengths.flat_map(move |k| [0.95, 0.99, 0.999].map(|target| (kind, k, target)))
-    });
-    assert_eq!(points, expected.collect::<Vec<_>>());
+    // So few rows are always answered exactly, and there is nothing to calibrate.
+    assert_eq!((info.recall_curve.len(), info.recall_at_10), (0, 1.0));
+    assert_eq!(info.default_engine, "blocks");
     assert_eq!(stats.promised_recall, None, "nobody has measured that search_k");
     let by_vector =
         QueryByFeaturesRequest { feature_vector: Some(vector(raw.values)), options: Some(options) };

@@ -138,7 +138,8 @@ pub fn check_card(stored: Option<&Card>, measured: &Card) -> Option<Check> {
 /// When the index cannot be read.
 pub fn check_curve(index: &Index, sample: usize) -> Result<Option<Check>, Error> {
     if index.manifest.recall_curve.is_empty() {
-        return Ok(None);
+        let success = "there is none: all answers are exact".to_owned();
+        return Ok(Some(Check::new("recall curve", None, success)));
     }
     let seed = index.manifest.forest.seed.wrapping_add(1);
     let trial = |queries| Trial::graded(index, &probes(index, queries, sample, seed));

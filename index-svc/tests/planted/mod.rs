@@ -222,8 +222,10 @@ impl Planted {
     /// A point that promises more than its margin finds.
     pub(crate) fn change_recall_curve(self) -> Self {
         self.with_manifest(|manifest| {
-            let curve = manifest["recall_curve"].as_array().expect("a curve").len();
-            manifest["recall_curve"][curve - 1]["margin"] = json!(0.0);
+            manifest["recall_curve"] = json!([{
+                "engine": "blocks", "queries": "track", "k": 10, "target": 0.999, "margin": 0.0,
+                "recall": 0.9995, "sample": 600, "scored_share": 0.25,
+            }]);
         })
     }
 

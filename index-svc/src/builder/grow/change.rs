@@ -282,11 +282,11 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
 fn measure(index: &mut Index, seed: u64) -> Result<(), Error> {
     tracing::info!("measuring recall");
     let rows = index.rows() as usize;
-    let samples = Samples::of(index, seed)?;
-    let checked = match index.manifest.blocks {
-        Some(_) => check_curve(&samples, rows, &index.manifest.recall_curve)?,
-        None => Some(Vec::new()),
+    let samples = match index.manifest.blocks {
+        Some(_) => Samples::of(index, seed)?,
+        None => Vec::new(),
     };
+    let checked = check_curve(&samples, rows, &index.manifest.recall_curve)?;
     let (curve, origin) = match checked {
         Some(curve) => (curve, CurveOrigin::Checked),
         None => (calibrate(&samples, rows)?, CurveOrigin::Calibrated),

@@ -1,0 +1,7 @@
+//! Recall: of the forest, and what the planner promises.
+
+#[path = "../catalogue/mod.rs"]
+mod catalogue;
+mod forest;
+mod library;
+mod promise;
