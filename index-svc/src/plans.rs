@@ -37,20 +37,28 @@ impl Index {
     }
 
     /// How a query begins where a filter leaves `rows`. Weights scan everything; another order than nearest
-    /// first, and later pages, are exact.
+    /// first, later pages, and lists within a filter, are exact.
     pub(crate) fn plan_for(&self, query: &Query, rows: usize) -> Plan {
         if query.is_weighted() {
             Self::weighted_plan()
         } else {
-            self.planner().plan(&demand(query, rows))
+            self.planner().plan(&self.demand(query, rows))
         }
     }
-}
 
-/// What a query without weights demands of the planner.
-pub(crate) fn demand(query: &Query, rows: usize) -> Demand {
-    let options = &query.options;
-    let is_exact = options.diversity > 0.0 || !query.place.is_first();
-    let wanted = if is_exact { Wanted::Exact } else { options.wanted };
-    Demand { wanted, queries: query.kind(), k: options.k, rows }
+    /// What a query without weights demands of the planner where a filter leaves `rows`.
+    ///
+    /// No recall is promised within a filter: one that follows the sound, as a genre does, leaves rows that are far
+    /// from the query, and a walk calibrated without filters ends before them. Of ten, .90 were found where .95
+    /// was aimed at.
+    pub(crate) fn demand(&self, query: &Query, rows: usize) -> Demand {
+        let options = &query.options;
+        let is_filtered = rows < self.rows() as usize;
+        let wanted = match options.wanted {
+            _ if options.diversity > 0.0 || !query.place.is_first() => Wanted::Exact,
+            Wanted::Default | Wanted::Recall(_) if is_filtered => Wanted::Exact,
+            wanted => wanted,
+        };
+        Demand { wanted, queries: query.kind(), k: options.k, rows }
+    }
 }

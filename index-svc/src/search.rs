@@ -12,7 +12,6 @@ use crate::{
     list::{Chosen, Rules, Span, Way, Wish, within_reach},
     pages,
     planner::{Plan, Wanted},
-    plans::demand,
     query::{Comparison, Query, Seed},
     recommend::{self, Weighted},
     stop::Stop,
@@ -186,7 +185,7 @@ impl Index {
         let rules = rules(query, seeds);
         let allowed = allowed.as_deref();
         let wish = Wish { target, rules: &rules, allowed, need: span.need() };
-        let demand = Some(demand(query, *matched_count));
+        let demand = Some(self.demand(query, *matched_count));
         let way = Way { plan: *plan, demand, most, first, work };
         let Some(list) = self.list(txn, wish, way, stop)? else { return Ok(None) };
         let chosen = self.page(txn, query, &span, &list, stop)?;
