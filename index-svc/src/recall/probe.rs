@@ -62,7 +62,8 @@ pub fn sample_centroids(rows: u32, count: usize, seed: u64) -> Vec<Probe> {
         let tracks = (wanted + unwanted).min(rows as usize);
         let sample = index::sample(&mut rng, rows as usize, tracks).into_vec();
         let tracks = sample.into_iter().enumerate().map(|(place, row)| {
-            let weight = if number % 2 == 0 { 1.0 } else { rng.random_range(WEIGHTS.0..WEIGHTS.1) };
+            let weight =
+                if number.is_multiple_of(2) { 1.0 } else { rng.random_range(WEIGHTS.0..WEIGHTS.1) };
             // An index of a row or two has too few for both.
             let is_unwanted = place >= wanted && place > 0;
             (row as u32, if is_unwanted { -weight } else { weight })
