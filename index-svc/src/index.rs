@@ -278,7 +278,7 @@ fn stored_vectors(path: &Path, store: &Store, manifest: &Manifest) -> Result<Sca
         RowPlaces::Files { .. } => {
             Some(ScaledVectors::of_file(ScaledFile::open(path, rows, dims)?))
         }
-        _ => ScaledVectors::new(store.scaled_blocks(&store.read()?, rows, dims)?, dims),
+        _ => ScaledVectors::new(store.scaled_blocks(rows, dims)?, dims),
     };
     vectors.ok_or_else(|| Error::Mismatch {
         what: "columns".to_owned(),

@@ -57,6 +57,8 @@ const BUILD_MAP_BYTES: usize = 1 << 38;
 const DATABASES: [&str; 3] = ["facts", "ids", "forest"];
 /// The database that formats 1 to 3 had besides.
 const SCALED_DATABASE: &str = "scaled";
+/// Databases of the format that has most.
+const MOST_DATABASES: u32 = 6;
 /// Databases that formats 1 and 2 had besides.
 const ROW_DATABASES: [&str; 2] = ["raw", "tracks"];
 
@@ -302,17 +304,14 @@ impl Store {
     ///
     /// # Errors
     /// When a block is missing or has another length.
-    pub fn scaled_blocks(
-        &self,
-        txn: &ReadTxn<'_>,
-        rows: usize,
-        dims: usize,
-    ) -> Result<Vec<f32>, StoreError> {
+    pub fn scaled_blocks(&self, rows: usize, dims: usize) -> Result<Vec<f32>, StoreError> {
         let [scaled] = named(&self.path, &self.env, [SCALED_DATABASE])?;
         let scaled = scaled.remap_types();
+        // It knows the databases that were open when it began.
+        let txn = self.read()?;
         let mut values = Vec::with_capacity(rows.saturating_mul(dims));
         for (start, block) in (0..rows).step_by(BLOCK_ROWS).zip(0_u32..) {
-            let bytes = self.entry(scaled, txn, "scaled block", block)?;
+            let bytes = self.entry(scaled, &txn, "scaled block", block)?;
             let expected = BLOCK_ROWS.min(rows - start) * dims * 4;
             let (chunks, rest) = bytes.as_chunks::<4>();
             if bytes.len() != expected || !rest.is_empty() {
@@ -469,7 +468,7 @@ fn lmdb(path: &Path, source: heed::Error) -> StoreError {
 #[expect(unsafe_code, reason = "opening a memory map is unsafe; this is the one place that does")]
 fn open_env(path: &Path, map_bytes: usize, flags: EnvFlags) -> Result<Env<WithoutTls>, StoreError> {
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
-    options.map_size(map_bytes).max_dbs((DATABASES.len() + ROW_DATABASES.len()) as u32);
+    options.map_size(map_bytes).max_dbs(MOST_DATABASES);
     // SAFETY: the mapped file must not change while it is mapped. A finished index is never
     // written again: its builder writes under a fresh name that nobody else knows and renames it
     // when it is complete. That is also why readers need no lock (NO_LOCK). While it is written,
