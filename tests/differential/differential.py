@@ -68,11 +68,16 @@ def approximate(run):
 
 
 def surroundings(run):
-    """Look-ups, batches, explanations, the model card."""
-    for name in [one for one in ("lattice", "coarse", "clustered") if one in EXACT]:
+    """Look-ups, batches, explanations."""
+    for name in ("lattice", "coarse", "clustered"):
         details.lookups(run.comparisons, run, name)
         details.batches(run.comparisons, run, name, 60)
         details.explained_pairs(run.comparisons, run, name, 40)
+
+
+def model_card(run):
+    """What `GetIndexInfo` says of a catalogue."""
+    for name in ("lattice", "coarse", "clustered"):
         details.information(run.comparisons, run, name)
 
 
@@ -91,7 +96,7 @@ def all_growth(run):
 
 
 EXACT = {"lattice": 300, "coarse": 200, "clustered": 50, "isotropic": 50}
-SUITES = {"lists": exact_lists, "recall": approximate, "details": surroundings, "tables": all_tables,
+SUITES = {"lists": exact_lists, "recall": approximate, "details": surroundings, "card": model_card, "tables": all_tables,
           "growth": all_growth}
 
 
