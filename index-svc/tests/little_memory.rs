@@ -80,7 +80,8 @@ fn rows() -> Vec<Vec<f64>> {
 }
 
 async fn answer(server: &Running, row: i64, exact: bool) -> (Vec<i64>, String) {
-    let options = QueryOptions { page_size: 10, exact, ..QueryOptions::default() };
+    let search_k = if exact { 0 } else { 5000 };
+    let options = QueryOptions { page_size: 10, exact, search_k, ..QueryOptions::default() };
     let request = QueryByTrackIndexRequest { track_index: Some(row), options: Some(options) };
     let answer = server.client().await.query_by_track_index(request).await;
     let answer = answer.expect("it is answered").into_inner();
