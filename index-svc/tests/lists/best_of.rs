@@ -35,7 +35,7 @@ fn examples(seed: u64, rows: usize) -> Examples {
 fn score(vectors: &[Vec<f64>], examples: &Examples, x: &[f64]) -> (f64, f64) {
     let of = |sign: f64| {
         let side = examples.iter().filter(move |(_, weight)| weight * sign > 0.0);
-        let most = side.clone().map(|(_, weight)| weight.abs()).fold(0.0, f64::max);
+        let most = examples.iter().map(|(_, weight)| *weight).fold(0.0, f64::max);
         let away = side.map(|(row, weight)| most / weight.abs() * distance(&vectors[*row], x));
         away.fold(f64::INFINITY, f64::min)
     };
