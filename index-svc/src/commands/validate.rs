@@ -18,7 +18,10 @@ use index_svc::{
     validation::Validation,
 };
 
-use super::inputs::{self, beside};
+use super::{
+    inputs::{self, beside},
+    with_causes,
+};
 use crate::{
     cli::{ReportFormatArg, ValidateArgs},
     config,
@@ -33,7 +36,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     // A gate says in its own form what is wrong with an index, where a build server looks for it.
     let report = match inputs::index(&args.index, &args.storage) {
         Ok(local) => examine(args, &local.directory, wanted, thresholds)?,
-        Err(error) => Report::unreadable(&format!("{error:#}")),
+        Err(error) => Report::unreadable(&with_causes(&error)),
     };
     let text = match args.format {
         ReportFormatArg::Text => report.to_text(),
