@@ -17,7 +17,8 @@ pub struct Purity {
     pub column: String,
     /// Mean share of the ten nearest others with the same value.
     pub at_10: f64,
-    /// The share that ten rows drawn at random would have.
+    /// The share that ten other rows drawn at random would have: rows without a value are drawn too, as
+    /// they are found.
     pub by_chance: f64,
     /// Rows that were asked: those of the sample that have a value.
     pub rows: u32,
@@ -57,8 +58,10 @@ fn measure(
     let txn = index.store.read()?;
     let mut shares = Vec::new();
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    let mut sample = 0;
     for (row, near) in lists {
         let own = value(&index.metadata_in(&txn, *row)?);
+        sample += 1;
         if own.is_empty() || near.is_empty() {
             continue;
         }
@@ -74,16 +77,18 @@ fn measure(
     Ok((rows > 1).then(|| Purity {
         column: column.to_owned(),
         at_10,
-        by_chance: by_chance(seen.values().copied()),
+        by_chance: by_chance(seen.values().copied(), sample),
         rows: rows as u32,
     }))
 }
 
-/// Probability that two different rows of the sample have one value.
-fn by_chance(counts: impl Iterator<Item = u64> + Clone) -> f64 {
-    let rows: u64 = counts.clone().sum();
-    let pairs = |n: u64| n as f64 * n.saturating_sub(1) as f64;
-    if rows < 2 { 0.0 } else { counts.map(pairs).sum::<f64>() / pairs(rows) }
+/// Probability that a row with a value meets that value in another row of the sample, which has so many rows
+/// with and without one.
+fn by_chance(counts: impl Iterator<Item = u64> + Clone, sample: u64) -> f64 {
+    let asked: u64 = counts.clone().sum();
+    let others = sample.saturating_sub(1);
+    let same = counts.map(|n| n as f64 * n.saturating_sub(1) as f64).sum::<f64>();
+    if asked == 0 || others == 0 { 0.0 } else { same / (asked as f64 * others as f64) }
 }
 
 #[cfg(test)]
@@ -92,14 +97,17 @@ mod tests {
 
     #[test]
     fn chance_is_that_of_two_different_rows() {
-        let check = |counts: &[u64], expected: f64| {
-            let got = by_chance(counts.iter().copied());
+        let check = |counts: &[u64], sample, expected: f64| {
+            let got = by_chance(counts.iter().copied(), sample);
             assert!((got - expected).abs() < 1e-15, "{counts:?}: {got}, expected {expected}");
         };
-        check(&[4], 1.0);
-        check(&[1, 1, 1], 0.0);
-        check(&[2, 2], 4.0 / 12.0);
-        check(&[], 0.0);
-        check(&[1], 0.0);
+        check(&[4], 4, 1.0);
+        check(&[1, 1, 1], 3, 0.0);
+        check(&[2, 2], 4, 4.0 / 12.0);
+        check(&[], 0, 0.0);
+        check(&[], 7, 0.0);
+        check(&[1], 1, 0.0);
+        // Of a row with a value, one of the ten others has the same.
+        check(&[2, 2], 11, 1.0 / 10.0);
     }
 }

@@ -10,11 +10,14 @@ use crate::{
     query::{Options, Query, QueryError},
     recall::{Figures, Trial, sample_rows},
     search::Answer,
+    store::ReadTxn,
 };
 
 /// How far a recall measured with other rows may be from the manifest's: several times the spread
 /// of the mean over a few hundred rows.
 const CURVE_TOLERANCE: f64 = 0.02;
+/// How far two distances that are equal but for rounding may be apart, relative to them.
+const ROUNDING: f64 = 1e-12;
 /// Differences that a brute force may compute; bounds its time to seconds.
 const BRUTE_FORCE_OPERATIONS: u64 = 2_000_000_000;
 /// Fewest and most queries that are answered by brute force too.
@@ -72,12 +75,16 @@ fn check_exact(index: &Index, rows: &[u32]) -> Result<Check, Error> {
     let asked: Vec<u32> = rows.iter().copied().step_by(step).collect();
     let truth = brute_force(index, &asked)?;
     let mut differing = None;
+    let txn = index.store.read()?;
     for (row, truth) in asked.iter().zip(truth) {
         let answer = ask(index, *row, true)?;
-        let same = answer.neighbors.len() == truth.len()
-            && answer.neighbors.iter().zip(&truth).all(|(got, (distance, row))| {
-                got.row == *row && (got.distance - distance).abs() <= 1e-12 * distance
-            });
+        let got: Vec<(f64, u32)> =
+            answer.neighbors.iter().map(|near| (near.distance, near.row)).collect();
+        let query = plainly_scaled(index, &txn, *row)?;
+        let same = same_within_rounding(&got, &truth, |row| {
+            let other = plainly_scaled(index, &txn, row)?;
+            Ok::<f64, Error>(squares(&query, &other).sqrt())
+        })?;
         if !same {
             let got: Vec<u32> = answer.neighbors.iter().map(|near| near.row).collect();
             let expected: Vec<u32> = truth.iter().map(|(_, row)| *row).collect();
@@ -90,23 +97,61 @@ fn check_exact(index: &Index, rows: &[u32]) -> Result<Check, Error> {
     Ok(Check::new("exact answers", differing, equal))
 }
 
+/// Whether an answer is the brute force's but for rounding: rows that are equally far within
+/// [`ROUNDING`] may change places, at the end of the list with rows that are not in it. Rows of one distance
+/// still go by number, and no row comes twice.
+fn same_within_rounding<E>(
+    got: &[(f64, u32)],
+    truth: &[(f64, u32)],
+    mut distance_to: impl FnMut(u32) -> Result<f64, E>,
+) -> Result<bool, E> {
+    let near = |a: f64, b: f64| (a - b).abs() <= ROUNDING * b;
+    let ascends = got.windows(2).all(|pair| {
+        let ((a, first), (b, second)) = (pair[0], pair[1]);
+        a < b || (a == b && first < second)
+    });
+    let fits = got.iter().zip(truth).all(|((a, _), (b, _))| near(*a, *b));
+    let mut rows: Vec<u32> = got.iter().map(|(_, row)| *row).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    if !ascends || !fits || got.len() != truth.len() || rows.len() != got.len() {
+        return Ok(false);
+    }
+    for (distance, row) in got {
+        if !near(*distance, distance_to(*row)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The scaled vector of a row, with arithmetic of this file's own.
+fn plainly_scaled(index: &Index, txn: &ReadTxn<'_>, row: u32) -> Result<Vec<f64>, Error> {
+    let raw = index.store.raw(txn, row, index.scaler.dims())?;
+    Ok(scaled(index, &raw))
+}
+
+fn scaled(index: &Index, raw: &[f64]) -> Vec<f64> {
+    let columns = raw.iter().zip(index.scaler.mean().iter().zip(index.scaler.scale()));
+    columns.map(|(value, (mean, scale))| (value - mean) / scale).collect()
+}
+
+fn squares(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
+}
+
 /// The nearest rows to each of `asked`, themselves included, with their distances, ties by row: one
 /// pass over the raw vectors, with arithmetic of its own.
 fn brute_force(index: &Index, asked: &[u32]) -> Result<Vec<Vec<(f64, u32)>>, Error> {
     let txn = index.store.read()?;
-    let (mean, scale) = (index.scaler.mean(), index.scaler.scale());
     let mut stored = index.store.in_order(&txn);
-    let mut scaled = |row| -> Result<Vec<f64>, Error> {
-        let raw = stored.raw(row, index.scaler.dims())?;
-        let columns = raw.iter().zip(mean.iter().zip(scale));
-        Ok(columns.map(|(value, (mean, scale))| (value - mean) / scale).collect())
-    };
-    let queries: Vec<Vec<f64>> = asked.iter().map(|row| scaled(*row)).collect::<Result<_, _>>()?;
+    let queries: Vec<Vec<f64>> =
+        asked.iter().map(|row| plainly_scaled(index, &txn, *row)).collect::<Result<_, _>>()?;
     let mut nearest: Vec<Vec<(f64, u32)>> = vec![Vec::new(); queries.len()];
     for row in 0..index.rows() {
-        let other = scaled(row)?;
+        let other = scaled(index, &stored.raw(row, index.scaler.dims())?);
         for (query, near) in queries.iter().zip(&mut nearest) {
-            let squares = query.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+            let squares = squares(query, &other);
             // Rows come in order, so a row goes behind those it equals.
             let place = near.partition_point(|(known, _)| *known <= squares);
             if place < NEIGHBORS {
@@ -163,4 +208,38 @@ pub fn check_curve(index: &Index, sample: usize) -> Result<Option<Check>, Error>
     }
     let success = format!("{} ({sample} queries of each kind at most)", measured.join(", "));
     Ok(Some(Check::new("recall curve", failure, success)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rounding_may_change_places() {
+        let a_bit = 1.0 + 2.0 * f64::EPSILON;
+        let truth = [(0.0, 4), (1.0, 7), (a_bit, 2), (3.0, 9)];
+        let distance = |row| {
+            Ok::<f64, ()>(match row {
+                4 => 0.0,
+                7 => 1.0,
+                2 => a_bit,
+                9 | 11 => 3.0,
+                _ => 5.0,
+            })
+        };
+        let check = |got: &[(f64, u32)], expected: bool| {
+            assert_eq!(same_within_rounding(got, &truth, distance), Ok(expected), "{got:?}");
+        };
+        check(&truth, true);
+        // Rounded alike, and so in the order of rows.
+        check(&[(0.0, 4), (1.0, 2), (1.0, 7), (3.0, 9)], true);
+        // The last one may be another that is as far.
+        check(&[(0.0, 4), (1.0, 7), (a_bit, 2), (3.0, 11)], true);
+        check(&[(0.0, 4), (1.0, 7), (1.0, 2), (3.0, 9)], false);
+        check(&[(0.0, 4), (1.0, 7), (a_bit, 7), (3.0, 9)], false);
+        check(&[(0.0, 4), (1.0, 7), (3.0, 9), (a_bit, 2)], false);
+        check(&[(0.0, 4), (1.0, 7), (a_bit, 12), (3.0, 9)], false);
+        check(&[(0.0, 4), (1.0, 7), (a_bit, 2)], false);
+        check(&[(0.0, 4), (1.0, 7), (a_bit, 2), (3.1, 9)], false);
+    }
 }
