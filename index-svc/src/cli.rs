@@ -41,7 +41,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Build an index directory from feature tables.
     ///
-    /// Tables are CSV or JSONL, plain or gzip, or Parquet, on a disk or in an object store. Columns are taken by name: the 74 features of the
+    /// Tables are CSV or JSON lines, plain, gzip or zstd, or Parquet, or folders of them, on a disk or in an object store. Columns are taken by name: the 74 features of the
     /// profile (also spelt `mfcc_mean_01` or `mfcc_01_mean`), `track_id` (or a first column
     /// `source_path`), `track_title`, `artist_name`, `album_title`; further columns are kept as text
     /// attributes.

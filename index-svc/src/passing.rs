@@ -101,6 +101,11 @@ fn table(error: &TableError) -> bool {
         | TableError::Malformed { .. }
         | TableError::RecordTooLong { .. }
         | TableError::TooManyColumns { .. }
+        | TableError::Form { .. }
+        | TableError::Folder { .. }
+        | TableError::NoHeader { .. }
+        | TableError::ColumnKind { .. }
+        | TableError::VectorLength { .. }
         | TableError::MissingColumns { .. }
         | TableError::DuplicateColumn { .. }
         | TableError::NoTrackId { .. }

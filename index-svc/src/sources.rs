@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     manifest::{SourceFacts, file_facts},
     provenance::{Provenance, append_new},
-    table::{ColumnRule, IdRule, Row, Shards, Table, TableError},
+    table::{ColumnRule, IdRule, LeftOut, Row, Shards, Table, TableError, TableFile, expand},
 };
 
 /// Longest profile id, in bytes.
@@ -18,13 +18,14 @@ const MAX_NAME_BYTES: usize = 512;
 /// Tables that may be indexed together.
 #[derive(Clone, Debug)]
 pub struct Sources {
-    paths: Vec<PathBuf>,
+    files: Vec<TableFile>,
     rule: ColumnRule,
     profile_id: Option<String>,
     provenance: Provenance,
     schema: FeatureSchema,
     attribute_names: Vec<String>,
     features_left_out: Vec<String>,
+    columns_left_out: Vec<LeftOut>,
 }
 
 impl Sources {
@@ -38,17 +39,19 @@ impl Sources {
         profile: Option<&str>,
     ) -> Result<Self, TableError> {
         let mut sources = Self {
-            paths: paths.to_vec(),
+            files: expand(paths)?,
             rule: rule.clone(),
             profile_id: profile.map(str::to_owned),
             provenance: Provenance::default(),
             schema: FeatureSchema::from_names(Vec::new()),
             attribute_names: Vec::new(),
             features_left_out: Vec::new(),
+            columns_left_out: Vec::new(),
         };
         let mut shards = Shards::default();
-        for (position, path) in paths.iter().enumerate() {
-            let table = Table::open(path, rule, IdRule::Required)?;
+        for (position, file) in sources.files.clone().iter().enumerate() {
+            let path = &file.path;
+            let table = Table::open_file(file, rule, IdRule::Required)?;
             if let Some(shard) = table.shard() {
                 shards.add(path, shard.clone())?;
             }
@@ -65,6 +68,11 @@ impl Sources {
             let left_out = table.columns().report().features_left_out.iter().cloned();
             append_new(&mut sources.attribute_names, attributes);
             append_new(&mut sources.features_left_out, left_out);
+            for column in &table.columns().report().left_out {
+                if !sources.columns_left_out.contains(column) {
+                    sources.columns_left_out.push(column.clone());
+                }
+            }
         }
         shards.check_complete()?;
         Ok(sources)
@@ -93,7 +101,7 @@ impl Sources {
     /// # Errors
     /// When neither the caller nor the tables say it, or it is no name.
     pub fn profile_id(&self) -> Result<&str, TableError> {
-        let path = self.paths.first().cloned().unwrap_or_default();
+        let path = self.files.first().map(|file| file.path.clone()).unwrap_or_default();
         let Some(profile) = &self.profile_id else {
             return Err(TableError::ProfileUnstated { path });
         };
@@ -125,6 +133,12 @@ impl Sources {
         &self.features_left_out
     }
 
+    /// Columns of types that are not read.
+    #[must_use]
+    pub fn columns_left_out(&self) -> &[LeftOut] {
+        &self.columns_left_out
+    }
+
     /// Calls `take` with every row of every table, in order; returns what was read of each.
     ///
     /// # Errors
@@ -133,9 +147,10 @@ impl Sources {
         &self,
         mut take: impl FnMut(&Path, Row) -> Result<(), Error>,
     ) -> Result<Vec<u64>, Error> {
-        let mut counts = Vec::with_capacity(self.paths.len());
-        for path in &self.paths {
-            let mut table = Table::open(path, &self.rule, IdRule::Required)?;
+        let mut counts = Vec::with_capacity(self.files.len());
+        for file in &self.files {
+            let path = &file.path;
+            let mut table = Table::open_file(file, &self.rule, IdRule::Required)?;
             let mut rows = 0;
             while let Some(row) = table.next_row()? {
                 rows += 1;
@@ -151,14 +166,13 @@ impl Sources {
     /// # Errors
     /// When one cannot be read.
     pub fn facts(&self, rows: &[u64]) -> Result<Vec<SourceFacts>, Error> {
-        self.paths
+        self.files
             .iter()
             .zip(rows)
-            .map(|(path, rows)| {
-                let facts = file_facts(path)?;
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            .map(|(file, rows)| {
+                let facts = file_facts(&file.path)?;
                 Ok(SourceFacts {
-                    name: name.unwrap_or_default(),
+                    name: file.name.clone(),
                     bytes: facts.bytes,
                     sha256: facts.sha256,
                     rows: *rows,

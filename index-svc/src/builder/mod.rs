@@ -50,8 +50,8 @@ use crate::{
     recall::{self, Trial},
     scaler::{MeanPass, Scaler},
     sources::Sources,
-    store::{SCALER, ScaledFile, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
-    table::ColumnRule,
+    store::{BLOCK_ROWS, SCALER, ScaledFile, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
+    table::{ColumnRule, LeftOut},
     vectors::{ScaledVectors, to_f32},
     verify,
 };
@@ -155,6 +155,8 @@ pub struct Built {
     pub manifest: Manifest,
     /// Feature columns that were not indexed.
     pub features_left_out: Vec<String>,
+    /// Columns of types that are not read.
+    pub columns_left_out: Vec<LeftOut>,
 }
 
 /// Builds an index.
@@ -177,7 +179,8 @@ pub fn build(plan: &BuildPlan) -> Result<Built, Error> {
     let recipe = Recipe { profile_id, scaler: None };
     let (version, manifest) = assemble(plan, &sources, recipe)?.publish(&plan.output)?;
     let features_left_out = sources.features_left_out().to_vec();
-    Ok(Built { version, manifest, features_left_out })
+    let columns_left_out = sources.columns_left_out().to_vec();
+    Ok(Built { version, manifest, features_left_out, columns_left_out })
 }
 
 /// What the rows of a build do not say themselves.

@@ -70,5 +70,6 @@ pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
             built.features_left_out.join(", ")
         )?;
     }
+    inputs::print_left_out(&mut out, &built.columns_left_out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use index_svc::{
     distribution::{Cache, Remote},
     manifest::Manifest,
     provenance::Provenance,
-    table::sidecar_path,
+    table::{LeftOut, sidecar_path},
     versions::VersionSource as _,
 };
 use storage::{Location, StorageArgs, StorageOptions, Store, is_url};
@@ -124,6 +124,20 @@ fn fetch_all(url: &str, options: &StorageOptions, folder: &Path) -> anyhow::Resu
         paths.push(path);
     }
     Ok(paths)
+}
+
+/// One line about the columns that no index has.
+pub(crate) fn print_left_out(out: &mut impl io::Write, columns: &[LeftOut]) -> io::Result<()> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> =
+        columns.iter().map(|column| format!("{} is {}", column.name, column.kind)).collect();
+    writeln!(out, "not read        {}: {}", count_of(columns.len(), "column"), named.join(", "))
+}
+
+fn count_of(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Lines of a report about what made the rows.

@@ -4,11 +4,19 @@
 //! Feature columns are those that begin with a family's prefix. A name is accepted as
 //! `mfcc_mean_1`, padded as `mfcc_mean_01`, and reordered as `mfcc_01_mean`.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use proto::features::FeatureSchema;
 
-use super::{ColumnRule, IdRule, MAX_COLUMNS, TableError};
+use super::{
+    ColumnRule, IdRule, MAX_COLUMNS, TableError,
+    header::{Header, LeftOut},
+    number,
+};
+use crate::metadata::TrackMetadata;
 
 /// Beginnings of the names of feature columns.
 const PREFIXES: [&str; 5] = ["mfcc_", "chroma_cqt_", "spectral_", "rmse_", "zcr_"];
@@ -22,6 +30,12 @@ pub const WARNINGS_SEPARATOR: char = ';';
 pub const DAMAGED_SHARE: &str = "damaged_share";
 /// A column that names rows of a table of queries.
 const QUERY_ID: &str = "query_id";
+const TRACK_ID: &str = "track_id";
+const TRACK_TITLE: &str = "track_title";
+const ARTIST_NAME: &str = "artist_name";
+const ALBUM_TITLE: &str = "album_title";
+/// Columns with a place of their own in the metadata.
+const NAMED: [&str; 3] = [TRACK_TITLE, ARTIST_NAME, ALBUM_TITLE];
 
 /// Whether a column of this name holds a feature.
 #[must_use]
@@ -48,17 +62,28 @@ pub fn canonical_name(name: &str) -> Option<String> {
         .then(|| format!("{family}_{statistic}_{number}"))
 }
 
+/// Where the features of a table are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Features {
+    /// One in each of these columns.
+    Columns(Vec<usize>),
+    /// All of them in one column, in the order of the schema.
+    Vector(usize),
+}
+
 /// Where the columns of a table go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Columns {
     header: Vec<String>,
     schema: FeatureSchema,
-    features: Vec<usize>,
+    features: Features,
     track_id: Option<usize>,
     track_title: Option<usize>,
     artist_name: Option<usize>,
     album_title: Option<usize>,
     attributes: Vec<(String, usize)>,
+    /// Values that the folders of the table give to every row.
+    partition: Vec<(String, String)>,
     report: ColumnReport,
 }
 
@@ -69,15 +94,19 @@ pub struct ColumnReport {
     pub features_left_out: Vec<String>,
     /// Number of columns without a name.
     pub unnamed: usize,
+    /// Columns of types that are not read.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Columns {
     pub(super) fn map(
         path: &Path,
-        header: &[String],
+        table: Header,
         rule: &ColumnRule,
         ids: IdRule,
     ) -> Result<Self, TableError> {
+        let Header { names: header, vectors, left_out } = table;
+        let header = header.as_slice();
         if header.len() > MAX_COLUMNS {
             return Err(TableError::TooManyColumns { path: path.to_owned(), got: header.len() });
         }
@@ -85,15 +114,29 @@ impl Columns {
         let (ColumnRule::Schema(wanted) | ColumnRule::All(wanted)) = rule;
         let missing: Vec<String> =
             wanted.names().iter().filter(|name| !by_name.contains_key(*name)).cloned().collect();
-        if !missing.is_empty() {
-            let expected = wanted.dims();
-            return Err(TableError::MissingColumns { path: path.to_owned(), missing, expected });
+        // Where no feature has a column, the one list of numbers has them all.
+        let vector = match vectors[..] {
+            [place] if missing.len() == wanted.dims() && !missing.is_empty() => Some(place),
+            _ => None,
+        };
+        let needed = |name: &str| missing.iter().any(|missing| missing == name) || name == TRACK_ID;
+        if let Some(column) = left_out.iter().find(|column| needed(&column.name)) {
+            let LeftOut { name, kind } = column.clone();
+            return Err(TableError::ColumnKind { path: path.to_owned(), name, kind });
         }
-        let mut features: Vec<usize> = wanted.names().iter().map(|name| by_name[name]).collect();
+        if !missing.is_empty() && vector.is_none() {
+            return Err(lacking(path, header, missing, wanted.dims()));
+        }
+        let mut features: Vec<usize> =
+            wanted.names().iter().filter_map(|name| by_name.get(name).copied()).collect();
         let mut names = wanted.names().to_vec();
-        let mut report = ColumnReport::default();
+        let mut report = ColumnReport { left_out, ..ColumnReport::default() };
+        for place in vectors.iter().filter(|place| Some(**place) != vector) {
+            let (name, kind) = (header[*place].clone(), "a list".to_owned());
+            report.left_out.push(LeftOut { name, kind });
+        }
         for (at, spelling) in header.iter().enumerate() {
-            if is_feature_column(spelling) && !features.contains(&at) {
+            if is_feature_column(spelling) && !features.contains(&at) && !vectors.contains(&at) {
                 match rule {
                     ColumnRule::Schema(_) => report.features_left_out.push(spelling.clone()),
                     ColumnRule::All(_) => {
@@ -107,33 +150,48 @@ impl Columns {
 
         let named = |name: &str| by_name.get(name).copied();
         let first_is_path = header.first().is_some_and(|name| name == SOURCE_PATH);
-        let track_id = named("track_id").or_else(|| first_is_path.then_some(0));
+        let track_id = named(TRACK_ID).or_else(|| first_is_path.then_some(0));
         if track_id.is_none() && ids == IdRule::Required {
             return Err(TableError::NoTrackId { path: path.to_owned() });
         }
         let track_id = track_id.or_else(|| named(QUERY_ID));
         let (track_title, artist_name, album_title) =
-            (named("track_title"), named("artist_name"), named("album_title"));
+            (named(TRACK_TITLE), named(ARTIST_NAME), named(ALBUM_TITLE));
         let taken = [track_id, track_title, artist_name, album_title];
         let attributes = header
             .iter()
             .enumerate()
             .filter(|(at, name)| {
-                !name.is_empty() && !is_feature_column(name) && !taken.contains(&Some(*at))
+                !name.is_empty()
+                    && !is_feature_column(name)
+                    && !taken.contains(&Some(*at))
+                    && !vectors.contains(at)
             })
             .map(|(at, name)| (name.clone(), at))
             .collect();
         Ok(Self {
             header: header.to_vec(),
             schema: FeatureSchema::from_names(names),
-            features,
+            features: vector.map_or(Features::Columns(features), Features::Vector),
             track_id,
             track_title,
             artist_name,
             album_title,
             attributes,
+            partition: Vec::new(),
             report,
         })
+    }
+
+    /// The same columns, and what the folders of the table say; a column of that name in the table itself
+    /// goes before.
+    #[must_use]
+    pub(super) fn in_partition(mut self, partition: &[(String, String)]) -> Self {
+        let is_new = |name: &String| {
+            !self.header.contains(name) && !is_feature_column(name) && name != TRACK_ID
+        };
+        self.partition = partition.iter().filter(|(name, _)| is_new(name)).cloned().collect();
+        self
     }
 
     /// Names of the features that are read, in order.
@@ -144,7 +202,12 @@ impl Columns {
 
     /// Names of the text attributes, in the order of the table.
     pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
-        self.attributes.iter().map(|(name, _)| name.as_str())
+        let named = |name: &str| NAMED.contains(&name);
+        let of_folders = self.partition.iter().map(|(name, _)| name.as_str());
+        self.attributes
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .chain(of_folders.filter(move |name| !named(name)))
     }
 
     /// Columns that were not taken.
@@ -157,8 +220,16 @@ impl Columns {
         &self.header
     }
 
-    pub(super) fn features(&self) -> &[usize] {
+    pub(super) fn features(&self) -> &Features {
         &self.features
+    }
+
+    /// Places of the columns that features are in.
+    pub(super) fn feature_places(&self) -> &[usize] {
+        match &self.features {
+            Features::Columns(places) => places,
+            Features::Vector(place) => std::slice::from_ref(place),
+        }
     }
 
     /// Places of the columns that are kept as text.
@@ -176,10 +247,14 @@ impl Columns {
         path: &Path,
         line: u64,
         cell: impl Fn(usize) -> &'a str,
-    ) -> Result<crate::metadata::TrackMetadata, TableError> {
+    ) -> Result<TrackMetadata, TableError> {
+        let cell = |at| match cell(at) {
+            text if number::says_missing(text.trim()) => "",
+            text => text,
+        };
         let text =
             |column: Option<usize>| column.map_or_else(String::new, |at| cell(at).to_owned());
-        let attributes = self
+        let attributes: BTreeMap<String, String> = self
             .attributes
             .iter()
             .map(|(name, at)| (name, cell(*at)))
@@ -194,21 +269,46 @@ impl Columns {
                 }),
             })
             .collect::<Result<_, _>>()?;
-        Ok(crate::metadata::TrackMetadata {
-            track_id: text(self.track_id),
+        let track_id = text(self.track_id);
+        let mut track = TrackMetadata {
+            track_id: number::without_point(&track_id).to_owned(),
             track_title: text(self.track_title),
             artist_name: text(self.artist_name),
             album_title: text(self.album_title),
             attributes,
-        })
+        };
+        for (name, value) in self.partition.iter().filter(|(_, value)| !value.is_empty()) {
+            match name.as_str() {
+                TRACK_TITLE => track.track_title.clone_from(value),
+                ARTIST_NAME => track.artist_name.clone_from(value),
+                ALBUM_TITLE => track.album_title.clone_from(value),
+                _ => drop(track.attributes.insert(name.clone(), value.clone())),
+            }
+        }
+        Ok(track)
     }
+}
+
+/// Why columns of the schema are not there.
+fn lacking(path: &Path, header: &[String], missing: Vec<String>, expected: usize) -> TableError {
+    let path = path.to_owned();
+    let numbers = header.iter().filter(|cell| number::parse(cell).is_some_and(f64::is_finite));
+    if missing.len() == expected && header.first().is_some_and(|first| first.starts_with('#')) {
+        let why = "its first line is a comment; remove lines that begin with #";
+        return TableError::NoHeader { path, why };
+    }
+    if missing.len() == expected && numbers.count() * 2 > header.len() {
+        let why = "its first line holds numbers; write the names of the columns above it";
+        return TableError::NoHeader { path, why };
+    }
+    TableError::MissingColumns { path, missing, expected }
 }
 
 /// The text of an attribute. That of the damage is its number's shortest, which is the same in every form
 /// of a table; `None` if it is no share.
 fn attribute(name: &str, value: &str) -> Option<String> {
     if name != DAMAGED_SHARE {
-        return Some(value.to_owned());
+        return Some(number::without_point(value).to_owned());
     }
     let share = value.trim().parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share))?;
     // Nought has no sign here.
@@ -235,7 +335,7 @@ mod tests {
 
     fn map(header: &[&str], rule: &ColumnRule, ids: IdRule) -> Result<Columns, TableError> {
         let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
-        Columns::map(Path::new("t.csv"), &header, rule, ids)
+        Columns::map(Path::new("t.csv"), header.into(), rule, ids)
     }
 
     fn small() -> ColumnRule {
@@ -273,7 +373,7 @@ mod tests {
             "album_title",
         ];
         let columns = map(&header, &small(), IdRule::Required).expect("complete");
-        assert_eq!(columns.features(), [4, 1]);
+        assert_eq!(columns.feature_places(), [4, 1]);
         assert_eq!(columns.attribute_names().collect::<Vec<_>>(), ["genre"]);
         assert_eq!(columns.report().features_left_out, ["mfcc_kurtosis_01"]);
         assert_eq!(columns.report().unnamed, 1);
@@ -289,7 +389,7 @@ mod tests {
         let ColumnRule::Schema(schema) = small() else { panic!("a schema") };
         for rule in [small(), ColumnRule::All(schema)] {
             let columns = map(&header, &rule, IdRule::Required).expect("complete");
-            assert_eq!(columns.features(), [1, 2]);
+            assert_eq!(columns.feature_places(), [1, 2]);
             let attributes: Vec<_> = columns.attribute_names().collect();
             assert_eq!(attributes, ["damaged_share", "warnings"]);
             assert_eq!(columns.report(), &ColumnReport::default());
@@ -302,11 +402,12 @@ mod tests {
                 let metadata = columns.metadata(Path::new("t.csv"), 2, |at| row[at])?;
                 Ok(metadata.attributes.get("damaged_share").cloned())
             };
-            for (text, kept) in [("", None), ("-0.0", Some("0")), ("1.0", Some("1"))] {
+            for (text, kept) in [("", None), ("NaN", None), ("-0.0", Some("0")), ("1.0", Some("1"))]
+            {
                 let found: Result<_, TableError> = share(text);
                 assert_eq!(found.expect("a share").as_deref(), kept);
             }
-            for text in ["7.5", "lots", "-0.01", "NaN", "inf", "0,5", " "] {
+            for text in ["7.5", "lots", "-0.01", "Nan", "inf", "0,5", " "] {
                 let refused = share(text);
                 assert!(matches!(refused, Err(TableError::NotAShare { line: 2, .. })), "{text}");
             }
@@ -319,7 +420,7 @@ mod tests {
         let header = ["track_id", "mfcc_kurtosis_02", "zcr_std_1", "mfcc_mean_1"];
         let columns = map(&header, &ColumnRule::All(schema), IdRule::Required).expect("complete");
         assert_eq!(columns.schema().names(), ["mfcc_mean_1", "zcr_std_1", "mfcc_kurtosis_2"]);
-        assert_eq!(columns.features(), [3, 2, 1]);
+        assert_eq!(columns.feature_places(), [3, 2, 1]);
     }
 
     #[test]

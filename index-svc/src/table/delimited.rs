@@ -1,21 +1,24 @@
-//! CSV, plain or gzip (recognised by its first bytes, one or many members).
+//! CSV and its kin, plain or compressed: separated by commas, semicolons or tabs, as the header is.
 
 use std::{
     cell::Cell,
     fmt,
-    fs::File,
-    io::{self, BufReader, Read},
+    io::{self, Read},
     path::{Path, PathBuf},
     rc::Rc,
 };
 
 use csv::ByteRecord;
-use flate2::read::MultiGzDecoder;
 
-use super::{Columns, MAX_RECORD_BYTES, Row, TableError, number};
+use super::{
+    Columns, MAX_RECORD_BYTES, Row, TableError, columns::Features, compression::open_text,
+    header::Header, number::DecimalMark,
+};
 
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Bytes of the header that tell its separator.
+const HEADER_BYTES: u64 = 1 << 20;
 const BUFFER_BYTES: usize = 1 << 18;
+const NOT_UTF8: &str = "the text is not UTF-8; save the table as UTF-8";
 
 /// Rows of a CSV file.
 pub(super) struct DelimitedRows {
@@ -23,6 +26,7 @@ pub(super) struct DelimitedRows {
     reader: csv::Reader<Box<dyn Read>>,
     budget: Budget,
     record: ByteRecord,
+    mark: DecimalMark,
 }
 
 impl fmt::Debug for DelimitedRows {
@@ -33,21 +37,28 @@ impl fmt::Debug for DelimitedRows {
 
 impl DelimitedRows {
     /// Opens the file and reads its header line.
-    pub(super) fn open(path: &Path) -> Result<(Self, Vec<String>), TableError> {
+    pub(super) fn open(path: &Path) -> Result<(Self, Header), TableError> {
+        let mut start = Vec::new();
+        open_text(path, &Budget::default())?
+            .take(HEADER_BYTES)
+            .read_to_end(&mut start)
+            .map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+        let separator = separator(&start);
         let budget = Budget::default();
         let reader = csv::ReaderBuilder::new()
             .buffer_capacity(BUFFER_BYTES)
+            .delimiter(separator)
             .from_reader(open_text(path, &budget)?);
-        let mut rows = Self { path: path.to_owned(), reader, budget, record: ByteRecord::new() };
+        let (record, mark) = (ByteRecord::new(), DecimalMark::new(separator != b','));
+        let mut rows = Self { path: path.to_owned(), reader, budget, record, mark };
         let header = rows.reader.byte_headers().cloned().map_err(|error| rows.refused(&error))?;
         rows.budget.renew();
         let mut names = Vec::with_capacity(header.len());
         for name in &header {
-            let name = std::str::from_utf8(name)
-                .map_err(|_| rows.malformed(1, "the header is not UTF-8"))?;
+            let name = std::str::from_utf8(name).map_err(|_| rows.malformed(1, NOT_UTF8))?;
             names.push(name.trim_start_matches('\u{feff}').trim().to_owned());
         }
-        Ok((rows, names))
+        Ok((rows, names.into()))
     }
 
     pub(super) fn next_row(&mut self, columns: &Columns) -> Result<Option<Row>, TableError> {
@@ -59,14 +70,13 @@ impl DelimitedRows {
         let line = self.record.position().map_or(0, csv::Position::line);
         let mut cells = Vec::with_capacity(self.record.len());
         for cell in &self.record {
-            cells.push(
-                std::str::from_utf8(cell)
-                    .map_err(|_| self.malformed(line, "a cell is not UTF-8"))?,
-            );
+            cells.push(std::str::from_utf8(cell).map_err(|_| self.malformed(line, NOT_UTF8))?);
         }
-        let mut values = Vec::with_capacity(columns.features().len());
-        for &at in columns.features() {
-            values.push(number::parse(cells[at]).ok_or_else(|| TableError::NotANumber {
+        // A text table has no lists.
+        let Features::Columns(places) = columns.features() else { return Ok(None) };
+        let mut values = Vec::with_capacity(places.len());
+        for &at in places {
+            values.push(self.mark.parse(cells[at]).ok_or_else(|| TableError::NotANumber {
                 path: self.path.clone(),
                 line,
                 column: columns.header()[at].clone(),
@@ -103,17 +113,28 @@ impl DelimitedRows {
     }
 }
 
-/// Opens a text file, decompressing it if it is gzip; `budget` limits what one record may read.
-pub(super) fn open_text(path: &Path, budget: &Budget) -> Result<Box<dyn Read>, TableError> {
-    let failed = |source| TableError::Io { path: path.to_owned(), source };
-    let mut file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(failed)?);
-    let start = io::BufRead::fill_buf(&mut file).map_err(failed)?;
-    let text: Box<dyn Read> = if start.starts_with(&GZIP_MAGIC) {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    Ok(Box::new(Limited { text, budget: budget.clone() }))
+/// What separates the cells of the header: what comes most in it, outside of quotes.
+fn separator(start: &[u8]) -> u8 {
+    let mut counts = [(b',', 0_usize), (b';', 0), (b'\t', 0)];
+    let mut quoted = false;
+    for byte in start.trim_ascii_start() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => break,
+            byte if !quoted => {
+                for (separator, count) in &mut counts {
+                    *count += usize::from(byte == separator);
+                }
+            }
+            _ => {}
+        }
+    }
+    // Of equals, the first.
+    counts
+        .into_iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .map_or(b',', |(separator, _)| separator)
 }
 
 /// Bytes one record may still read; shared between the reader below a parser and the code above.
@@ -137,9 +158,16 @@ impl Budget {
     }
 }
 
-struct Limited {
+/// A text of which no record may have more than its budget.
+pub(super) struct Limited {
     text: Box<dyn Read>,
     budget: Budget,
+}
+
+impl Limited {
+    pub(super) fn new(text: Box<dyn Read>, budget: &Budget) -> Self {
+        Self { text, budget: budget.clone() }
+    }
 }
 
 impl Read for Limited {
@@ -152,5 +180,26 @@ impl Read for Limited {
         let read = self.text.read(&mut buffer[..most])?;
         self.budget.0.set(left - read as u64);
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_tells_the_separator() {
+        for (header, expected) in [
+            ("a,b,c\n1;2;3;4", b','),
+            ("a;b\n", b';'),
+            ("\n\na\tb\n", b'\t'),
+            ("a", b','),
+            ("", b','),
+            ("\"a;b;c\",d\n", b','),
+            ("\"a\n;;;\",b", b','),
+            ("a;b,c", b','),
+        ] {
+            assert_eq!(separator(header.as_bytes()), expected, "{header:?}");
+        }
     }
 }

@@ -1,17 +1,25 @@
-//! JSON lines, plain or gzip: one object per line. The first object's names are the columns; a
-//! name that a later object lacks is a missing value.
+//! JSON lines, plain or compressed: one object per line. The columns are the names of all objects, found by
+//! a pass of its own; a name that an object lacks is a missing value.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     fmt,
     io::{BufRead as _, BufReader, Read},
     path::{Path, PathBuf},
 };
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 use super::{
-    Columns, Row, TableError, WARNINGS, WARNINGS_SEPARATOR,
-    delimited::{Budget, open_text},
+    Columns, MAX_COLUMNS, MAX_RECORD_BYTES, Row, TableError, WARNINGS, WARNINGS_SEPARATOR,
+    columns::Features,
+    compression::open_text,
+    delimited::Budget,
+    header::{Header, LeftOut},
     number,
 };
 
@@ -22,7 +30,14 @@ pub(super) struct JsonRows {
     budget: Budget,
     line: u64,
     text: Vec<u8>,
-    first: Option<Map<String, Value>>,
+}
+
+/// What a name has for a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Single,
+    List,
+    Object,
 }
 
 impl fmt::Debug for JsonRows {
@@ -32,51 +47,110 @@ impl fmt::Debug for JsonRows {
 }
 
 impl JsonRows {
-    /// Opens the file and reads its first object for the names of its columns.
-    pub(super) fn open(path: &Path) -> Result<(Self, Vec<String>), TableError> {
+    /// Opens the file and reads all of it for the names of its columns.
+    pub(super) fn open(path: &Path) -> Result<(Self, Header), TableError> {
+        let header = Self::begin(path)?.names()?;
+        Ok((Self::begin(path)?, header))
+    }
+
+    fn begin(path: &Path) -> Result<Self, TableError> {
         let budget = Budget::default();
         let reader = BufReader::new(open_text(path, &budget)?);
-        let (line, text) = (0, Vec::new());
-        let mut rows = Self { path: path.to_owned(), reader, budget, line, text, first: None };
-        rows.first = rows.next_object()?;
-        let mut names: Vec<String> = rows.first.iter().flat_map(Map::keys).cloned().collect();
+        Ok(Self { path: path.to_owned(), reader, budget, line: 0, text: Vec::new() })
+    }
+
+    /// The names of all objects.
+    fn names(mut self) -> Result<Header, TableError> {
+        let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
+        let mut bytes = 0;
+        while let Some(object) = self.next_object::<HashMap<String, Shape>>()? {
+            for (name, shape) in object {
+                if let Some(known) = shapes.get_mut(&name) {
+                    // One that is no single value in any row is none.
+                    *known = if shape == Shape::Single { *known } else { shape };
+                    continue;
+                }
+                bytes += name.len() as u64;
+                if shapes.len() == MAX_COLUMNS || bytes > MAX_RECORD_BYTES {
+                    let got = shapes.len() + 1;
+                    return Err(TableError::TooManyColumns { path: self.path, got });
+                }
+                shapes.insert(name, shape);
+            }
+        }
+        let mut header = Header::default();
         // Objects have no order here; the column that may name the tracks comes first.
-        names.sort_unstable_by_key(|name| name != "source_path");
-        Ok((rows, names))
+        let (first, rest): (Vec<_>, Vec<_>) =
+            shapes.into_iter().partition(|(name, _)| name == "source_path");
+        for (name, shape) in first.into_iter().chain(rest) {
+            match shape {
+                Shape::Object => {
+                    header.left_out.push(LeftOut { name, kind: "an object".to_owned() });
+                    continue;
+                }
+                Shape::List if name != WARNINGS => header.vectors.push(header.names.len()),
+                _ => {}
+            }
+            header.names.push(name);
+        }
+        Ok(header)
     }
 
     pub(super) fn next_row(&mut self, columns: &Columns) -> Result<Option<Row>, TableError> {
-        let object = match self.first.take() {
-            Some(object) => object,
-            None => match self.next_object()? {
-                Some(object) => object,
-                None => return Ok(None),
-            },
-        };
+        let Some(object) = self.next_object::<Map<String, Value>>()? else { return Ok(None) };
         let line = self.line;
         let header = columns.header();
-        let mut values = Vec::with_capacity(columns.features().len());
-        for &at in columns.features() {
-            let value = match object.get(&header[at]) {
-                None | Some(Value::Null) => Some(f64::NAN),
-                Some(Value::Number(value)) => value.as_f64(),
-                Some(Value::String(text)) => number::parse(text),
-                Some(_) => None,
-            };
-            values.push(value.ok_or_else(|| TableError::NotANumber {
-                path: self.path.clone(),
-                line,
-                column: header[at].clone(),
-                text: object[&header[at]].to_string().chars().take(40).collect(),
-            })?);
-        }
+        let values = match columns.features() {
+            Features::Columns(places) => {
+                let of = |at: &usize| self.feature(&header[*at], object.get(&header[*at]));
+                places.iter().map(of).collect::<Result<_, _>>()?
+            }
+            Features::Vector(at) => self.vector(&header[*at], &object, columns)?,
+        };
         let texts: Vec<String> =
             header.iter().map(|name| attribute(name, object.get(name))).collect();
         let metadata = columns.metadata(&self.path, line, |at| &texts[at])?;
         Ok(Some(Row { line, metadata, values }))
     }
 
-    fn next_object(&mut self) -> Result<Option<Map<String, Value>>, TableError> {
+    /// A feature's value, NaN where it is missing.
+    fn feature(&self, name: &str, value: Option<&Value>) -> Result<f64, TableError> {
+        let number = match value {
+            None | Some(Value::Null) => Some(f64::NAN),
+            Some(Value::Number(value)) => value.as_f64(),
+            Some(Value::String(text)) => number::parse(text),
+            Some(_) => None,
+        };
+        number.ok_or_else(|| TableError::NotANumber {
+            path: self.path.clone(),
+            line: self.line,
+            column: name.to_owned(),
+            text: value.map(Value::to_string).unwrap_or_default().chars().take(40).collect(),
+        })
+    }
+
+    /// All features of a row, which are one list.
+    fn vector(
+        &self,
+        name: &str,
+        object: &Map<String, Value>,
+        columns: &Columns,
+    ) -> Result<Vec<f64>, TableError> {
+        let dims = columns.schema().dims();
+        match object.get(name) {
+            None | Some(Value::Null) => Ok(vec![f64::NAN; dims]),
+            Some(Value::Array(list)) if list.len() == dims => {
+                list.iter().map(|value| self.feature(name, Some(value))).collect()
+            }
+            Some(other) => {
+                let got = other.as_array().map_or(1, Vec::len);
+                let (path, line, column) = (self.path.clone(), self.line, name.to_owned());
+                Err(TableError::VectorLength { path, line, column, got, expected: dims })
+            }
+        }
+    }
+
+    fn next_object<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TableError> {
         loop {
             self.text.clear();
             self.line += 1;
@@ -90,13 +164,67 @@ impl JsonRows {
                 Ok(0) => return Ok(None),
                 Ok(_) => self.budget.renew(),
             }
-            if self.text.trim_ascii().is_empty() {
+            let text = self.text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.text);
+            if text.trim_ascii().is_empty() {
                 continue;
             }
-            return serde_json::from_slice(&self.text).map(Some).map_err(|error| {
-                TableError::Malformed { path, line, why: format!("not a JSON object: {error}") }
+            return serde_json::from_slice(text).map(Some).map_err(|error| TableError::Malformed {
+                path,
+                line,
+                why: format!("not a JSON object: {error}"),
             });
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShapeVisitor)
+    }
+}
+
+/// Reads past a value and keeps its shape.
+struct ShapeVisitor;
+
+impl<'de> Visitor<'de> for ShapeVisitor {
+    type Value = Shape;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {
+        Ok(Shape::Single)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Shape, E> {
+        Ok(Shape::Single)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Shape, E> {
+        Ok(Shape::Single)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Shape, E> {
+        Ok(Shape::Single)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
+        Ok(Shape::Single)
+    }
+
+    fn visit_unit<E>(self) -> Result<Shape, E> {
+        Ok(Shape::Single)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Shape::List)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Shape, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Shape::Object)
     }
 }
 
@@ -115,6 +243,10 @@ fn text_of(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
+        // In the form that a float of Parquet has.
+        Some(Value::Number(number)) if number.is_f64() => {
+            number.as_f64().map_or_else(String::new, |number| number.to_string())
+        }
         Some(value) => value.to_string(),
     }
 }

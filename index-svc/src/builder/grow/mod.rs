@@ -82,6 +82,9 @@ pub fn append(plan: &AppendPlan) -> Result<Outcome, Error> {
     let old = Index::open(goal.from())?;
     let rule = ColumnRule::Schema(old.schema().clone());
     let sources = Sources::open(&plan.inputs, &rule, plan.profile.as_deref())?;
+    for column in sources.columns_left_out() {
+        tracing::info!(column = column.name, kind = column.kind, "column is not read");
+    }
     let (got, expected) = (sources.profile_id()?, &old.manifest().profile_id);
     if got != expected {
         let (got, expected) = (got.to_owned(), expected.clone());
