@@ -95,6 +95,7 @@ impl From<ImportArgs> for ImportPlan {
             engines: args.engine.into(),
             trees: args.trees,
             seed: args.seed,
+            force: args.force,
         }
     }
 }

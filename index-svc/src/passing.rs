@@ -142,6 +142,7 @@ fn import(error: &ImportError) -> bool {
         | ImportError::ColumnTwice { .. }
         | ImportError::ColumnsDisagree { .. }
         | ImportError::RowCount { .. }
+        | ImportError::NotScaled { .. }
         | ImportError::Rounding { .. } => false,
     }
 }

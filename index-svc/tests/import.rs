@@ -46,6 +46,7 @@ fn plan(folder: &TempDir, scaler: &str) -> ImportPlan {
         engines: BuildEngines::Both,
         trees: 3,
         seed: 42,
+        force: false,
     }
 }
 
@@ -145,6 +146,68 @@ fn features_of_32_bits_by_column_are_read_too() {
     import(&plan).expect("sound");
     // Values of 24 bits: distances of about ten are off by some 1e-7.
     check_answers(&plan.output, 1e-6);
+}
+
+/// The values of features.npy, each changed; the header stays.
+fn changed_features(folder: &TempDir, change: impl Fn(usize, f64) -> f64) -> PathBuf {
+    let mut bytes = fs::read(testdata("features.npy")).expect("readable");
+    let start = bytes.len() - 60 * 74 * 8;
+    for (at, value) in bytes[start..].as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        *value = change(at % 74, f64::from_le_bytes(*value)).to_le_bytes();
+    }
+    let path = folder.path().join("changed.npy");
+    fs::write(&path, bytes).expect("writable");
+    path
+}
+
+#[test]
+fn features_that_are_not_the_scalers_are_refused_with_figures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let changes: [(&str, fn(usize, f64) -> f64); 4] = [
+        ("raw", |column, value| 20.0 + value * (3.0 + column as f64)),
+        ("wider", |_, value| value * 1.001),
+        ("shifted", |_, value| value + 0.001),
+        ("one column", |column, value| if column == 40 { value * 1.001 } else { value }),
+    ];
+    for (what, change) in changes {
+        let features = changed_features(&folder, change);
+        for scaler in ["scaler_2.pkl", "scaler_5.pkl"] {
+            let plan = ImportPlan { features: features.clone(), ..plan(&folder, scaler) };
+            let Error::Import(refused) = import(&plan).expect_err(what) else { panic!("{what}") };
+            assert!(
+                matches!(refused, ImportError::NotScaled { fitted_rows: Some(60), rows: 60, .. }),
+                "{what}: {refused}"
+            );
+            assert!(!plan.output.exists());
+        }
+    }
+    // What is known to be another's, or a part, is taken on request.
+    let features = changed_features(&folder, |_, value| value * 1.001);
+    import(&ImportPlan { features, force: true, ..plan(&folder, "scaler_3.pkl") }).expect("forced");
+}
+
+#[test]
+fn pickles_of_python_2_are_refused_as_such() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("old.pkl");
+    for text in [&b"U\x04mean"[..], b"T\x04\0\0\0mean"] {
+        fs::write(&path, [&b"\x80\x02}q\0("[..], text, b"q\x01K\x01u."].concat())
+            .expect("writable");
+        let output = Command::new(env!("CARGO_BIN_EXE_index-svc"))
+            .args(["import", "--profile", "p", "--metadata"])
+            .arg(testdata("metadata.csv"))
+            .arg("--features")
+            .arg(testdata("features.npy"))
+            .arg("--output")
+            .arg(folder.path().join("index"))
+            .arg("--scaler")
+            .arg(&path)
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(said.matches("Python 2").count(), 1, "{said}");
+    }
 }
 
 #[test]

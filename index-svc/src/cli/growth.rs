@@ -143,4 +143,8 @@ pub(crate) struct ImportArgs {
     /// Seed; the same files and seed give the same answers.
     #[arg(long, env = "SOUNDALIKE_SEED", default_value_t = 42, value_name = "N")]
     pub(crate) seed: u64,
+    /// Takes features whose columns have not mean 0 and deviation 1, such as a part of those that the
+    /// scaler was fitted to.
+    #[arg(long, env = "SOUNDALIKE_FORCE")]
+    pub(crate) force: bool,
 }

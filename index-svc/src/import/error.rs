@@ -121,6 +121,24 @@ pub enum ImportError {
         /// Rows of the features.
         features: usize,
     },
+    /// The features are not those that the scaler made.
+    #[error(
+        "column `{column}` has mean {mean:.4} and deviation {deviation:.4} over {rows} rows, expected 0 and 1 \
+         after scaling{}; these are raw features, those of another scaler, or a part, which --force takes",
+        fitted_rows.map_or_else(String::new, |rows| format!(" (the scaler was fitted to {rows} rows)"))
+    )]
+    NotScaled {
+        /// Column.
+        column: String,
+        /// Its mean.
+        mean: f64,
+        /// Its deviation.
+        deviation: f64,
+        /// Rows of the features.
+        rows: usize,
+        /// Rows the scaler was fitted to, where it says so.
+        fitted_rows: Option<u64>,
+    },
     /// A raw value cannot be made so that it scales to the imported one.
     #[error(
         "row {row}, column `{column}`: scaled again it is {deviation:.3e} deviations off; the scaler's \

@@ -7,6 +7,7 @@
 mod columns;
 mod error;
 mod features;
+mod fit;
 mod pickle;
 mod scaler_file;
 
@@ -54,6 +55,8 @@ pub struct ImportPlan {
     pub trees: u32,
     /// Seed of everything random.
     pub seed: u64,
+    /// Takes features that the scaler was not fitted to, such as a part of them.
+    pub force: bool,
 }
 
 /// What was imported.
@@ -84,6 +87,9 @@ pub fn import(plan: &ImportPlan) -> Result<Imported, Error> {
     }
     let columns = Columns::find(&plan.columns, scaler.names.as_deref(), features.dims())?;
     let model = Model::new(plan, features, &scaler, columns)?;
+    if !plan.force {
+        fit::check(&model, &scaler)?;
+    }
     let worst_deviation = model.worst_deviation()?;
     let settings = BuildPlan {
         inputs: Vec::new(),

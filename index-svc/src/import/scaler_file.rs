@@ -22,6 +22,15 @@ pub(super) struct ModelScaler {
     /// Names of the columns it was fitted with.
     #[serde(default, rename = "feature_names", alias = "feature_names_in_")]
     pub(super) names: Option<Vec<String>>,
+    /// Rows it was fitted to.
+    #[serde(default, rename = "n_samples_seen", alias = "n_samples_seen_")]
+    pub(super) fitted_rows: Option<u64>,
+    /// Whether it keeps the columns' means.
+    #[serde(skip)]
+    pub(super) keeps_means: bool,
+    /// Whether it keeps their deviations.
+    #[serde(skip)]
+    pub(super) keeps_deviations: bool,
 }
 
 impl ModelScaler {
@@ -79,5 +88,12 @@ fn of_pickle(heap: &Heap, result: Id) -> Result<ModelScaler, &'static str> {
         }
         _ => None,
     };
-    Ok(ModelScaler { mean, scale, names })
+    let fitted_rows = match heap.item(state, "n_samples_seen_") {
+        Some(Value::Int(rows)) => u64::try_from(*rows).ok(),
+        // A count of numpy's; where values were missing it has one of each column.
+        Some(Value::Float(rows)) if *rows >= 0.0 => Some(*rows as u64),
+        _ => None,
+    };
+    let (keeps_means, keeps_deviations) = (is_off("with_mean"), is_off("with_std"));
+    Ok(ModelScaler { mean, scale, names, fitted_rows, keeps_means, keeps_deviations })
 }

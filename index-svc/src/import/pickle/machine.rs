@@ -104,6 +104,8 @@ impl Machine<'_> {
                 self.push_or(made, "an object of a class that no scaler needs")?;
             }
             b'b' => self.build()?,
+            // BINSTRING and SHORT_BINSTRING.
+            b'T' | b'U' => return Err(PickleError::Python2),
             _ => return Err(PickleError::Opcode { opcode, at: self.at - 1 }),
         }
         Ok(())

@@ -53,6 +53,12 @@ pub enum PickleError {
         /// Where.
         at: usize,
     },
+    /// A text of Python 2, which may as well be bytes.
+    #[error(
+        "it is a pickle of Python 2; load it in Python 3 with `pickle.load(f, encoding='latin1')` and write \
+         it again"
+    )]
+    Python2,
     /// A name that is not on the list.
     #[error(
         "it wants `{name}`, which is neither scikit-learn's StandardScaler nor a part of numpy's arrays"
