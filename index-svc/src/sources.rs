@@ -75,6 +75,8 @@ impl Sources {
             }
         }
         shards.check_complete()?;
+        // JSON's names have no order, and the same rows make the same index from every form of table.
+        sources.attribute_names.sort_unstable();
         Ok(sources)
     }
 
@@ -121,7 +123,7 @@ impl Sources {
         &self.schema
     }
 
-    /// Text columns of all tables, in the order they are first seen.
+    /// Text columns of all tables, by name.
     #[must_use]
     pub fn attribute_names(&self) -> &[String] {
         &self.attribute_names
