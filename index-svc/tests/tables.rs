@@ -179,7 +179,7 @@ fn what_is_no_number_or_text_is_left_out_by_name() {
     ];
     let path = shelf.parquet("t.parquet", Compression::SNAPPY, &with_features(columns));
     let rows = read(&path).expect("the rest is readable");
-    let names: Vec<&String> = rows[0].metadata.attributes.keys().collect();
+    let names: Vec<&str> = rows[0].metadata.attributes.keys().map(String::as_str).collect();
     assert_eq!((names, attribute(&rows[1], "live")), (vec!["live"], Some("false")));
     let mut expected = [
         ("released", "a timestamp"),
@@ -217,7 +217,7 @@ fn what_is_no_number_or_text_is_left_out_by_name() {
     found.sort();
     assert_eq!(
         found,
-        [("inner", "an object"), ("tags", "a list")].map(|(a, b)| (a.into(), b.into()))
+        [("inner", "an object"), ("tags", "a list")].map(|(a, b)| (a.to_owned(), b.to_owned()))
     );
 }
 
@@ -415,7 +415,6 @@ fn a_folder_is_all_its_tables_with_what_their_folders_say() {
             one("c", "", None),
             one("d", "", None),
         ]
-        .map(|row| row)
     );
     let facts = sources.facts(&counts).expect("readable");
     assert_eq!(facts[0].name, "library/genre=Rock/artist_name=AC%2FDC/part-0.csv");
