@@ -50,7 +50,7 @@ use crate::{
     recall::{self, Trial},
     scaler::{MeanPass, Scaler},
     sources::Sources,
-    store::{BLOCK_ROWS, SCALER, ScaledFile, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
+    store::{SCALER, ScaledFile, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
     table::{ColumnRule, LeftOut},
     vectors::{ScaledVectors, to_f32},
     verify,

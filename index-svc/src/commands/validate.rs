@@ -18,10 +18,7 @@ use index_svc::{
     validation::Validation,
 };
 
-use super::{
-    inputs::{self, beside},
-    with_causes,
-};
+use super::inputs::{self, beside};
 use crate::{
     cli::{ReportFormatArg, ValidateArgs},
     config,
@@ -36,7 +33,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     // A gate says in its own form what is wrong with an index, where a build server looks for it.
     let report = match inputs::index(&args.index, &args.storage) {
         Ok(local) => examine(args, &local.directory, wanted, thresholds)?,
-        Err(error) => Report::unreadable(&with_causes(&error)),
+        Err(error) => Report::unreadable(&serving::told_once(error.as_ref())),
     };
     let text = match args.format {
         ReportFormatArg::Text => report.to_text(),

@@ -10,7 +10,7 @@ pub fn told_once(error: &(dyn Error + 'static)) -> String {
         let said = cause.to_string();
         if text.is_empty() {
             text = said;
-        } else if !text.ends_with(&said) {
+        } else if !text.contains(&said) {
             text = format!("{text}: {said}");
         }
     }
