@@ -241,6 +241,13 @@ mod tests {
             (last(2500, 600), [0, 0, 100], 0),
         ];
         check(Clock::vorbis(), 0, &pages);
+        // Its packets count all the same: what is lost behind it is known.
+        let pages = [
+            (page(1000, 1000), [0, 0, 1000], 0),
+            (page(-1, 700), [0, 0, 700], 0),
+            (page(3400, 700), [0, 0, 700], 1000),
+        ];
+        check(Clock::vorbis(), 0, &pages);
     }
 
     #[test]
