@@ -247,7 +247,7 @@ fn opening_refuses_what_does_not_fit() {
         Index::open(&plan.output).expect_err("does not fit")
     };
     let error = with("\"format_version\": 4", "\"format_version\": 5");
-    assert!(matches!(error, Error::Manifest(ManifestError::Format { version: 4, .. })), "{error}");
+    assert!(matches!(error, Error::Manifest(ManifestError::Format { version: 5, .. })), "{error}");
     let error = with("\"tracks.bin\"", "\"tracks.txt\"");
     assert!(matches!(error, Error::NotAnIndex { .. }), "{error}");
     let error = with("mfcc_mean_1\"", "mfcc_mean_0\"");

@@ -167,7 +167,7 @@ fn features_that_are_not_the_scalers_are_refused_with_figures() {
         ("raw", |column, value| 20.0 + value * (3.0 + column as f64)),
         ("wider", |_, value| value * 1.001),
         ("shifted", |_, value| value + 0.001),
-        ("one column", |column, value| if column == 40 { value * 1.001 } else { value }),
+        ("one column", |column, value| if column == 41 { value * 1.001 } else { value }),
     ];
     for (what, change) in changes {
         let features = changed_features(&folder, change);
