@@ -29,12 +29,16 @@ pub const CALIBRATION_K: usize = 10;
 /// An effort that looks at more than this share of the rows saves nothing over the exact answer,
 /// which takes them in the order they are stored.
 const MOST_SCORED_SHARE: f64 = 0.5;
+/// The forest finds each row on a page of its own and another one of the vector's: at this share it has read as much
+/// as the exact answer reads from front to back.
+const MOST_FOREST_SHARE: f64 = 1.0 / 16.0;
 /// The first margin tried; the next ones are twice the one before.
 const FIRST_MARGIN: f64 = 1.0 / 64.0;
 /// Margins larger than this look at almost everything.
 const LAST_MARGIN: f64 = 1024.0;
-/// Halvings of the interval between a margin that fails and one that meets the target.
-const HALVINGS: usize = 4;
+/// The first number of rows that the forest is asked for, and the last.
+const FIRST_SEARCH_K: f64 = 100.0;
+const LAST_SEARCH_K: f64 = 1e7;
 /// An effort is chosen if the recall less so many of its standard errors meets the target, so that it meets
 /// it with other queries as well;
 const ERRORS: f64 = 1.0;
@@ -95,6 +99,8 @@ struct Ladder {
     first: f64,
     last: f64,
     effort: fn(f64) -> Effort,
+    /// Halvings of the interval between an effort that fails and one that meets the target.
+    halvings: usize,
 }
 
 const MARGINS: Ladder = Ladder {
@@ -102,18 +108,37 @@ const MARGINS: Ladder = Ladder {
     first: FIRST_MARGIN,
     last: LAST_MARGIN,
     effort: |margin| Effort::Margin(margin as f32),
+    halvings: 4,
 };
 
-/// Measures the curve of the blocks engine.
+/// An answer of the forest takes milliseconds.
+const SEARCH_KS: Ladder = Ladder {
+    engine: EngineName::Forest,
+    first: FIRST_SEARCH_K,
+    last: LAST_SEARCH_K,
+    effort: |search_k| Effort::Rows(search_k as usize),
+    halvings: 2,
+};
+
+/// Measures the curves of the engines that an index has.
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn calibrate(samples: &[Samples<'_>], rows: usize) -> Result<Vec<RecallPoint>, Error> {
+pub fn calibrate(
+    samples: &[Samples<'_>],
+    rows: usize,
+    engines: &[EngineName],
+) -> Result<Vec<RecallPoint>, Error> {
     let mut curve = Vec::new();
-    for samples in samples {
-        for k in LIST_LENGTHS {
-            let search = Search { samples, ladder: MARGINS, k, rows, tried: HashMap::new() };
-            curve.extend(search.points()?);
+    for ladder in [MARGINS, SEARCH_KS] {
+        if !engines.contains(&ladder.engine) {
+            continue;
+        }
+        for samples in samples {
+            for k in LIST_LENGTHS {
+                let search = Search { samples, ladder, k, rows, tried: HashMap::new() };
+                curve.extend(search.points()?);
+            }
         }
     }
     Ok(curve)
@@ -173,7 +198,7 @@ impl Search<'_, '_> {
             high = (2.0 * high).max(self.ladder.first);
         }
         let mut below = *low;
-        for _ in 0..HALVINGS {
+        for _ in 0..self.ladder.halvings {
             let middle = f64::midpoint(below, high);
             if meets(&self.at(middle)?) { high = middle } else { below = middle }
         }
@@ -194,7 +219,7 @@ impl Search<'_, '_> {
     }
 
     fn saves(&self, figures: &Figures) -> bool {
-        share(figures, self.rows) <= MOST_SCORED_SHARE
+        saves(self.ladder.engine, share(figures, self.rows))
     }
 
     fn made(&self, target: f64, effort: Option<Effort>, figures: &Figures) -> RecallPoint {
@@ -217,6 +242,14 @@ impl Search<'_, '_> {
     }
 }
 
+fn saves(engine: EngineName, scored_share: f64) -> bool {
+    let most = match engine {
+        EngineName::Forest => MOST_FOREST_SHARE,
+        EngineName::Blocks | EngineName::Scan => MOST_SCORED_SHARE,
+    };
+    scored_share <= most
+}
+
 fn share(figures: &Figures, rows: usize) -> f64 {
     (figures.scored / rows.max(1) as f64).min(1.0)
 }
@@ -229,12 +262,12 @@ fn share(figures: &Figures, rows: usize) -> f64 {
 pub fn check_curve(
     samples: &[Samples<'_>],
     rows: usize,
+    engines: &[EngineName],
     earlier: &[RecallPoint],
 ) -> Result<Option<Vec<RecallPoint>>, Error> {
-    if samples.is_empty() {
-        return Ok(Some(Vec::new()));
-    }
-    if earlier.len() < samples.len() * LIST_LENGTHS.len() * TARGETS.len() {
+    let each = samples.len() * LIST_LENGTHS.len() * TARGETS.len();
+    let points = |engine| earlier.iter().filter(|point| point.engine == engine).count();
+    if engines.iter().any(|engine| points(*engine) < each) {
         return Ok(None);
     }
     let mut curve = Vec::with_capacity(earlier.len());
@@ -243,7 +276,7 @@ pub fn check_curve(
         let Some(samples) = of_kind else { return Ok(None) };
         let figures = measure_point(&samples.measures, point)?;
         let (recall, scored_share) = (figures.recall, share(&figures, rows));
-        let saves = point.effort().is_none() || scored_share <= MOST_SCORED_SHARE;
+        let saves = point.effort().is_none() || saves(point.engine, scored_share);
         if recall < point.target || !saves {
             return Ok(None);
         }

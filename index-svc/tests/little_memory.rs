@@ -80,8 +80,7 @@ fn rows() -> Vec<Vec<f64>> {
 }
 
 async fn answer(server: &Running, row: i64, exact: bool) -> (Vec<i64>, String) {
-    let search_k = if exact { 0 } else { 5000 };
-    let options = QueryOptions { page_size: 10, exact, search_k, ..QueryOptions::default() };
+    let options = QueryOptions { page_size: 10, exact, ..QueryOptions::default() };
     let request = QueryByTrackIndexRequest { track_index: Some(row), options: Some(options) };
     let answer = server.client().await.query_by_track_index(request).await;
     let answer = answer.expect("it is answered").into_inner();
@@ -117,13 +116,18 @@ async fn a_forest_answers_in_less_memory_than_its_files_take() {
     let server = Running::start_within(&group.processes(), &index, &["--engine", "forest"]);
     let members = fs::read_to_string(group.processes()).expect("readable");
     assert!(members.lines().any(|line| line == server.child.id().to_string()), "{members}");
+    let (mut found, mut all) = (0, 0);
     for (row, free) in asked.iter().zip(&free) {
         let held = answer(&server, *row, false).await;
         assert_eq!(&held, free, "row {row}");
         assert_eq!(held.1, "forest");
+        // Every row is looked at, more than there is room for.
+        let (truth, engine) = answer(&server, *row, true).await;
+        assert_eq!(engine, "scan");
+        all += truth.len();
+        found += truth.iter().filter(|row| held.0.contains(row)).count();
     }
-    // Every row is looked at, more than there is room for.
-    let (exact, engine) = answer(&server, asked[0], true).await;
-    assert_eq!((exact.len(), engine.as_str()), (10, "scan"));
+    let recall = f64::from(found as u32) / all as f64;
+    assert!(recall >= 0.97, "{recall} where 0.99 is promised");
     drop(server);
 }

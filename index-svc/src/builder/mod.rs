@@ -394,10 +394,9 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
         return Err(Error::Unsound(failed.join("; ")));
     }
     tracing::info!("measuring recall");
-    let curve = match index.manifest.blocks {
-        Some(_) => calibrate(&Samples::of(&index, seed)?, index.rows() as usize)?,
-        None => Vec::new(),
-    };
+    let samples = Samples::of(&index, seed)?;
+    let curve = calibrate(&samples, index.rows() as usize, &index.engines.built())?;
+    drop(samples);
     tracing::info!("measuring the model card");
     let card_rows = recall::sample_rows(index.rows(), CARD_SAMPLE, seed);
     let card = Card::measure(&index, &Trial::new(&index, &card_rows, CALIBRATION_K)?, None)?;

@@ -108,6 +108,13 @@ impl Forest {
         k.saturating_mul(self.trees)
     }
 
+    /// So many rows are looked at that as many of them are allowed as would be without a filter.
+    fn for_filter(&self, search_k: usize, allowed: Option<&RowSet>) -> usize {
+        let rows = self.vectors.rows() as u128;
+        let allowed = allowed.map_or(rows, |allowed| allowed.len() as u128).max(1);
+        usize::try_from(search_k as u128 * rows / allowed).unwrap_or(usize::MAX)
+    }
+
     /// Calls `check` with every row and its lifted vector, in row order.
     ///
     /// # Errors
@@ -139,7 +146,7 @@ impl Engine for Forest {
         let search_k = match effort {
             Effort::Exact => return self.scan.nearest(query, k, allowed, effort),
             _ if gathers => return self.scan.nearest(query, k, allowed, effort),
-            Effort::Rows(rows) => rows.max(k),
+            Effort::Rows(rows) => self.for_filter(rows, allowed).max(k),
             Effort::Margin(_) => self.default_effort(k),
         };
         let txn = self.store.read().map_err(stored)?;

@@ -51,7 +51,7 @@ pub enum Effort {
     Exact,
     /// Until this many rows are looked at. [`blocks`] takes whole leaves, nearest leaves first, and
     /// with a filter this many divided by the share of rows it allows; for [`Forest`] it is arroy's
-    /// `search_k`.
+    /// `search_k`, with a filter likewise.
     Rows(usize),
     /// Until the next leaf's squared margin exceeds this share of the squared distance of the k-th
     /// best row so far. Adapts to the query: spends more where neighbours are scattered. 0 looks at

@@ -85,6 +85,14 @@ impl Engines {
         }
     }
 
+    /// The open engines that search by effort.
+    #[must_use]
+    pub fn built(&self) -> Vec<EngineName> {
+        let blocks = self.blocks.as_ref().map(|_| EngineName::Blocks);
+        let forest = self.forest.as_ref().map(|_| EngineName::Forest);
+        blocks.into_iter().chain(forest).collect()
+    }
+
     /// As [`Engine::nearest`], by the engine of that name.
     ///
     /// # Errors

@@ -282,14 +282,12 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
 fn measure(index: &mut Index, seed: u64) -> Result<(), Error> {
     tracing::info!("measuring recall");
     let rows = index.rows() as usize;
-    let samples = match index.manifest.blocks {
-        Some(_) => Samples::of(index, seed)?,
-        None => Vec::new(),
-    };
-    let checked = check_curve(&samples, rows, &index.manifest.recall_curve)?;
+    let samples = Samples::of(index, seed)?;
+    let engines = index.engines.built();
+    let checked = check_curve(&samples, rows, &engines, &index.manifest.recall_curve)?;
     let (curve, origin) = match checked {
         Some(curve) => (curve, CurveOrigin::Checked),
-        None => (calibrate(&samples, rows)?, CurveOrigin::Calibrated),
+        None => (calibrate(&samples, rows, &engines)?, CurveOrigin::Calibrated),
     };
     drop(samples);
     tracing::info!("measuring the model card");
