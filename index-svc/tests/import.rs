@@ -153,7 +153,8 @@ fn changed_features(folder: &TempDir, change: impl Fn(usize, f64) -> f64) -> Pat
     let mut bytes = fs::read(testdata("features.npy")).expect("readable");
     let start = bytes.len() - 60 * 74 * 8;
     for (at, value) in bytes[start..].as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        *value = change(at % 74, f64::from_le_bytes(*value)).to_le_bytes();
+        // In Fortran order: column by column.
+        *value = change(at / 60, f64::from_le_bytes(*value)).to_le_bytes();
     }
     let path = folder.path().join("changed.npy");
     fs::write(&path, bytes).expect("writable");

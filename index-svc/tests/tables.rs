@@ -330,7 +330,7 @@ fn the_same_rows_come_from_every_form() {
     let decimal_comma = points.replace("4.5", "4,5");
     let parquet = fs::read(parquet).expect("readable");
     let tables: [(&str, Vec<u8>); 12] = [
-        ("semicolons.csv", semicolons.clone().into()),
+        ("semicolons.csv", semicolons.into()),
         ("tabs.tsv", swapped("\t").into()),
         ("comma.csv", decimal_comma.into()),
         ("mark.csv", format!("\u{feff}{comma}").into()),

@@ -101,7 +101,7 @@ impl Walker {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
                 Ok(entry) if !self.takes(folder, entry.path()) => {
-                    found.passed_over.add(entry.path())
+                    found.passed_over.add(entry.path());
                 }
                 Ok(entry) if entry.file_type().is_file() => found.files.push(entry.into_path()),
                 // A pipe, a socket or a device, or a link to one.

@@ -74,7 +74,7 @@ fn of_folder(folder: &Path) -> Result<Vec<TableFile>, TableError> {
         }
         let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         let partition = partition(below).map_err(refused)?;
-        let top = folder.file_name().map(Path::new).unwrap_or(Path::new(""));
+        let top = folder.file_name().map_or(Path::new(""), Path::new);
         let name = top.join(below).to_string_lossy().into_owned();
         files.push(TableFile { path: entry.into_path(), name, partition });
     }

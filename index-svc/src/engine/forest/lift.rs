@@ -166,7 +166,7 @@ mod tests {
         // |x|² less the spread, over its rows, and |c|² of the centre.
         let excess = |rows: std::ops::Range<u32>, spreads: &[f32]| {
             let count = f64::from(rows.end - rows.start);
-            let mut mean = vec![0.0; DIMS];
+            let mut mean = [0.0; DIMS];
             let mut height = 0.0;
             for row in rows {
                 let vector = vectors.row(row);
