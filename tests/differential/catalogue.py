@@ -6,9 +6,12 @@ ties; `coarse` has values of one decimal, so that ties are ties within rounding;
 import csv
 import gzip
 import json
+import re
 
 import numpy as np
 
+# A whole number as floats are printed.
+WHOLE = re.compile(r"^(-?[0-9]+)\.0$")
 PROFILE = "librosa-0.11-22050"
 TEXTS = ("track_id", "track_title", "artist_name", "album_title")
 
@@ -47,6 +50,11 @@ class Catalogue:
     @property
     def ids(self):
         return self.columns["track_id"]
+
+    def text(self, name, row):
+        """What an index has of it: a whole number in an id or an attribute is without the `.0` of programs that count in floats."""
+        written = self.columns[name][row]
+        return WHOLE.sub(r"\1", written) if name not in TEXTS[1:] else written
 
     def attributes(self):
         return [name for name in self.columns if name not in TEXTS]

@@ -185,5 +185,4 @@ def tree(random, columns, depth=2):
 
 def rows_of(catalogue):
     """The texts of each row, by field."""
-    names = list(catalogue.columns)
-    return [dict(zip(names, values)) for values in zip(*catalogue.columns.values())]
+    return [{name: catalogue.text(name, row) for name in catalogue.columns} for row in range(len(catalogue))]

@@ -102,6 +102,9 @@ class Maker:
                 options.max_distance = options.max_distance * (1 + 1e-6) + 1e-6
         if random.random() < 0.2 and not self.rounded:
             options.diversity = float(random.choice([0.5] if self.dyadic else [0.1, 0.5, 0.9, 1.0]))
+            if len(examples) == 1 and options.include_seeds and options.diversity == 0.5:
+                # Behind the seed itself all that follows would be worth 0, and rounding would decide.
+                options.diversity = 0.3
         explained = random.random() < 0.1
         size = int(random.choice([1, 7, 10, 100, 300] if not explained else [5, 100]))
         return Request(examples, strategy, options, text, size, True, explained)

@@ -58,5 +58,5 @@ def texts_of(track):
 
 
 def texts_at(catalogue, row):
-    attributes = {name: catalogue.columns[name][row] for name in catalogue.attributes()}
+    attributes = {name: catalogue.text(name, row) for name in catalogue.attributes()}
     return ({name: catalogue.columns.get(name, {row: ""})[row] for name in TEXTS}, {name: text for name, text in attributes.items() if text})

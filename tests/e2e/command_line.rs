@@ -78,7 +78,7 @@ fn failing_files_are_listed_and_an_empty_table_is_an_error() {
     let bad = clips::audio_folder().join("chords_speex_16000.ogg");
     let missing = folder.path().join("missing.wav");
     let extract = |inputs: &[&Path]| {
-        let mut args = vec![OsStr::new("extract")];
+        let mut args = vec![OsStr::new("extract"), OsStr::new("--overwrite")];
         args.extend(inputs.iter().map(|path| path.as_os_str()));
         args.extend([OsStr::new("--output"), table.as_os_str()]);
         args.extend([OsStr::new("--failures"), failures.as_os_str()]);

@@ -76,17 +76,17 @@ impl<'i> Trial<'i> {
         Self::with_depths(index, probes.iter().map(|probe| (probe, k)).collect(), 1)
     }
 
-    /// Finds true neighbours for a calibration, on all processors: of every fourth probe as many as the longest
-    /// list has, of every second as many as the one before has, and so on. Long lists have neighbours enough
-    /// in few questions.
+    /// Finds true neighbours for a calibration, on all processors: of every sixteenth probe as many as the
+    /// longest list has, of every fourth as many as the one before has. Long lists have neighbours enough in
+    /// few questions, and cost the most.
     ///
     /// # Errors
     /// When the index cannot be read.
     pub fn graded(index: &'i Index, probes: &[Probe]) -> Result<Self, Error> {
         let [.., short, middle, long] = LIST_LENGTHS;
-        let depth = |number: usize| match number % 4 {
+        let depth = |number: usize| match number % 16 {
             0 => long,
-            2 => middle,
+            4 | 8 | 12 => middle,
             _ => short,
         };
         let probes = probes.iter().enumerate().map(|(number, probe)| (probe, depth(number)));
