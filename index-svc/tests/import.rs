@@ -148,6 +148,9 @@ fn features_of_32_bits_by_column_are_read_too() {
     check_answers(&plan.output, 1e-6);
 }
 
+/// What becomes of a value, by its column.
+type Change = fn(usize, f64) -> f64;
+
 /// The values of features.npy, each changed; the header stays.
 fn changed_features(folder: &TempDir, change: impl Fn(usize, f64) -> f64) -> PathBuf {
     let mut bytes = fs::read(testdata("features.npy")).expect("readable");
@@ -164,7 +167,7 @@ fn changed_features(folder: &TempDir, change: impl Fn(usize, f64) -> f64) -> Pat
 #[test]
 fn features_that_are_not_the_scalers_are_refused_with_figures() {
     let folder = tempfile::tempdir().expect("a folder");
-    let changes: [(&str, fn(usize, f64) -> f64); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("raw", |column, value| 20.0 + value * (3.0 + column as f64)),
         ("wider", |_, value| value * 1.001),
         ("shifted", |_, value| value + 0.001),

@@ -97,18 +97,15 @@ impl Kept {
         let (mean, error) = self.mean();
         let least = self.recalls.iter().copied().fold(1.0, f64::min);
         let scored = self.scored / self.recalls.len().max(1);
-        println!(
+        let found = format!(
             "{label}, target {target}: recall {mean:.4} (error {error:.4}, least {least:.3}), promised \
              {}, {} of {} walked, {scored} rows looked at",
             self.promised,
             self.walked,
             self.recalls.len()
         );
-        assert!(self.promised >= target, "{label}: {} is promised for {target}", self.promised);
-        assert!(
-            mean + ERRORS * error >= target,
-            "{label}: recall {mean:.4} (error {error:.4}) for {target}"
-        );
+        assert!(self.promised >= target, "{found}");
+        assert!(mean + ERRORS * error >= target, "{found}");
     }
 }
 
