@@ -2,7 +2,7 @@
 //!
 //! arroy up to 0.9.0 computes the offset of a Euclidean split plane and then drops it, so that
 //! every plane passes through the origin and recall suffers (arroy issue 81, pull requests 93 and
-//! 132). The forest is therefore fed lifted vectors, see [`lift`]: on a paraboloid a plane through the
+//! 132). The forest is therefore fed lifted vectors, see [`lift()`]: on a paraboloid a plane through the
 //! origin has an offset in the original space. The distances that arroy computes are not the plain ones
 //! then, which does not matter, because the candidates are scored again here.
 //!
