@@ -56,7 +56,7 @@ pub struct Samples<'i> {
 }
 
 impl<'i> Samples<'i> {
-    /// Of every kind: the queries that choose efforts, and as many others that measure recall. None for an
+    /// Of every kind: the queries that choose efforts, and as many others that measure recall. Empty for an
     /// index so small that all its answers are exact.
     ///
     /// # Errors
@@ -74,12 +74,6 @@ impl<'i> Samples<'i> {
             Ok(Self { queries, chooses, measures: Trial::graded(index, &half(1))? })
         };
         QueryKind::ALL.into_iter().map(of_kind).collect()
-    }
-
-    /// The queries that measure recall.
-    #[must_use]
-    pub fn measures(&self) -> &Trial<'i> {
-        &self.measures
     }
 }
 

@@ -98,9 +98,14 @@ impl RecallPoint {
             && (0.0..=1.0).contains(&self.recall)
             && (0.0..=1.0).contains(&self.scored_share)
             && self.k > 0
-            && self.engine != EngineName::Scan
-            && self.margin.is_none_or(|margin| margin >= 0.0 && margin.is_finite())
-            && (self.margin.is_none() || self.search_k.is_none())
+            && match self.engine {
+                EngineName::Blocks => {
+                    self.search_k.is_none()
+                        && self.margin.is_none_or(|margin| margin >= 0.0 && margin.is_finite())
+                }
+                EngineName::Forest => self.margin.is_none() && self.search_k != Some(0),
+                EngineName::Scan => false,
+            }
     }
 
     fn place(&self) -> (&'static str, QueryKind, u32) {

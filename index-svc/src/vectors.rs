@@ -54,7 +54,7 @@ impl ScaledVectors {
         }
     }
 
-    /// Values of a row.
+    /// Number of values in a row.
     #[must_use]
     pub fn dims(&self) -> usize {
         self.dims

@@ -3,7 +3,7 @@
 use super::journal::{Entry, Identity, Outcome};
 use crate::{findings::WarningCode, limits::Limits, table::Measured, version::BUILD};
 
-/// Reasons that say nothing about a file's content, or hang on limits that this run may set
+/// Reasons that say nothing about a file's content, or depend on limits that this run may set
 /// otherwise: such a file is tried again. A finding that was refused is one of them, too.
 const TRY_AGAIN: [&str; 9] = [
     "SOURCE_FAILED",

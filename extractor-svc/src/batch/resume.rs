@@ -146,7 +146,6 @@ impl Known {
         drop(writer);
         let altered = newer.altered;
         fs::rename(&gathered, &previous).map_err(fail)?;
-        let fail = |source| ResumeError::Io { path: previous.clone(), source };
         let entries = JournalReader::open(&previous).map_err(fail)?;
         let entries = entries.map(|(_, entries)| entries);
         Ok(Self { entries, extractor_versions, altered })

@@ -40,7 +40,7 @@ impl Scope {
     }
 }
 
-/// A path without its relative parts, and without links where it is there.
+/// A path as an absolute one, in which `..` stays, and with links resolved where it exists.
 fn spellings(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     iter::once(absolute(path)).chain(iter::once(path.canonicalize())).flatten()
 }

@@ -116,14 +116,21 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
             dropped.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        let stamp = Stamp::of(&path);
-        let identity = stamp.map(|stamp| Identity::of(&path, stamp));
-        // What cannot be looked at, and was not looked for, is as it was.
-        let before = entry.as_ref().filter(|_| found == Found::BeforeOnly);
-        let identity = identity.or_else(|| before.map(|entry| entry.identity.clone()));
-        let known = entry
-            .zip(identity.as_ref())
-            .and_then(|(entry, identity)| entry.outcome_of(identity, &config.limits));
+        let (stamp, identity, known) = match (found, entry) {
+            // No input names it: it stays as it is.
+            (Found::BeforeOnly, entry) => {
+                let entry = entry?;
+                (None, Some(entry.identity), Some(entry.outcome))
+            }
+            (Found::Now, entry) => {
+                let stamp = Stamp::of(&path);
+                let identity = stamp.map(|stamp| Identity::of(&path, stamp));
+                let known = entry
+                    .zip(identity.as_ref())
+                    .and_then(|(entry, identity)| entry.outcome_of(identity, &config.limits));
+                (stamp, identity, known)
+            }
+        };
         // Once stopped, only what is known still goes through: the table keeps its rows.
         if known.is_none() && stop.load(Ordering::Relaxed) {
             left.fetch_add(1, Ordering::Relaxed);
@@ -234,9 +241,11 @@ fn earlier(
         TableFormat::Parquet if spool.exists() => (spool, TableFormat::Jsonl),
         format => (table.clone(), format),
     };
-    // What is there cannot be gone on with, on no try.
+    // No retry can continue from this table.
     let other = |error: &dyn std::error::Error| {
-        ConfigError(vec![format!("--resume: {error}; without --resume the table is begun anew")])
+        ConfigError(vec![format!(
+            "--resume: {error}; with --overwrite instead the table is made again"
+        )])
     };
     let rows = read_rows(&path, format, schema).map_err(|error| match error {
         TableError::OtherTable { .. } => other(&error).into(),

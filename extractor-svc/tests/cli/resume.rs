@@ -197,6 +197,15 @@ fn rows_that_a_run_does_not_answer_for_are_kept() {
     assert_eq!(counts(&output), (6, 1, 7));
     assert_eq!(rows(&table), expected, "a part of the library");
 
+    // A file that no input names is not read, even if it is another one now.
+    fs::copy(music.join("e.wav"), disk.join("a-b.wav")).expect("writable");
+    let output =
+        extract(&[&music.join("a")], "--resume --max-damage 0 --refuse SHORT_WINDOW", &table, 0);
+    assert_eq!(counts(&output).2, 6, "all but the file below the input, which is refused now");
+    assert_eq!(rows(&table).len(), 5);
+    extract(&[&music.join("a")], "--resume", &table, 0);
+    assert_eq!(rows(&table), expected, "it is tried again");
+
     fs::remove_file(music.join("a/b.wav")).expect("there");
     assert_eq!(dropped(extract(&[&music], "--resume", &table, 0)), 1);
     assert_eq!(

@@ -104,15 +104,16 @@ impl Forest {
 
     /// Candidates inspected by default for `k` results: `k` per tree, as Annoy and arroy have it.
     #[must_use]
-    pub fn default_effort(&self, k: usize) -> usize {
+    fn default_effort(&self, k: usize) -> usize {
         k.saturating_mul(self.trees)
     }
 
-    /// So many rows are looked at that as many of them are allowed as would be without a filter.
+    /// So many rows are looked at that as many of them are allowed as would be without a filter; all rows at
+    /// most.
     fn for_filter(&self, search_k: usize, allowed: Option<&RowSet>) -> usize {
         let rows = self.vectors.rows() as u128;
         let allowed = allowed.map_or(rows, |allowed| allowed.len() as u128).max(1);
-        usize::try_from(search_k as u128 * rows / allowed).unwrap_or(usize::MAX)
+        usize::try_from((search_k as u128 * rows / allowed).min(rows)).unwrap_or(usize::MAX)
     }
 
     /// Calls `check` with every row and its lifted vector, in row order.

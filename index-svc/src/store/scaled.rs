@@ -3,10 +3,7 @@
 //! Its pages are the system's, which takes them back where memory is scarce: an index that is searched by its forest
 //! keeps no vectors of its own in memory.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::Path};
 
 use super::{
     StoreError,
@@ -42,7 +39,7 @@ impl ScaledFile {
         bytemuck::try_cast_slice(self.file.mapped()).unwrap_or_default()
     }
 
-    /// Values of a row.
+    /// Number of values in a row.
     #[must_use]
     pub fn dims(&self) -> usize {
         self.dims
@@ -61,7 +58,7 @@ pub(crate) struct ScaledWriter(Writer);
 
 impl ScaledWriter {
     pub(crate) fn create(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self(Writer::create(PathBuf::from(folder).join(SCALED_FILE))?))
+        Ok(Self(Writer::create(folder.join(SCALED_FILE))?))
     }
 
     pub(crate) fn push(&mut self, scaled: &[f32]) -> Result<(), StoreError> {

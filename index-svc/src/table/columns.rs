@@ -138,17 +138,19 @@ impl Columns {
         for (at, spelling) in header.iter().enumerate() {
             if is_feature_column(spelling) && !features.contains(&at) && !vectors.contains(&at) {
                 match rule {
-                    ColumnRule::Schema(_) => report.features_left_out.push(spelling.clone()),
-                    ColumnRule::All(_) => {
+                    ColumnRule::All(_) if vector.is_none() => {
                         features.push(at);
                         names.push(canonical_name(spelling).unwrap_or_else(|| spelling.clone()));
                     }
+                    // Beside one list of all features, another is too many.
+                    _ => report.features_left_out.push(spelling.clone()),
                 }
             }
         }
         report.unnamed = header.iter().filter(|name| name.is_empty()).count();
 
-        let named = |name: &str| by_name.get(name).copied();
+        // A list is no text.
+        let named = |name: &str| by_name.get(name).copied().filter(|at| !vectors.contains(at));
         let first_is_path = header.first().is_some_and(|name| name == SOURCE_PATH);
         let track_id = named(TRACK_ID).or_else(|| first_is_path.then_some(0));
         if track_id.is_none() && ids == IdRule::Required {
@@ -184,7 +186,7 @@ impl Columns {
     }
 
     /// The same columns, and what the folders of the table say; a column of that name in the table itself
-    /// goes before.
+    /// takes precedence.
     #[must_use]
     pub(super) fn in_partition(mut self, partition: &[(String, String)]) -> Self {
         let is_new = |name: &String| {
@@ -241,7 +243,7 @@ impl Columns {
     /// The metadata of the record at `line` whose cells `cell` gives by column.
     ///
     /// # Errors
-    /// When the share of damage is none.
+    /// When `damaged_share` is not a number from 0 to 1.
     pub(super) fn metadata<'a>(
         &self,
         path: &Path,
@@ -254,11 +256,16 @@ impl Columns {
         };
         let text =
             |column: Option<usize>| column.map_or_else(String::new, |at| cell(at).to_owned());
+        let of_folders = || {
+            let values = self.partition.iter().map(|(name, value)| (name, value.as_str()));
+            values.filter(|(_, value)| !value.is_empty() && !number::says_missing(value.trim()))
+        };
         let attributes: BTreeMap<String, String> = self
             .attributes
             .iter()
             .map(|(name, at)| (name, cell(*at)))
             .filter(|(_, value)| !value.is_empty())
+            .chain(of_folders().filter(|(name, _)| !NAMED.contains(&name.as_str())))
             .map(|(name, value)| match attribute(name, value) {
                 Some(text) => Ok((name.clone(), text)),
                 None => Err(TableError::NotAShare {
@@ -277,12 +284,12 @@ impl Columns {
             album_title: text(self.album_title),
             attributes,
         };
-        for (name, value) in self.partition.iter().filter(|(_, value)| !value.is_empty()) {
+        for (name, value) in of_folders() {
             match name.as_str() {
-                TRACK_TITLE => track.track_title.clone_from(value),
-                ARTIST_NAME => track.artist_name.clone_from(value),
-                ALBUM_TITLE => track.album_title.clone_from(value),
-                _ => drop(track.attributes.insert(name.clone(), value.clone())),
+                TRACK_TITLE => value.clone_into(&mut track.track_title),
+                ARTIST_NAME => value.clone_into(&mut track.artist_name),
+                ALBUM_TITLE => value.clone_into(&mut track.album_title),
+                _ => {}
             }
         }
         Ok(track)

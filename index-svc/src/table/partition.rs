@@ -57,7 +57,7 @@ fn of_folder(folder: &Path) -> Result<Vec<TableFile>, TableError> {
     let is_shown = |name: &str| !name.starts_with(['.', '_']);
     let walk = WalkDir::new(folder)
         .follow_links(true)
-        .max_depth(MAX_DEPTH)
+        .max_depth(MAX_DEPTH + 1)
         .sort_by_file_name()
         .into_iter()
         .filter_entry(|entry| entry.depth() == 0 || is_shown(&entry.file_name().to_string_lossy()));
@@ -68,6 +68,10 @@ fn of_folder(folder: &Path) -> Result<Vec<TableFile>, TableError> {
         let is_table = extension.is_some_and(|end| EXTENSIONS.contains(&end.as_str()));
         if !entry.file_type().is_file() || !is_table {
             continue;
+        }
+        if entry.depth() > MAX_DEPTH {
+            let path = entry.path().display();
+            return Err(refused(format!("{path} lies below more than {MAX_DEPTH} folders")));
         }
         if files.len() == MAX_TABLES {
             return Err(refused(format!("it has more than {MAX_TABLES} tables")));
