@@ -30,6 +30,9 @@ const ARROY_INDEX: u16 = 0;
 /// Rows written per transaction; bounds the pages a transaction holds in memory.
 const COMMIT_ROWS: u32 = 16 << 10;
 
+/// Most candidates that a filter may raise a search to: as many as a caller may ask for.
+const MOST_RAISED: u128 = 1_000_000;
+
 /// Up to this many allowed rows are scored one by one; a walk through the trees would cost more.
 const GATHER_ROWS: usize = 20_000;
 
@@ -108,12 +111,13 @@ impl Forest {
         k.saturating_mul(self.trees)
     }
 
-    /// So many rows are looked at that as many of them are allowed as would be without a filter; all rows at
-    /// most.
+    /// So many rows are looked at that as many of them are allowed as would be without a filter, up to
+    /// [`MOST_RAISED`].
     fn for_filter(&self, search_k: usize, allowed: Option<&RowSet>) -> usize {
         let rows = self.vectors.rows() as u128;
         let allowed = allowed.map_or(rows, |allowed| allowed.len() as u128).max(1);
-        usize::try_from((search_k as u128 * rows / allowed).min(rows)).unwrap_or(usize::MAX)
+        let raised = search_k as u128 * rows / allowed;
+        usize::try_from(raised.min(MOST_RAISED)).unwrap_or(usize::MAX).max(search_k)
     }
 
     /// Calls `check` with every row and its lifted vector, in row order.
