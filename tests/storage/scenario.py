@@ -15,8 +15,9 @@ from proxy import Proxy
 from services import Index, Server, wait_for
 from stores import CONTAINER, S3, Azure
 
-# Rows of an index whose data file is uploaded in several parts.
 ROWS = 9000
+# A text of each row, so long that the file of the tracks is uploaded in several parts.
+NOTES = "What somebody wrote of a song, at length. " * 40
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCHEMA = os.path.join(HERE, "../../deploy/components/index-demo/features.csv")
 FILES = ["blocks.bin", "build.json", "data.mdb", "manifest.json", "scaled.bin", "tracks.bin", "vectors.bin"]
@@ -29,9 +30,9 @@ def build(index, name, rows, seed):
     draw = random.Random(seed)
     with open(index.path(f"{name}.csv"), "w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["track_id", *columns])
+        table.writerow(["track_id", "notes", *columns])
         for row in range(rows):
-            table.writerow([f"t{row}", *(f"{draw.gauss(0, 1):.5f}" for _ in columns)])
+            table.writerow([f"t{row}", NOTES, *(f"{draw.gauss(0, 1):.5f}" for _ in columns)])
     child = index.start(
         *["build", "--input", index.path(f"{name}.csv"), "--output", index.path(name)],
         *["--profile", "librosa-0.11-22050", "--trees", "2"],
