@@ -81,9 +81,9 @@ class Proxy:
         if write and faults.barrier and path.endswith(faults.barrier[0]):
             await self._barrier(faults.barrier[1])
         answer_head, body_reader, left, store = await self._forward(head, body)
-        if write and faults.written:
+        if write and (written := faults.written):
             # In a thread: it may wait for a process to be gone.
-            await asyncio.to_thread(faults.written, method, path)
+            await asyncio.to_thread(written, method, path)
         if write and faults.lose_answer_of and path.endswith(faults.lose_answer_of):
             faults.lose_answer_of = None
             writer.transport.abort()
