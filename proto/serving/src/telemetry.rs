@@ -5,8 +5,10 @@
 //! own spans are left out.
 
 use std::{
-    io::{BufWriter, IsTerminal as _, stderr},
+    io::{self, BufWriter, IsTerminal as _, Write, stderr},
     sync::OnceLock,
+    thread,
+    time::Duration,
 };
 
 use thiserror::Error;
@@ -57,6 +59,10 @@ const MAX_WAITING_LINES: usize = 16_384;
 /// Bytes of lines that are written at once, where so many wait.
 const MAX_WRITTEN_BYTES: usize = 64 * 1024;
 
+/// How long the writing thread lets lines gather after it wrote: to be woken for each line took 14 %
+/// of a query's processor time.
+const GATHERING: Duration = Duration::from_millis(5);
+
 /// Counts lines that were lost, once lines are written behind.
 static LOST: OnceLock<ErrorCounter> = OnceLock::new();
 
@@ -79,6 +85,22 @@ pub struct LogGuard {
 /// Log lines that were lost because nobody read standard error.
 pub(crate) fn lost_lines() -> u64 {
     LOST.get().map_or(0, |lost| lost.dropped_lines() as u64)
+}
+
+/// Standard error for the writing thread, which flushes it when no line waits any more. The first line
+/// after a pause is written at once; those of the next milliseconds are written together.
+struct Gathered<W: Write>(BufWriter<W>);
+
+impl<W: Write> Write for Gathered<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        thread::sleep(GATHERING);
+        Ok(())
+    }
 }
 
 /// Installs the process-wide subscriber.
@@ -108,7 +130,7 @@ pub fn init(args: &LogArgs, writing: LogWriting) -> Result<LogGuard, TelemetryEr
                 .lossy(true)
                 .thread_name("log")
                 // It writes what it found waiting, and then flushes.
-                .finish(BufWriter::with_capacity(MAX_WRITTEN_BYTES, stderr()));
+                .finish(Gathered(BufWriter::with_capacity(MAX_WRITTEN_BYTES, stderr())));
             // A second subscriber is refused below.
             let _ = LOST.set(writer.error_counter());
             (BoxMakeWriter::new(writer), Some(guard))
