@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! taskset -c 1 cargo bench -p index-svc --bench price -- [--rows 100000] [--core 0] [--in-flight 16] [--connections 1] \
-//!     [--calls 20000] [--turns 5] [-- SERVE FLAGS]
+//!     [--calls 20000] [--turns 5] [--at-most PRICE] [-- SERVE FLAGS]
 //! ```
 //! Makes a catalogue and its index, then measures in turns, each figure in a process of its own on one processor, so that what
 //! else the machine does meets all three. Prints the least of the turns in microseconds of processor per query, and the price: the
-//! real server over bare and library together. The callers need another processor than the servers.
+//! real server over bare and library together; above `--at-most` it ends with 1. The callers need another processor than the servers.
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 mod alone;
@@ -20,6 +20,7 @@ mod child;
 mod table;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use proto::v1::QueryByFeaturesRequest;
 
@@ -33,6 +34,7 @@ struct Arguments {
     connections: usize,
     calls: usize,
     turns: usize,
+    at_most: f64,
     serve: Vec<String>,
     role: Option<(String, PathBuf)>,
 }
@@ -45,6 +47,7 @@ fn arguments() -> Arguments {
         connections: 1,
         calls: 20_000,
         turns: 5,
+        at_most: f64::INFINITY,
         serve: Vec::new(),
         role: None,
     };
@@ -59,6 +62,7 @@ fn arguments() -> Arguments {
             "--connections" => parsed.connections = number(value()),
             "--calls" => parsed.calls = number(value()),
             "--turns" => parsed.turns = number(value()),
+            "--at-most" => parsed.at_most = value().parse().expect("a price"),
             "--role" => parsed.role = Some((value(), value().into())),
             "--" => parsed.serve.extend(words.by_ref()),
             // cargo adds it.
@@ -79,26 +83,32 @@ impl Least {
     }
 }
 
-fn main() {
+fn main() -> ExitCode {
     let arguments = arguments();
     if let Some((role, folder)) = &arguments.role {
-        return match role.as_str() {
+        match role.as_str() {
             "bare" => bare::serve(folder),
             "library" => alone::answer(folder, arguments.calls),
             other => panic!("unknown role {other}"),
-        };
+        }
+        return ExitCode::SUCCESS;
     }
     let folder = tempfile::tempdir().expect("a folder");
     let requests = table::index(folder.path(), arguments.rows);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(measure(&arguments, folder.path(), &requests));
+    let price = runtime.expect("a runtime").block_on(measure(&arguments, folder.path(), &requests));
+    if price > arguments.at_most {
+        eprintln!("a query costs {price:.2} times bare and library; at most {}", arguments.at_most);
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 async fn measure(
     arguments: &Arguments,
     folder: &std::path::Path,
     requests: &[QueryByFeaturesRequest],
-) {
+) -> f64 {
     let real = Child::real(arguments.core, &folder.join(table::INDEX), &arguments.serve);
     let reply = caller::one(&real.address(), &requests[0]).await;
     bare::keep(folder, &reply);
@@ -110,17 +120,13 @@ async fn measure(
         let real = Child::real(arguments.core, &folder.join(table::INDEX), &arguments.serve);
         served.take(through_grpc(arguments, real, requests).await);
     }
+    let price = served.0 / (bare.0 + library.0);
     println!(
         "{{\"rows\": {}, \"in_flight\": {}, \"connections\": {}, \"bare_us\": {:.1}, \"library_us\": {:.1}, \
-         \"served_us\": {:.1}, \"price\": {:.2}}}",
-        arguments.rows,
-        arguments.in_flight,
-        arguments.connections,
-        bare.0,
-        library.0,
-        served.0,
-        served.0 / (bare.0 + library.0),
+         \"served_us\": {:.1}, \"price\": {price:.2}}}",
+        arguments.rows, arguments.in_flight, arguments.connections, bare.0, library.0, served.0,
     );
+    price
 }
 
 /// Processor time of a server for each call, in microseconds, after as many calls that are not counted.
