@@ -133,9 +133,9 @@ impl Index {
         max_work: u64,
         stop: Stop<'_>,
     ) -> Result<Asked<'q>, Error> {
-        let allowed = self.allowed(txn, query, stop)?;
-        let matched_count = allowed.as_ref().map_or(self.rows() as usize, |set| set.len());
         let work = Work::within(max_work);
+        let allowed = self.allowed(txn, query, &work, stop)?;
+        let matched_count = allowed.as_ref().map_or(self.rows() as usize, |set| set.len());
         work.foresee(self.foreseen(query, matched_count))?;
         let seeds = self.seeds(txn, query)?;
         let target = self.target(query, &seeds);
@@ -319,10 +319,11 @@ impl Index {
         &self,
         txn: &ReadTxn<'_>,
         query: &Query,
+        work: &Work,
         stop: Stop<'_>,
     ) -> Result<Option<Arc<RowSet>>, Error> {
         let filter = query.options.filter.as_ref();
-        let rows = |filter| self.filters.allowed(&self.store, txn, self.rows(), filter, stop);
+        let rows = |filter| self.filters.allowed(&self.store, txn, self.rows(), filter, work, stop);
         filter.map(rows).transpose()
     }
 }

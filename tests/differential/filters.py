@@ -1,5 +1,5 @@
 """Filters as trees: one side writes them as AIP-160 text, the other side says which rows they hold for."""
-import math
+import decimal
 import operator
 import re
 import unicodedata
@@ -11,8 +11,8 @@ KEYWORDS = {"AND", "OR", "NOT", "IN"}
 
 
 def as_number(text):
-    """The number that a value is, or none: decimal, with blanks around it or without."""
-    return float(text) if NUMBER.match(text.strip(" ")) and math.isfinite(float(text)) else None
+    """The number that a value is, or none: decimal, with blanks around it or without, and with all its digits."""
+    return decimal.Decimal(text.strip(" ")) if NUMBER.match(text.strip(" ")) else None
 
 
 def folded(text):
@@ -57,8 +57,8 @@ class Always:
 
 
 def value_text(value, random):
-    if isinstance(value, float):
-        return repr(value)
+    if isinstance(value, decimal.Decimal):
+        return str(value)
     return value.text(random) if isinstance(value, Wildcard) else word(value, random)
 
 
@@ -70,7 +70,7 @@ class Compare:
 
     def holds(self, row):
         text = row[self.field]
-        if isinstance(self.value, float):
+        if isinstance(self.value, decimal.Decimal):
             number = as_number(text)
             if number is None:
                 return self.comparator == "!="
@@ -81,7 +81,7 @@ class Compare:
         return COMPARATORS[self.comparator](text, self.value)
 
     def text(self, random):
-        spaces = " " if isinstance(self.value, float) or random.random() < 0.5 else ""
+        spaces = " " if isinstance(self.value, decimal.Decimal) or random.random() < 0.5 else ""
         return f"{word(self.field, random)}{spaces}{self.comparator} {value_text(self.value, random)}"
 
 

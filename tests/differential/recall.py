@@ -20,7 +20,7 @@ DEFAULT_TARGET = 0.99
 
 # What is asked of a list that is filtered: a seventh of the rows, and a fortieth.
 FILTERS = (filters.Compare("genre_top", "=", "Jazz"),
-           filters.Joined("AND", [filters.Compare("year", "=", 1990.0), filters.Compare("plays", "=", 25.0)]))
+           filters.Joined("AND", [filters.Compare("year", "=", filters.as_number("1990")), filters.Compare("plays", "=", filters.as_number("25"))]))
 
 
 def kinds(random, reference):

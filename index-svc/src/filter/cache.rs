@@ -14,12 +14,15 @@ use crate::{
     metadata,
     stop::Stop,
     store::{ReadTxn, Store},
+    work::Work,
 };
 
 /// Memory that columns may hold, in bytes; one that is larger is read for each new filter.
 const COLUMN_BYTES: usize = 64 << 20;
 /// Memory that row sets may hold, in bytes: 400 filters over 106,574 rows.
 const SET_BYTES: usize = 16 << 20;
+/// Work of reading a field of a row, in the units of [`crate::work`].
+const FIELD_READ: u64 = 64;
 /// Rows read between two looks at whether anybody still waits.
 const STOP_ROWS: u32 = 1 << 14;
 
@@ -40,20 +43,22 @@ impl Default for Filters {
 }
 
 impl Filters {
-    /// The rows of an index of `rows` rows that a filter allows.
+    /// The rows of an index of `rows` rows that a filter allows; what it takes to find them is counted in
+    /// `work`, unless they are known.
     pub(crate) fn allowed(
         &self,
         store: &Store,
         txn: &ReadTxn<'_>,
         rows: u32,
         filter: &Filter,
+        work: &Work,
         stop: Stop<'_>,
     ) -> Result<Arc<RowSet>, Error> {
         if let Some(set) = lock(&self.sets).find(&filter.text) {
             return Ok(set);
         }
-        let mut column = |field| self.column(store, txn, rows, field, stop);
-        let set = evaluate(&filter.expression, rows as usize, &mut column, stop)?;
+        let mut column = |field| self.column(store, txn, rows, field, work, stop);
+        let set = evaluate(&filter.expression, rows as usize, &mut column, work, stop)?;
         // The engine keeps the set in the order of its leaves too, in as much again and the leaves' counts.
         let bytes = 3 * set.rows().div_ceil(8) + filter.text.len();
         Ok(lock(&self.sets).keep(filter.text.clone(), set, bytes))
@@ -65,6 +70,7 @@ impl Filters {
         txn: &ReadTxn<'_>,
         rows: u32,
         field: usize,
+        work: &Work,
         stop: Stop<'_>,
     ) -> Result<Arc<Column>, Error> {
         if let Some(column) = lock(&self.columns).find(&field) {
@@ -80,6 +86,10 @@ impl Filters {
         }
         let column = texts.finish();
         let bytes = column.bytes();
+        if bytes > COLUMN_BYTES {
+            // Other columns are read for one filter and kept for many.
+            work.did(u64::from(rows).saturating_mul(FIELD_READ))?;
+        }
         Ok(lock(&self.columns).keep(field, column, bytes))
     }
 }

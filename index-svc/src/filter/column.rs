@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::OnceLock};
 
-use super::{expression::number, fold::fold};
+use super::{decimal::nearest, fold::fold};
 use crate::{error::Error, stop::Stop};
 
 /// Texts folded between two looks at whether anybody still waits.
@@ -15,7 +15,7 @@ pub(super) struct Column {
     arena: String,
     /// Where each ends in the arena.
     ends: Vec<usize>,
-    /// Each as a number; NaN where it is none.
+    /// The float nearest to each as a number, perhaps infinite; NaN where it is none.
     numbers: Vec<f64>,
     /// For each row, its text.
     codes: Vec<u32>,
@@ -48,7 +48,7 @@ impl Texts {
                 known.insert(text.to_owned(), code);
                 column.arena.push_str(text);
                 column.ends.push(column.arena.len());
-                column.numbers.push(number(text.trim()).unwrap_or(f64::NAN));
+                column.numbers.push(nearest(text.trim()).unwrap_or(f64::NAN));
                 code
             }
         };
@@ -74,12 +74,17 @@ impl Column {
             + self.codes.capacity() * size_of::<u32>()
     }
 
+    /// Bytes of the distinct texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.arena.len()
+    }
+
     /// How many distinct texts there are.
     pub(super) fn distinct(&self) -> usize {
         self.ends.len()
     }
 
-    /// The distinct texts with their numbers; a text's place is its code.
+    /// The distinct texts, each with the float nearest to its number; a text's place is its code.
     pub(super) fn values(&self) -> impl Iterator<Item = (&str, f64)> {
         texts(&self.arena, &self.ends).zip(self.numbers.iter().copied())
     }

@@ -1,15 +1,15 @@
 //! An expression over columns into a set of rows. Each column that the expression names is read once, and
 //! all tests of it are made in one pass over its distinct texts; then sets are combined a word of 64 rows
-//! at a time.
+//! at a time. What that takes is counted before it is done.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     column::Column,
-    expression::{Comparison, Expression, Term, Test, Value},
-    pattern::Pattern,
+    expression::{Comparison, Expression, Term, Test},
+    prepared::Prepared,
 };
-use crate::{engine::RowSet, error::Error, stop::Stop};
+use crate::{engine::RowSet, error::Error, stop::Stop, work::Work};
 
 /// Tests of texts between two looks at whether anybody still waits.
 const STOP_STEPS: usize = 1 << 13;
@@ -21,8 +21,10 @@ pub(super) fn evaluate(
     expression: &Expression,
     rows: usize,
     column: &mut impl FnMut(usize) -> Result<Arc<Column>, Error>,
+    work: &Work,
     stop: Stop<'_>,
 ) -> Result<RowSet, Error> {
+    let expression = &listed(expression);
     let mut terms = Vec::new();
     collect(expression, &mut terms);
     let mut fields: Vec<usize> = terms.iter().map(|term| term.field).collect();
@@ -36,11 +38,50 @@ pub(super) fn evaluate(
         let places = (0..terms.len()).filter(|place| terms[*place].field == field);
         let (places, of_field): (Vec<usize>, Vec<&Term>) =
             places.map(|place| (place, terms[place])).unzip();
-        for (place, set) in places.into_iter().zip(matching(&column, rows, &of_field, stop)?) {
+        for (place, set) in places.into_iter().zip(matching(&column, rows, &of_field, work, stop)?)
+        {
             sets[place] = Some(set);
         }
     }
     combine(expression, rows, &mut sets.into_iter().flatten(), stop)
+}
+
+/// The same filter, where values that one field may equal are one list: `a = 1 OR a = 2` is one test.
+fn listed(expression: &Expression) -> Expression {
+    let parts = match expression {
+        Expression::And(parts) => return Expression::And(parts.iter().map(listed).collect()),
+        Expression::Not(inner) => return Expression::Not(Box::new(listed(inner))),
+        Expression::Term(_) => return expression.clone(),
+        Expression::Or(parts) => parts,
+    };
+    let mut joined: Vec<Expression> = Vec::with_capacity(parts.len());
+    // For each field, where its list is among these.
+    let mut lists: HashMap<usize, usize> = HashMap::new();
+    for part in parts {
+        let Expression::Term(term) = part else {
+            joined.push(listed(part));
+            continue;
+        };
+        let values = match &term.test {
+            Test::Compare(Comparison::Equal, value) => std::slice::from_ref(value),
+            Test::In(values) => values,
+            _ => {
+                joined.push(part.clone());
+                continue;
+            }
+        };
+        let place = *lists.entry(term.field).or_insert(joined.len());
+        match joined.get_mut(place) {
+            Some(Expression::Term(Term { test: Test::In(all), .. })) => {
+                all.extend_from_slice(values);
+            }
+            _ => {
+                let test = Test::In(values.to_vec());
+                joined.push(Expression::Term(Term { test, ..term.clone() }));
+            }
+        }
+    }
+    Expression::Or(joined)
 }
 
 /// The terms in the order of the text.
@@ -88,6 +129,7 @@ fn matching(
     column: &Column,
     rows: usize,
     terms: &[&Term],
+    work: &Work,
     stop: Stop<'_>,
 ) -> Result<Vec<RowSet>, Error> {
     let mut steps = 0_usize;
@@ -101,15 +143,15 @@ fn matching(
     };
     let mut sets = Vec::with_capacity(terms.len());
     for terms in terms.chunks(TOGETHER) {
-        let tests: Vec<Ready<'_>> = terms.iter().map(|term| Ready::of(&term.test)).collect();
-        let contains = terms.iter().any(|term| matches!(term.test, Test::Contains(_)));
+        let tests = Prepared::of(terms);
+        work.did(tests.work(column))?;
         // For each text, a bit for each test.
         let mut passed = Vec::with_capacity(column.distinct());
-        let mut folded = if contains { Some(column.folded(stop)?) } else { None };
-        for (text, number) in column.values() {
+        let mut folded = if tests.is_folded() { Some(column.folded(stop)?) } else { None };
+        for (text, near) in column.values() {
             step(tests.len())?;
             let folded = folded.as_mut().and_then(Iterator::next).unwrap_or_default();
-            passed.push(bits(tests.iter().map(|test| test.passes(text, folded, number))));
+            passed.push(bits(tests.passes(&tests.place(text, folded, near))));
         }
         let mut words = vec![Vec::with_capacity(rows.div_ceil(64)); tests.len()];
         for codes in column.codes().chunks(64) {
@@ -130,53 +172,4 @@ fn matching(
 /// At most 64 bits, the first one lowest.
 fn bits(set: impl Iterator<Item = bool>) -> u64 {
     set.enumerate().fold(0, |word, (bit, set)| word | u64::from(set) << bit)
-}
-
-/// A test with what need not be made anew for each text.
-enum Ready<'a> {
-    Compare(Comparison, &'a Value),
-    /// The part, folded.
-    Contains(Pattern),
-    Present,
-    In(&'a [Value]),
-}
-
-impl<'a> Ready<'a> {
-    fn of(test: &'a Test) -> Self {
-        match test {
-            Test::Compare(comparison, value) => Self::Compare(*comparison, value),
-            Test::Contains(part) => Self::Contains(part.folded()),
-            Test::Present => Self::Present,
-            Test::In(values) => Self::In(values),
-        }
-    }
-
-    /// Whether a value passes; `folded` is the text without regard to case, `number` the text as a number, NaN
-    /// where it is none.
-    fn passes(&self, text: &str, folded: &str, number: f64) -> bool {
-        let equals = |value: &Value| match value {
-            Value::Text(other) => text == other,
-            Value::Pattern(pattern) => pattern.is(text),
-            Value::Number(other) => {
-                number.partial_cmp(other).is_some_and(std::cmp::Ordering::is_eq)
-            }
-        };
-        match self {
-            // Most texts differ in their length, which an order does not ask for first.
-            Self::Compare(Comparison::Equal, Value::Text(other)) => text == other,
-            Self::Compare(Comparison::NotEqual, Value::Text(other)) => text != other,
-            Self::Compare(comparison, Value::Text(other)) => comparison.holds(text.cmp(other)),
-            // Patterns are in equality alone.
-            Self::Compare(comparison, Value::Pattern(pattern)) => {
-                pattern.is(text) == (*comparison == Comparison::Equal)
-            }
-            // NaN stands in no order, so no comparison with it holds but that of being different.
-            Self::Compare(comparison, Value::Number(other)) => number
-                .partial_cmp(other)
-                .map_or(*comparison == Comparison::NotEqual, |order| comparison.holds(order)),
-            Self::Contains(part) => part.is_within(folded),
-            Self::Present => !text.is_empty(),
-            Self::In(values) => values.iter().any(equals),
-        }
-    }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::pattern::{Pattern, escaped};
+use super::{
+    decimal::Decimal,
+    pattern::{Pattern, escaped},
+};
 
 /// A filter.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,24 +68,24 @@ pub enum Value {
     Text(String),
     /// Compared as text with wildcards; in equality alone.
     Pattern(Pattern),
-    /// Compared as a number; finite.
-    Number(f64),
+    /// Compared as a number, exactly.
+    Number(Decimal),
 }
 
 /// Words that mean something where they stand alone.
 pub(super) const KEYWORDS: [&str; 4] = ["AND", "OR", "NOT", "IN"];
 
-/// A bare word that is a number: digits, perhaps a sign, a fraction, an exponent; finite.
-pub(super) fn number(word: &str) -> Option<f64> {
-    let numeric = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
-    // Rust also reads `inf`, `nan` and `infinity`.
-    if !word.chars().all(numeric) {
-        return None;
-    }
-    word.parse().ok().filter(|value: &f64| value.is_finite())
-}
-
 impl Expression {
+    /// How many values there are to compare a row with.
+    pub(super) fn values(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::values).sum(),
+            Self::Not(inner) => inner.values(),
+            Self::Term(Term { test: Test::In(values), .. }) => values.len(),
+            Self::Term(_) => 1,
+        }
+    }
+
     fn write(&self, out: &mut fmt::Formatter<'_>, parenthesised: bool) -> fmt::Result {
         if parenthesised {
             return write!(out, "({self})");
@@ -173,8 +176,7 @@ impl fmt::Display for Value {
         match self {
             Self::Text(text) => fmt::Display::fmt(&Quoted(text), out),
             Self::Pattern(pattern) => write!(out, "\"{pattern}\""),
-            // The shortest digits that read back as the same number.
-            Self::Number(number) => write!(out, "{number:?}"),
+            Self::Number(number) => write!(out, "{number}"),
         }
     }
 }

@@ -5,9 +5,11 @@
 //! | `token` | text into words, quoted texts and signs, each with its column |
 //! | `parse` | tokens into an expression, limits and error positions |
 //! | `expression` | the expression, and its one canonical text |
+//! | `decimal` | numbers, compared exactly |
 //! | `pattern` | texts with wildcards |
 //! | `fold` | texts without regard to case |
 //! | `column` | one metadata column of all rows, as codes into its distinct texts |
+//! | `prepared` | the tests of one column, prepared for many texts |
 //! | `evaluate` | an expression over columns into a set of rows |
 //! | `cache` | columns and row sets that were needed lately, within a budget |
 //!
@@ -16,11 +18,13 @@
 
 mod cache;
 mod column;
+mod decimal;
 mod evaluate;
 mod expression;
 mod fold;
 mod parse;
 mod pattern;
+mod prepared;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -29,6 +33,7 @@ use thiserror::Error;
 
 pub(crate) use self::cache::Filters;
 pub use self::{
+    decimal::Decimal,
     expression::{Comparison, Expression, Term, Test, Value},
     parse::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_TERMS},
     pattern::Pattern,
@@ -57,6 +62,11 @@ impl Filter {
         let Some(expression) = parse::parse(text, attribute_names)? else { return Ok(None) };
         let text = expression.to_string();
         Ok(Some(Self { expression, text }))
+    }
+
+    /// How many comparisons and list values there are.
+    pub(crate) fn values(&self) -> usize {
+        self.expression.values()
     }
 
     /// The canonical text.

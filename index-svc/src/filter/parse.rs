@@ -14,7 +14,8 @@
 
 use super::{
     FilterError, NAMED_FIELDS, Problem,
-    expression::{Comparison, Expression, KEYWORDS, Term, Test, Value, number},
+    decimal::Decimal,
+    expression::{Comparison, Expression, KEYWORDS, Term, Test, Value},
     pattern::Pattern,
     token::{Kind, Quoted, Token, echo, tokens},
 };
@@ -170,7 +171,7 @@ impl<'a> Parser<'a> {
     fn value(&mut self, equality: bool) -> Result<Value, FilterError> {
         let Quoted { text, stars } = self.text("a value; keywords are quoted")?;
         let bare = matches!(self.kind(), Kind::Word(_));
-        let value = match number(&text).filter(|_| bare) {
+        let value = match Decimal::parse(&text).filter(|_| bare) {
             Some(number) => Value::Number(number),
             None if equality && !stars.is_empty() => Value::Pattern(Pattern::new(&text, &stars)),
             None => Value::Text(text),

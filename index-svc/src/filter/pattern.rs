@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use memchr::memmem::Finder;
+
 use super::fold::fold;
 
 /// Literal texts with a star between each two.
@@ -29,7 +31,7 @@ impl Pattern {
         Self { parts }
     }
 
-    /// The pattern that finds this one anywhere in a text, by [`Self::is_within`]: stars at the ends say nothing
+    /// The pattern that finds this one anywhere in a text, by [`Matcher::is_within`]: stars at the ends say nothing
     /// there. None if nothing is left but stars.
     pub(super) fn anywhere(self) -> Option<Self> {
         let stars = self.parts.len() > 1;
@@ -45,30 +47,48 @@ impl Pattern {
         Self { parts: self.parts.iter().map(|part| fold(part).into_owned()).collect() }
     }
 
+    /// What finds it in texts.
+    pub(super) fn matcher(&self) -> Matcher {
+        let parts = self.parts.iter().map(|part| Finder::new(part).into_owned()).collect();
+        Matcher { parts, bytes: self.parts.iter().map(String::len).sum() }
+    }
+}
+
+/// A pattern, prepared to be looked for in many texts: what a search takes beforehand, in proportion to the
+/// pattern's length, is done once.
+#[derive(Clone, Debug)]
+pub(super) struct Matcher {
+    parts: Vec<Finder<'static>>,
+    /// Bytes of all parts; no shorter text matches.
+    bytes: usize,
+}
+
+impl Matcher {
     /// Whether it is all of a text.
-    #[must_use]
-    pub fn is(&self, text: &str) -> bool {
+    pub(super) fn is(&self, text: &str) -> bool {
         let [first, middle @ .., last] = &self.parts[..] else {
-            return self.parts.iter().all(|only| only == text);
+            return self.parts.iter().all(|only| only.needle() == text.as_bytes());
         };
-        let rest = text.strip_prefix(first.as_str());
-        let rest = rest.and_then(|rest| rest.strip_suffix(last.as_str()));
+        if text.len() < self.bytes {
+            return false;
+        }
+        let rest = text.as_bytes().strip_prefix(first.needle());
+        let rest = rest.and_then(|rest| rest.strip_suffix(last.needle()));
         rest.is_some_and(|rest| in_order(middle, rest))
     }
 
     /// Whether a text contains it.
-    #[must_use]
-    pub fn is_within(&self, text: &str) -> bool {
-        in_order(&self.parts, text)
+    pub(super) fn is_within(&self, text: &str) -> bool {
+        text.len() >= self.bytes && in_order(&self.parts, text.as_bytes())
     }
 }
 
 /// Whether a text has all parts, each behind the one before.
-fn in_order(parts: &[String], text: &str) -> bool {
+fn in_order(parts: &[Finder<'static>], text: &[u8]) -> bool {
     let mut rest = text;
-    parts.iter().all(|part| match rest.find(part.as_str()) {
+    parts.iter().all(|part| match part.find(rest) {
         Some(at) => {
-            rest = &rest[at + part.len()..];
+            rest = &rest[at + part.needle().len()..];
             true
         }
         None => false,
@@ -117,10 +137,10 @@ mod tests {
         fn a_match_is_one_by_trying_everything(pattern in "[a*é]{0,5}", text in "[aé]{0,5}") {
             let chars = |text: &str| text.chars().collect::<Vec<char>>();
             let expected = matches(&chars(&pattern), &chars(&text));
-            prop_assert_eq!(wild(&pattern).is(&text), expected);
-            let within = wild(&format!("*{pattern}*")).is(&text);
+            prop_assert_eq!(wild(&pattern).matcher().is(&text), expected);
+            let within = wild(&format!("*{pattern}*")).matcher().is(&text);
             let anywhere = wild(&pattern).anywhere();
-            prop_assert_eq!(anywhere.is_none_or(|part| part.is_within(&text)), within);
+            prop_assert_eq!(anywhere.is_none_or(|part| part.matcher().is_within(&text)), within);
         }
     }
 
@@ -136,7 +156,7 @@ mod tests {
             ("*", "", true),
             ("a**b", "ab", true),
         ] {
-            assert_eq!(wild(pattern).is(text), expected, "{pattern} {text}");
+            assert_eq!(wild(pattern).matcher().is(text), expected, "{pattern} {text}");
         }
     }
 
@@ -144,7 +164,7 @@ mod tests {
     #[test]
     fn many_parts_take_one_pass() {
         let text = "a".repeat(100_000);
-        let pattern = wild(&format!("{}b", "a*".repeat(2000)));
+        let pattern = wild(&format!("{}b", "a*".repeat(2000))).matcher();
         assert!(!pattern.is(&text) && !pattern.is_within(&text));
     }
 }
