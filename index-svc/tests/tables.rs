@@ -286,14 +286,15 @@ fn one_list_of_all_features_is_taken_in_the_order_of_the_schema() {
 #[test]
 fn the_same_rows_come_from_every_form() {
     let shelf = Shelf::new();
-    let comma = "track_id,artist_name,year,loudness,mfcc_mean_1,zcr_mean_1,zcr_std_1\n\
-                 59.0,Ünal,1999.0,0.1,1.5,-2,0.25\n\
-                 60,nan,,NaN,1.25,3,\n\
-                 61,\"A; B\",None,59.0,-1e-3,4.5,7\n";
+    let comma = "track_id,artist_name,year,loudness,mfcc_mean_1,zcr_mean_1,zcr_std_1,damaged_share\n\
+                 59.0,Ünal,1999.0,0.1,1.5,-2,0.25,0.750\n\
+                 60,nan,,NaN,1.25,3,,\n\
+                 61,\"A; B\",None,59.0,-1e-3,4.5,7,0\n";
     let expected = read(&shelf.put("t.csv", comma)).expect("readable");
     assert_eq!(expected[0].metadata.track_id, "59");
     assert_eq!(expected[1].metadata.artist_name, "");
     assert_eq!(attribute(&expected[0], "year"), Some("1999"));
+    assert_eq!(attribute(&expected[0], "damaged_share"), Some("0.75"));
     assert_eq!(expected[1].metadata.attributes.len(), 0);
     assert!(expected[1].values[2].is_nan());
     let swapped = |separator: &str| {
@@ -309,10 +310,10 @@ fn the_same_rows_come_from_every_form() {
     let zstd = |text: &str| zstd::encode_all(text.as_bytes(), 0).expect("in memory");
     let frames = [zstd(&comma[..50]), zstd(&comma[50..])].concat();
     let json = "{\"track_id\": 59.0, \"artist_name\": \"Ünal\", \"year\": 1999.0, \"loudness\": 0.1, \
-                \"mfcc_mean_1\": 1.5, \"zcr_mean_1\": -2, \"zcr_std_1\": 0.25}\n\
+                \"mfcc_mean_1\": 1.5, \"zcr_mean_1\": -2, \"zcr_std_1\": 0.25, \"damaged_share\": 75e-2}\n\
                 {\"zcr_mean_1\": 3, \"track_id\": \"60\", \"artist_name\": \"nan\", \"mfcc_mean_1\": 1.25}\n\
                 {\"track_id\": 61, \"artist_name\": \"A; B\", \"year\": \"None\", \"loudness\": 59, \
-                \"mfcc_mean_1\": \"-1e-3\", \"zcr_mean_1\": 4.5, \"zcr_std_1\": 7}\n";
+                \"mfcc_mean_1\": \"-1e-3\", \"zcr_mean_1\": 4.5, \"zcr_std_1\": 7, \"damaged_share\": 0}\n";
     let parquet = shelf.parquet(
         "t.parquet",
         Compression::LZ4_RAW,
@@ -324,15 +325,18 @@ fn the_same_rows_come_from_every_form() {
             ("mfcc_mean_1", Arc::new(Float64Array::from(vec![1.5, 1.25, -1e-3]))),
             ("zcr_mean_1", Arc::new(Float64Array::from(vec![-2.0, 3.0, 4.5]))),
             ("zcr_std_1", Arc::new(Float64Array::from(vec![Some(0.25), None, Some(7.0)]))),
+            ("damaged_share", Arc::new(Float32Array::from(vec![Some(0.75), None, Some(0.0)]))),
         ],
     );
-    let points = semicolons.replace("1.5", "1,5").replace("0.25", "0,25").replace("1.25", "1,25");
+    let fractions = ["1.5", "0.25", "1.25", "0.750"];
+    let with_comma = |text: String, number: &&str| text.replace(*number, &number.replace('.', ","));
+    let points = fractions.iter().fold(semicolons.clone(), with_comma);
     let decimal_comma = points.replace("4.5", "4,5");
     let parquet = fs::read(parquet).expect("readable");
     let tables: [(&str, Vec<u8>); 12] = [
         ("semicolons.csv", semicolons.into()),
         ("tabs.tsv", swapped("\t").into()),
-        ("comma.csv", decimal_comma.into()),
+        ("comma.csv", decimal_comma.clone().into()),
         ("mark.csv", format!("\u{feff}{comma}").into()),
         ("crlf.csv", comma.replace('\n', "\r\n").into()),
         ("t.csv.gz", gzip.clone()),
@@ -356,6 +360,9 @@ fn the_same_rows_come_from_every_form() {
     // A point and a comma in one table: one of them stands between thousands.
     let mixed = read(&shelf.put("mixed.csv", points)).expect_err("ambiguous");
     assert!(matches!(mixed, TableError::NotANumber { line: 4, .. }), "{mixed}");
+    let share = decimal_comma.replace("0,750", "0.750");
+    let mixed = read(&shelf.put("mixed.csv", share)).expect_err("ambiguous");
+    assert!(matches!(mixed, TableError::NotAShare { line: 2, .. }), "{mixed}");
 }
 
 #[test]

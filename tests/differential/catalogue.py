@@ -35,7 +35,8 @@ WORDS = ["Beat", "beat", "BEATS", "Straße", "STRASSE", "Μουσική", "ΜΟ�
 ARTISTS = ["Artist 1", "Artist 10", "Artist 11", "artist 1", "The Tribute Band", "Björk", "BJÖRK", "Группа", "Rock", "7"]
 GENRES = ["Rock", "rock", "Jazz", "Hip-Hop", "Old-Time / Historic", "Électronique", ""]
 YEARS = ["1990", "1990.0", "2001", "1999", "-5", "1e3", "007", "unknown", "", "12 inch", "0", "+5", "5.", "inf", "0x10", "1_000", " 7", "٣", "-0"]
-PLAYS = ["0", "1", "25", "1000000", "3000000000", "0.5", ""]
+# Floats of 64 bits cannot tell the long ones apart.
+PLAYS = ["0", "1", "25", "1000000", "3000000000", "0.5", "", "9007199254740992", "9007199254740993", "18446744073709551617"]
 
 
 class Catalogue:
@@ -166,10 +167,12 @@ def write_csv(catalogue, path):
 
 
 def write_jsonl(catalogue, path):
-    """An object a line; values that are not there are left out of it."""
+    """An object a line; values that are not there are left out of it, and whole plays are integers of any length."""
+    def written(name, text):
+        return int(text) if name == "plays" and text.isdigit() else text
     with (gzip.open(path, "wt") if path.suffix == ".gz" else open(path, "w")) as file:
         for row, vector in enumerate(catalogue.vectors):
-            line = {name: column[row] for name, column in catalogue.columns.items() if column[row]}
+            line = {name: written(name, column[row]) for name, column in catalogue.columns.items() if column[row]}
             line |= {name: float(value) for name, value in zip(NAMES, vector) if not np.isnan(value)}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 

@@ -212,6 +212,12 @@ impl Columns {
             .chain(of_folders.filter(move |name| !named(name)))
     }
 
+    /// Place of the column of [`DAMAGED_SHARE`], which is a number unlike other attributes.
+    pub(super) fn damaged_share(&self) -> Option<usize> {
+        let found = self.attributes.iter().find(|(name, _)| name == DAMAGED_SHARE);
+        found.map(|(_, at)| *at)
+    }
+
     /// Columns that were not taken.
     #[must_use]
     pub fn report(&self) -> &ColumnReport {

@@ -83,8 +83,30 @@ impl DelimitedRows {
                 text: cells[at].chars().take(40).collect(),
             })?);
         }
-        let metadata = columns.metadata(&self.path, line, |at| cells[at])?;
+        let share = Self::damaged_share(&mut self.mark, columns, &cells);
+        let share = share.map_err(|at| TableError::NotAShare {
+            path: self.path.clone(),
+            line,
+            column: columns.header()[at].clone(),
+            text: cells[at].chars().take(40).collect(),
+        })?;
+        let cell = |at| match &share {
+            Some((place, share)) if *place == at => share.as_str(),
+            _ => cells[at],
+        };
+        let metadata = columns.metadata(&self.path, line, cell)?;
         Ok(Some(Row { line, metadata, values }))
+    }
+
+    /// The share of damage as it is written elsewhere, and its place: its decimal mark is that of the features.
+    fn damaged_share(
+        mark: &mut DecimalMark,
+        columns: &Columns,
+        cells: &[&str],
+    ) -> Result<Option<(usize, String)>, usize> {
+        let Some(at) = columns.damaged_share() else { return Ok(None) };
+        let share = mark.parse(cells[at]).ok_or(at)?;
+        Ok((!share.is_nan()).then(|| (at, share.to_string())))
     }
 
     fn malformed(&self, line: u64, why: &str) -> TableError {

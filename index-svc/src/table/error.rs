@@ -177,6 +177,20 @@ pub enum TableError {
         /// The text, cut to 40 characters.
         text: String,
     },
+    /// A value is finite, and no value that a feature has.
+    #[error("{}, line {line}, column `{column}`: {value:e} is more than {beyond}", path.display())]
+    OutOfRange {
+        /// Which file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Column of the schema.
+        column: String,
+        /// The value.
+        value: f64,
+        /// What it is far from and how far, and what to do.
+        beyond: &'static str,
+    },
     /// A share of damage is none.
     #[error("{}, line {line}, column `{column}`: `{text}` is not a share, 0 to 1", path.display())]
     NotAShare {

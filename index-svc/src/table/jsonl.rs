@@ -12,7 +12,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Map, Value};
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Columns, MAX_COLUMNS, MAX_RECORD_BYTES, Row, TableError, WARNINGS, WARNINGS_SEPARATOR,
@@ -22,6 +22,13 @@ use super::{
     header::{Header, LeftOut},
     number,
 };
+
+/// Digits that a 64-bit float keeps at most.
+const FLOAT_DIGITS: usize = 17;
+
+/// The values of an object as they are written: a number may have more digits than a float or an integer of
+/// 64 bits.
+type Object = HashMap<String, Box<RawValue>>;
 
 /// Rows of a JSONL file.
 pub(super) struct JsonRows {
@@ -97,35 +104,43 @@ impl JsonRows {
     }
 
     pub(super) fn next_row(&mut self, columns: &Columns) -> Result<Option<Row>, TableError> {
-        let Some(object) = self.next_object::<Map<String, Value>>()? else { return Ok(None) };
+        let Some(object) = self.next_object::<Object>()? else { return Ok(None) };
         let line = self.line;
         let header = columns.header();
         let values = match columns.features() {
             Features::Columns(places) => {
-                let of = |at: &usize| self.feature(&header[*at], object.get(&header[*at]));
+                let of = |at: &usize| {
+                    let written = object.get(&header[*at]).map_or("null", |value| value.get());
+                    self.feature(&header[*at], written)
+                };
                 places.iter().map(of).collect::<Result<_, _>>()?
             }
             Features::Vector(at) => self.vector(&header[*at], &object, columns)?,
         };
-        let texts: Vec<String> =
-            header.iter().map(|name| attribute(name, object.get(name))).collect();
+        let text = |name: &String| attribute(name, object.get(name).map(AsRef::as_ref));
+        let texts: Vec<String> = header
+            .iter()
+            .map(text)
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.not_json(&error))?;
         let metadata = columns.metadata(&self.path, line, |at| &texts[at])?;
         Ok(Some(Row { line, metadata, values }))
     }
 
     /// A feature's value, NaN where it is missing.
-    fn feature(&self, name: &str, value: Option<&Value>) -> Result<f64, TableError> {
-        let number = match value {
-            None | Some(Value::Null) => Some(f64::NAN),
-            Some(Value::Number(value)) => value.as_f64(),
-            Some(Value::String(text)) => number::parse(text),
-            Some(_) => None,
+    fn feature(&self, name: &str, written: &str) -> Result<f64, TableError> {
+        let number = match serde_json::from_str(written) {
+            Ok(Value::Null) => Some(f64::NAN),
+            Ok(Value::Number(value)) => value.as_f64(),
+            Ok(Value::String(text)) => number::parse(&text),
+            // A number may be beyond all floats.
+            Ok(_) | Err(_) => None,
         };
         number.ok_or_else(|| TableError::NotANumber {
             path: self.path.clone(),
             line: self.line,
             column: name.to_owned(),
-            text: value.map(Value::to_string).unwrap_or_default().chars().take(40).collect(),
+            text: written.chars().take(40).collect(),
         })
     }
 
@@ -133,19 +148,24 @@ impl JsonRows {
     fn vector(
         &self,
         name: &str,
-        object: &Map<String, Value>,
+        object: &Object,
         columns: &Columns,
     ) -> Result<Vec<f64>, TableError> {
-        let dims = columns.schema().dims();
-        match object.get(name) {
-            None | Some(Value::Null) => Ok(vec![f64::NAN; dims]),
-            Some(Value::Array(list)) if list.len() == dims => {
-                list.iter().map(|value| self.feature(name, Some(value))).collect()
+        let expected = columns.schema().dims();
+        let written = object.get(name).map_or("null", |value| value.get());
+        let list: Option<Vec<Box<RawValue>>> = match serde_json::from_str(written) {
+            Ok(None) => return Ok(vec![f64::NAN; expected]),
+            Ok(list) => list,
+            Err(_) => None,
+        };
+        match list {
+            Some(list) if list.len() == expected => {
+                list.iter().map(|value| self.feature(name, value.get())).collect()
             }
-            Some(other) => {
-                let got = other.as_array().map_or(1, Vec::len);
+            other => {
+                let got = other.map_or(1, |list| list.len());
                 let (path, line, column) = (self.path.clone(), self.line, name.to_owned());
-                Err(TableError::VectorLength { path, line, column, got, expected: dims })
+                Err(TableError::VectorLength { path, line, column, got, expected })
             }
         }
     }
@@ -168,12 +188,13 @@ impl JsonRows {
             if text.trim_ascii().is_empty() {
                 continue;
             }
-            return serde_json::from_slice(text).map(Some).map_err(|error| TableError::Malformed {
-                path,
-                line,
-                why: format!("not a JSON object: {error}"),
-            });
+            return serde_json::from_slice(text).map(Some).map_err(|error| self.not_json(&error));
         }
+    }
+
+    fn not_json(&self, error: &serde_json::Error) -> TableError {
+        let (path, line) = (self.path.clone(), self.line);
+        TableError::Malformed { path, line, why: format!("not a JSON object: {error}") }
     }
 }
 
@@ -229,24 +250,65 @@ impl<'de> Visitor<'de> for ShapeVisitor {
 }
 
 /// A value as text; a list of warnings as their names.
-fn attribute(name: &str, value: Option<&Value>) -> String {
-    match value {
-        Some(Value::Array(codes)) if name == WARNINGS => {
-            let codes: Vec<String> = codes.iter().map(|code| text_of(Some(code))).collect();
-            codes.join(&WARNINGS_SEPARATOR.to_string())
+fn attribute(name: &str, value: Option<&RawValue>) -> Result<String, serde_json::Error> {
+    let Some(written) = value.map(RawValue::get) else { return Ok(String::new()) };
+    let list: Option<Vec<Box<RawValue>>> = match name {
+        WARNINGS => serde_json::from_str(written).ok(),
+        _ => None,
+    };
+    match list {
+        Some(codes) => {
+            let codes = codes.iter().map(|code| text_of(code.get()));
+            let codes: Vec<String> = codes.collect::<Result<_, _>>()?;
+            Ok(codes.join(&WARNINGS_SEPARATOR.to_string()))
         }
-        value => text_of(value),
+        None => text_of(written),
     }
 }
 
-fn text_of(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        // In the form that a float of Parquet has.
-        Some(Value::Number(number)) if number.is_f64() => {
-            number.as_f64().map_or_else(String::new, |number| number.to_string())
+fn text_of(written: &str) -> Result<String, serde_json::Error> {
+    Ok(match serde_json::from_str(written)? {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        Value::Number(_) => number_text(written),
+        value => value.to_string(),
+    })
+}
+
+/// An integer as it is written; another number in the form that a float of Parquet has, unless that would be
+/// another number.
+fn number_text(written: &str) -> String {
+    let mantissa = written.split(['e', 'E']).next().unwrap_or(written);
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let is_integer = !written.contains(['.', 'e', 'E']);
+    if is_integer || digits.trim_matches('0').len() > FLOAT_DIGITS {
+        return written.to_owned();
+    }
+    written.parse::<f64>().map_or_else(|_| written.to_owned(), |number| number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for (written, expected) in [
+            ("7", "7"),
+            ("-3.0", "-3"),
+            ("1990.50", "1990.5"),
+            ("1e3", "1000"),
+            ("18446744073709551616", "18446744073709551616"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            ("-9223372036854775809", "-9223372036854775809"),
+            ("12345678901234567890.0", "12345678901234567890.0"),
+            ("0.1000000000000000055511151231257827", "0.1000000000000000055511151231257827"),
+            ("0.30000000000000004", "0.30000000000000004"),
+            ("null", ""),
+            ("true", "true"),
+            (r#""7.0 \u00e9""#, "7.0 é"),
+        ] {
+            assert_eq!(text_of(written).expect("JSON"), expected, "{written}");
         }
-        Some(value) => value.to_string(),
     }
 }

@@ -9,7 +9,10 @@ use ::parquet::{
 use half::f16;
 
 use super::super::{WARNINGS_SEPARATOR, number};
-use super::kind::{Kind, Leaf, Shape};
+use super::{
+    kind::{Kind, Leaf, Shape},
+    lists::{ListBudget, MAX_LIST_VALUES},
+};
 
 /// Bytes of the largest decimal.
 const DECIMAL_BYTES: usize = 16;
@@ -30,6 +33,14 @@ pub(super) enum Cell {
     Numbers(Vec<f64>),
 }
 
+/// Which cells of a column are read.
+#[derive(Debug)]
+struct Wanted<'a> {
+    rows: usize,
+    column: &'a ColumnDescriptor,
+    budget: Option<&'a ListBudget>,
+}
+
 /// Which records have values, and where each begins.
 #[derive(Debug, Default)]
 struct Levels {
@@ -37,15 +48,17 @@ struct Levels {
     repeated: Vec<i16>,
 }
 
-/// The next `rows` cells of a column.
+/// The next `rows` cells of a column; one of lists has a budget.
 pub(super) fn read_cells(
     reader: &mut ColumnReader,
     leaf: Leaf,
     column: &ColumnDescriptor,
     rows: usize,
+    budget: Option<&ListBudget>,
 ) -> Result<Vec<Cell>, ParquetError> {
     let mut levels = Levels::default();
-    let values = values(reader, leaf.kind, rows, column, &mut levels)?;
+    let wanted = Wanted { rows, column, budget };
+    let values = values(reader, leaf.kind, &wanted, &mut levels)?;
     match leaf.shape {
         Shape::Single if column.max_def_level() == 0 => Ok(values),
         Shape::Single => {
@@ -80,13 +93,12 @@ pub(super) fn read_cells(
 fn values(
     reader: &mut ColumnReader,
     kind: Kind,
-    rows: usize,
-    column: &ColumnDescriptor,
+    wanted: &Wanted<'_>,
     levels: &mut Levels,
 ) -> Result<Vec<Cell>, ParquetError> {
     let cells = match reader {
         ColumnReader::BoolColumnReader(reader) => {
-            records(reader, rows, column, levels)?.into_iter().map(Cell::Boolean).collect()
+            records(reader, wanted, levels)?.into_iter().map(Cell::Boolean).collect()
         }
         ColumnReader::Int32ColumnReader(reader) => {
             let cell = |value: i32| match kind {
@@ -94,7 +106,7 @@ fn values(
                 Kind::Decimal(scale) => Cell::Decimal(value.into(), scale),
                 _ => Cell::Signed(value.into()),
             };
-            records(reader, rows, column, levels)?.into_iter().map(cell).collect()
+            records(reader, wanted, levels)?.into_iter().map(cell).collect()
         }
         ColumnReader::Int64ColumnReader(reader) => {
             let cell = |value: i64| match kind {
@@ -102,16 +114,16 @@ fn values(
                 Kind::Decimal(scale) => Cell::Decimal(value.into(), scale),
                 _ => Cell::Signed(value),
             };
-            records(reader, rows, column, levels)?.into_iter().map(cell).collect()
+            records(reader, wanted, levels)?.into_iter().map(cell).collect()
         }
         ColumnReader::FloatColumnReader(reader) => {
-            records(reader, rows, column, levels)?.into_iter().map(Cell::Single).collect()
+            records(reader, wanted, levels)?.into_iter().map(Cell::Single).collect()
         }
         ColumnReader::DoubleColumnReader(reader) => {
-            records(reader, rows, column, levels)?.into_iter().map(Cell::Double).collect()
+            records(reader, wanted, levels)?.into_iter().map(Cell::Double).collect()
         }
         ColumnReader::ByteArrayColumnReader(reader) => {
-            let values = records(reader, rows, column, levels)?.into_iter();
+            let values = records(reader, wanted, levels)?.into_iter();
             match kind {
                 Kind::Decimal(scale) => {
                     values.map(|value| decimal(value.data(), scale)).collect::<Result<_, _>>()?
@@ -120,7 +132,7 @@ fn values(
             }
         }
         ColumnReader::FixedLenByteArrayColumnReader(reader) => {
-            let values = records(reader, rows, column, levels)?.into_iter();
+            let values = records(reader, wanted, levels)?.into_iter();
             let cell = |bytes: &[u8]| match (kind, bytes) {
                 (Kind::Half, [low, high]) => {
                     Ok(Cell::Single(f16::from_le_bytes([*low, *high]).to_f32()))
@@ -139,20 +151,29 @@ fn values(
 
 fn records<T: DataType>(
     reader: &mut ColumnReaderImpl<T>,
-    rows: usize,
-    column: &ColumnDescriptor,
+    wanted: &Wanted<'_>,
     levels: &mut Levels,
 ) -> Result<Vec<T::T>, ParquetError> {
-    let (is_optional, is_list) = (column.max_def_level() > 0, column.max_rep_level() > 0);
+    let Wanted { rows, column, budget } = *wanted;
+    let is_optional = column.max_def_level() > 0;
     let mut values = Vec::with_capacity(rows);
     let mut read = 0;
     while read < rows {
+        let before = levels.repeated.len();
+        if let Some(budget) = budget {
+            budget.renew();
+        }
         let more = reader.read_records(
-            rows - read,
+            // Lists one by one, since nobody knows how long the next one is.
+            if budget.is_some() { 1 } else { rows - read },
             is_optional.then_some(&mut levels.filled),
-            is_list.then_some(&mut levels.repeated),
+            budget.is_some().then_some(&mut levels.repeated),
             &mut values,
         )?;
+        if levels.repeated.len() - before > MAX_LIST_VALUES {
+            let why = format!("a list has more than {MAX_LIST_VALUES} values");
+            return Err(ParquetError::General(why));
+        }
         if more.0 == 0 {
             return Err(broken("a column ends before its row group"));
         }

@@ -7,6 +7,7 @@
 
 mod cell;
 mod kind;
+mod lists;
 
 use std::{
     fmt,
@@ -23,7 +24,8 @@ use ::parquet::{
 
 use self::{
     cell::{Cell, read_cells},
-    kind::Leaf,
+    kind::{Leaf, Shape},
+    lists::{ListBudget, list_reader},
 };
 use super::{
     Columns, MAX_RECORD_BYTES, Recipe, Row, Shard, TableError, columns::Features, header::Header,
@@ -42,6 +44,15 @@ const VERSIONS_KEY: &str = "soundalike.extractor_versions";
 const WINDOW_KEY: &str = "soundalike.window";
 const SHARD_KEY: &str = "soundalike.shard";
 
+/// A column of a row group that is being read.
+struct Taken {
+    /// Its place in the table.
+    column: usize,
+    reader: ColumnReader,
+    /// That of each list, where the column has lists.
+    budget: Option<ListBudget>,
+}
+
 /// Rows of a Parquet file.
 pub(super) struct ParquetRows {
     path: PathBuf,
@@ -51,8 +62,8 @@ pub(super) struct ParquetRows {
     /// Row groups that have been begun.
     groups: usize,
     left_in_group: usize,
-    /// Readers of the columns that are taken, by their place in the table.
-    columns: Vec<(usize, ColumnReader)>,
+    /// The columns that are taken.
+    columns: Vec<Taken>,
     /// Cells of the rows that were read ahead, by the columns' places; `None` for those not taken.
     batch: Vec<Option<Vec<Cell>>>,
     filled: usize,
@@ -211,9 +222,17 @@ impl ParquetRows {
         })?;
         self.columns.clear();
         for column in columns.feature_places().iter().copied().chain(columns.texts()) {
-            let place = self.leaves[column].place;
-            let reader = group.get_column_reader(place).map_err(|e| refused(&self.path, &e))?;
-            self.columns.push((column, reader));
+            let Leaf { place, shape, .. } = self.leaves[column];
+            let opened = match shape {
+                Shape::Single => group.get_column_reader(place).map(|reader| (reader, None)),
+                Shape::Numbers | Shape::Texts => {
+                    let described = group.metadata().schema_descr().column(place);
+                    list_reader(&*group, place, described)
+                        .map(|(reader, budget)| (reader, Some(budget)))
+                }
+            };
+            let (reader, budget) = opened.map_err(|e| refused(&self.path, &e))?;
+            self.columns.push(Taken { column, reader, budget });
         }
         Ok(true)
     }
@@ -221,10 +240,10 @@ impl ParquetRows {
     fn next_batch(&mut self) -> Result<(), TableError> {
         let rows = self.left_in_group.min(BATCH_ROWS);
         let schema = self.file.metadata().file_metadata().schema_descr_ptr();
-        for (column, reader) in &mut self.columns {
+        for Taken { column, reader, budget } in &mut self.columns {
             let leaf = self.leaves[*column];
             let described = schema.column(leaf.place);
-            let cells = read_cells(reader, leaf, &described, rows);
+            let cells = read_cells(reader, leaf, &described, rows, budget.as_ref());
             self.batch[*column] = Some(cells.map_err(|error| refused(&self.path, &error))?);
         }
         (self.left_in_group, self.filled, self.given) = (self.left_in_group - rows, rows, 0);
