@@ -32,6 +32,9 @@ pub enum Error {
     /// Nobody waits for the answer any more.
     #[error("stopped: nobody waits for the answer any more")]
     Stopped,
+    /// A fault of this program ended an answer.
+    #[error("the answer panicked; the log has the place")]
+    Panicked,
     /// A query takes more work than one may.
     #[error(
         "the query takes the work of {work} comparisons of a row with a point, the limit is {limit}"

@@ -34,6 +34,7 @@ impl Error {
             Self::Busy { .. } => true,
             Self::Record(_)
             | Self::Stopped
+            | Self::Panicked
             | Self::WorkTooLarge { .. }
             | Self::NotAnIndex { .. }
             | Self::Mismatch { .. }
@@ -112,6 +113,7 @@ fn table(error: &TableError) -> bool {
         | TableError::TrackIdLength { .. }
         | TableError::NotANumber { .. }
         | TableError::NotAShare { .. }
+        | TableError::OutOfRange { .. }
         | TableError::MissingValue { .. }
         | TableError::DuplicateTrackId { .. }
         | TableError::ProfileUnstated { .. }

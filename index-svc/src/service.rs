@@ -17,7 +17,7 @@ use serving::{Cancel, CpuPool, PoolError};
 use tonic::{Request, Response, Status, codec::CompressionEncoding};
 
 use crate::{
-    batch,
+    batch::{self, note},
     error::Error,
     index::Index,
     info::info,
@@ -108,22 +108,34 @@ impl IndexApi {
         finished(self.pool.run(job).await)
     }
 
+    /// As [`Self::compute`], for the next turn of a batch.
+    async fn compute_next<T: Send + 'static>(
+        &self,
+        index: Arc<Index>,
+        job: impl FnOnce(&Index, Stop<'_>) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, Status> {
+        let job = move |cancel: &Cancel| job(&index, Stop::when(&|| cancel.is_cancelled()));
+        finished(self.pool.run_next(job).await)
+    }
+
     /// Answers a turn of a batch on a worker: each item's place, with its response or its status.
     async fn answer_turn(
         &self,
         turn: batch::Turn,
     ) -> Result<Vec<(usize, Result<RecommendResponse, Vec<u8>>)>, Status> {
         let max_work = self.max_work;
-        let job = move |cancel: &Cancel| -> Result<_, QueryError> {
-            let is_cancelled = || cancel.is_cancelled();
-            let stop = Stop::when(&is_cancelled);
-            let batch::Turn { index, places, queries } = turn;
-            let answers = all_or_each(&index, &queries, max_work, stop)?;
-            let response = |answer: Result<Answer, Error>| Ok(recommended(&index, answer?));
-            let outcomes = each(answers, stop, response, |outcome| outcome)?;
+        let batch::Turn { index, places, queries } = turn;
+        let job = move |index: &Index, stop: Stop<'_>| {
+            let answers = batch::all_or_each(
+                &queries,
+                |queries| index.search_many(queries, max_work, stop),
+                |query| index.search_within(query, max_work, stop),
+            )?;
+            let response = |answer: Result<Answer, Error>| Ok(recommended(index, answer?));
+            let outcomes = batch::each(answers, stop, response, |outcome| outcome)?;
             Ok(places.into_iter().zip(outcomes).collect())
         };
-        finished(self.pool.run_next(job).await)
+        self.compute_next(index, job).await
     }
 }
 
@@ -179,20 +191,26 @@ impl IndexService for IndexApi {
     ) -> Result<Response<BatchLookupResponse>, Status> {
         use batch_lookup_response::{Result as Item, result::Result as Outcome};
         let request = request.into_inner();
-        let results = self.compute(self.served.current(), move |index, stop| {
-            check_lookups(&request.track_ids)?;
-            let view = lookup_view(request.view)?;
-            each(
-                &request.track_ids,
-                stop,
-                |id| reply::lookup(index, id, view),
-                |outcome| {
+        check_lookups(&request.track_ids)?;
+        let view = lookup_view(request.view)?;
+        let (index, mut ids) = (self.served.current(), request.track_ids.into_iter());
+        let mut results = Vec::with_capacity(ids.len());
+        while ids.len() > 0 {
+            let turn: Vec<String> = ids.by_ref().take(batch::TURN_LOOKUPS).collect();
+            let job = move |index: &Index, stop: Stop<'_>| {
+                let item = |outcome: Result<_, _>| {
                     let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
                     Item { result: Some(outcome) }
-                },
-            )
-        });
-        Ok(Response::new(BatchLookupResponse { results: results.await? }))
+                };
+                batch::each(&turn, stop, |id| reply::lookup(index, id, view), item)
+            };
+            let index = Arc::clone(&index);
+            results.extend(match results.is_empty() {
+                true => self.compute(index, job).await?,
+                false => self.compute_next(index, job).await?,
+            });
+        }
+        Ok(Response::new(BatchLookupResponse { results }))
     }
 
     async fn recommend(
@@ -225,7 +243,7 @@ impl IndexService for IndexApi {
                 let query = Query::from_recommend(&index, request)?;
                 batch::Item::new(place, index, query, max_work)
             };
-            each(requests.into_iter().enumerate(), stop, item, |asked| asked)
+            batch::each(requests.into_iter().enumerate(), stop, item, |asked| asked)
         });
         let mut items = Vec::new();
         let mut outcomes: Vec<Option<Outcome>> = Vec::new();
@@ -283,57 +301,4 @@ fn recommended(index: &Index, answer: Answer) -> RecommendResponse {
     let Answer { neighbors, next_page_token, seed_track_ids, .. } = answer;
     let neighbors = reply::neighbors(neighbors);
     RecommendResponse { neighbors, next_page_token, stats, seed_track_ids }
-}
-
-/// The answers to many queries, in passes that they share; where one cannot be answered, each by itself,
-/// so that the error is its own and no other's.
-fn all_or_each(
-    index: &Index,
-    queries: &[Query],
-    max_work: u64,
-    stop: Stop<'_>,
-) -> Result<Vec<Result<Answer, Error>>, Error> {
-    match index.search_many(queries, max_work, stop) {
-        Err(Error::Stopped) => Err(Error::Stopped),
-        Err(_) => {
-            let alone = |query| match index.search_within(query, max_work, stop) {
-                Err(Error::Stopped) => Err(Error::Stopped),
-                answer => Ok(answer),
-            };
-            queries.iter().map(alone).collect()
-        }
-        found => found,
-    }
-}
-
-/// Answers each item of a batch; one that is refused has a status of its own and stops no other.
-fn each<I, T, R>(
-    items: impl IntoIterator<Item = I>,
-    stop: Stop<'_>,
-    mut answer: impl FnMut(I) -> Result<T, QueryError>,
-    wire: impl Fn(Result<T, Vec<u8>>) -> R,
-) -> Result<Vec<R>, QueryError> {
-    let mut results = Vec::new();
-    for item in items {
-        stop.check()?;
-        results.push(wire(match answer(item) {
-            Ok(found) => Ok(found),
-            Err(QueryError::Index(Error::Stopped)) => return Err(Error::Stopped.into()),
-            Err(error) => {
-                note(&error);
-                Err(status::encoded(error))
-            }
-        }));
-    }
-    Ok(results)
-}
-
-/// Logs what the caller is not told.
-fn note(error: &QueryError) {
-    match error {
-        QueryError::In { source, .. } => note(source),
-        QueryError::Index(Error::Stopped) => {}
-        QueryError::Index(error) => tracing::error!(%error, "the index could not be read"),
-        _ => {}
-    }
 }

@@ -54,9 +54,10 @@ fn number(error: &Error) -> usize {
         Error::UnknownAttribute { .. } => 19,
         Error::Unsound(_) => 20,
         Error::WorkTooLarge { .. } => 21,
+        Error::Panicked => 22,
     }
 }
-const VARIANTS: usize = 22;
+const VARIANTS: usize = 23;
 
 /// Each place that an error of the operating system can come from.
 fn from_system(error: fn() -> io::Error) -> Vec<Error> {
@@ -121,6 +122,7 @@ fn lasting() -> Vec<Error> {
         Error::UnknownAttribute { column: text(), known: vec![] },
         Error::Unsound(text()),
         Error::WorkTooLarge { work: 2, limit: 1 },
+        Error::Panicked,
         RecordError { field: 0, bytes: 1 }.into(),
         ManifestError::Seal { path: path() }.into(),
         ManifestError::TooLarge { path: path(), bytes: 1 }.into(),
