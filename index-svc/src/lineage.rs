@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scaler::{MeanPass, Scaler};
+use crate::scaler::{Scaler, VariancePass, two_passes};
 
 /// Where the scaler comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +40,10 @@ pub enum Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CurveOrigin {
-    /// The margins are those of the version before; recall was measured anew at each of them, and
-    /// every one still meets its target.
+    /// The efforts are those of the version before; recall was measured again at each of them, and every
+    /// one still meets its target.
     Checked,
-    /// Margins were searched anew.
+    /// Efforts were chosen again.
     Calibrated,
 }
 
@@ -97,15 +97,11 @@ impl ColumnDrift {
 pub fn drift<E>(
     scaler: &Scaler,
     names: &[String],
-    mut each_row: impl FnMut(&mut dyn FnMut(&[f64])) -> Result<(), E>,
+    each_row: impl FnMut(&mut dyn FnMut(&[f64])) -> Result<(), E>,
 ) -> Result<Vec<ColumnDrift>, E> {
-    let mut sums = MeanPass::new(scaler.dims());
-    each_row(&mut |raw| sums.push(raw))?;
-    let means = sums.means();
-    let Ok(mut variances) = sums.finish() else { return Ok(Vec::new()) };
-    each_row(&mut |raw| variances.push(raw))?;
-    let spreads = variances.variances().into_iter().map(|variance| variance.max(0.0).sqrt());
-    let columns = names.iter().zip(means).zip(spreads).enumerate();
+    let Ok(moments) = two_passes(scaler.dims(), each_row)? else { return Ok(Vec::new()) };
+    let spreads = moments.variances().into_iter().map(|variance| variance.max(0.0).sqrt());
+    let columns = names.iter().zip(moments.means()).zip(spreads).enumerate();
     Ok(columns
         .map(|(column, ((feature, mean), spread))| {
             let (old_mean, old_scale) = (scaler.mean()[column], scaler.scale()[column]);
@@ -128,13 +124,9 @@ pub fn drift<E>(
 /// What reading the rows gives.
 pub fn constant_columns<E>(
     dims: usize,
-    mut each_row: impl FnMut(&mut dyn FnMut(&[f64])) -> Result<(), E>,
+    each_row: impl FnMut(&mut dyn FnMut(&[f64])) -> Result<(), E>,
 ) -> Result<Vec<usize>, E> {
-    let mut sums = MeanPass::new(dims);
-    each_row(&mut |raw| sums.push(raw))?;
-    let Ok(mut variances) = sums.finish() else { return Ok(Vec::new()) };
-    each_row(&mut |raw| variances.push(raw))?;
-    let scaler = variances.finish();
+    let scaler = two_passes(dims, each_row)?.and_then(VariancePass::finish);
     Ok(scaler.map_or_else(|_| Vec::new(), |scaler| scaler.constant_columns().to_vec()))
 }
 

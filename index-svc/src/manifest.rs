@@ -381,7 +381,7 @@ impl Manifest {
             return field("scaler.fitted_rows", got, format!("1 to {}", self.rows));
         }
         if !curve::is_sound(&self.recall_curve) {
-            let expected = "ascending points, recalls of 0 to 1, margins of 0 or more".to_owned();
+            let expected = "ascending points, recalls of 0 to 1, efforts of 0 or more".to_owned();
             return field("recall_curve", format!("{:?}", self.recall_curve), expected);
         }
         Ok(())

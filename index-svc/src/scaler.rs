@@ -9,6 +9,8 @@
 //! Missing values (NaN) are skipped in sums and counts, as scikit-learn does; what replaces them
 //! before a fit is the builder's rule.
 
+use std::convert::Infallible;
+
 /// A fitted scaler over columns in schema order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scaler {
@@ -38,11 +40,12 @@ impl Scaler {
         dims: usize,
         rows: impl Iterator<Item = &'a [f64]> + Clone,
     ) -> Result<Self, usize> {
-        let mut means = MeanPass::new(dims);
-        rows.clone().for_each(|row| means.push(row));
-        let mut variances = means.finish()?;
-        rows.for_each(|row| variances.push(row));
-        variances.finish()
+        let each_row = |take: &mut dyn FnMut(&[f64])| {
+            rows.clone().for_each(take);
+            Ok::<(), Infallible>(())
+        };
+        let Ok(moments) = two_passes(dims, each_row);
+        moments?.finish()
     }
 
     /// Number of columns.
@@ -98,6 +101,25 @@ impl Scaler {
     fn transformed(&self, raw: &[f64]) -> impl Iterator<Item = f64> {
         raw.iter().zip(self.mean.iter().zip(&self.scale)).map(|(x, (m, s))| (x - m) / s)
     }
+}
+
+/// Both passes of a fit; `each_row` calls its argument with every row, twice the same. The inner error is the
+/// number of the first column that has no value, or whose sum overflows.
+///
+/// # Errors
+/// What reading the rows gives.
+pub fn two_passes<E>(
+    dims: usize,
+    mut each_row: impl FnMut(&mut dyn FnMut(&[f64])) -> Result<(), E>,
+) -> Result<Result<VariancePass, usize>, E> {
+    let mut sums = MeanPass::new(dims);
+    each_row(&mut |row| sums.push(row))?;
+    let mut variances = match sums.finish() {
+        Ok(variances) => variances,
+        Err(column) => return Ok(Err(column)),
+    };
+    each_row(&mut |row| variances.push(row))?;
+    Ok(Ok(variances))
 }
 
 /// First pass of a fit: sums.
@@ -164,6 +186,12 @@ impl VariancePass {
                 *squares += deviation * deviation;
             }
         }
+    }
+
+    /// Mean of each column.
+    #[must_use]
+    pub fn means(&self) -> &[f64] {
+        &self.mean
     }
 
     /// Population variance of each column.

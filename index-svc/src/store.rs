@@ -39,7 +39,7 @@ pub use self::{
 pub(crate) use self::{
     error::lmdb_is_passing,
     in_order::InOrder,
-    rows::{TrackWriter, VectorWriter},
+    rows::{COMMIT_ROWS, TrackWriter, VectorWriter},
     scaled::ScaledWriter,
 };
 

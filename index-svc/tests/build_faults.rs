@@ -54,6 +54,31 @@ fn rows() -> Vec<Vec<f64>> {
     golden_rows()[..120].to_vec()
 }
 
+/// One absurd cell would stretch its column until all other rows are equal in it.
+#[test]
+fn a_value_that_no_feature_has_is_refused_with_its_place() {
+    for value in [1e160, 1e308, -1e150, 3e7] {
+        let shop = Workshop::new();
+        let mut rows = rows();
+        // Column 3 of the catalogue goes from 28 to 32.
+        rows[17][3] = value;
+        let refused = build(&shop.plan(&csv_text(&rows, str::to_owned)));
+        let Err(Error::Table(TableError::OutOfRange { path, line, column, value: got, .. })) =
+            refused
+        else {
+            panic!("{value}: {refused:?}");
+        };
+        assert_eq!((line, column.as_str()), (19, "mfcc_mean_4"));
+        assert_eq!((got, path), (value, shop.path("table.csv")));
+        assert!(shop.leftovers().is_empty(), "{:?}", shop.leftovers());
+    }
+    // Far, and a value all the same; and a column that does not vary elsewhere has no measure.
+    let shop = Workshop::new();
+    let mut rows = rows();
+    (rows[17][3], rows[18][5]) = (5e4, 5e9);
+    build(&shop.plan(&csv_text(&rows, str::to_owned))).expect("within a million deviations");
+}
+
 /// A table whose rows 3 and 5 lack a value.
 fn holed() -> String {
     let mut rows = rows();

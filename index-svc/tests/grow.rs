@@ -373,7 +373,8 @@ fn the_commands_report_what_they_made() {
     let shop = Shop::new(200);
     let library = shop.library();
     let library = library.to_str().expect("UTF-8");
-    let table = shop.table("new.csv", &rows_text(200, 220));
+    let new = rows_text(200, 220).replacen(",genre,", ",mfcc_mean_99,", 1);
+    let table = shop.table("new.csv", &new);
     let table = table.to_str().expect("UTF-8");
     let output = run(&[
         "append",
@@ -390,6 +391,8 @@ fn the_commands_report_what_they_made() {
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["tracks"], 220);
     assert_eq!(report["pointer_moved"], true);
+    assert_eq!(report["features_left_out"], serde_json::json!(["mfcc_mean_99"]));
+    assert_eq!(report["columns_left_out"], serde_json::json!([]));
     assert_eq!(report["growth"]["recall_curve"], "checked");
     assert_eq!(report["growth"]["drift"].as_array().expect("a list").len(), 74);
     let ids = shop.table("gone.txt", "t3\n\nt7\n");

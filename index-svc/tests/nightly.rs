@@ -18,6 +18,7 @@ use index_svc::{
         UnknownRule, append, build, remove,
     },
     query::{Options, Query},
+    table::TableError,
     verify,
     versions::{move_pointer, read_pointer},
 };
@@ -246,7 +247,10 @@ fn a_row_that_no_query_may_have_is_not_appended() {
         let mut far = golden_rows()[50..51].to_vec();
         far[0][CONSTANT] = value;
         let refused = append(&job.plan(&tracks("far", &far))).expect_err("too far");
-        assert!(matches!(&refused, Error::Unscalable { column, .. } if column == "mfcc_mean_6"));
+        let Error::Table(TableError::OutOfRange { path, line, column, .. }) = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!((line, column.as_str()), (2, "mfcc_mean_6"), "{}", path.display());
     }
     assert_eq!(read_pointer(&job.library()).expect("a name"), "first");
     let mut far = golden_rows()[50..51].to_vec();

@@ -6,12 +6,12 @@ use std::path::Path;
 use proto::features::{FeatureSchema, hex};
 use sha2::{Digest as _, Sha256};
 
-use super::{BuildPlan, COMMIT_ROWS, DuplicateRule, NanRule, rows::RowSource, spill::Spill};
+use super::{BuildPlan, DuplicateRule, NanRule, rows::RowSource, spill::Spill};
 use crate::{
     error::Error,
     metadata::{MAX_TRACK_ID_BYTES, id_key},
     scaler::MeanPass,
-    store::{Store, TrackWriter, WriteTxn},
+    store::{COMMIT_ROWS, Store, TrackWriter, WriteTxn},
     table::{Row, TableError},
 };
 

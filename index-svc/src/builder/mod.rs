@@ -8,6 +8,7 @@ mod facts;
 mod grow;
 mod intake;
 mod place;
+mod range;
 mod rows;
 mod spill;
 
@@ -28,6 +29,7 @@ use self::{
     facts::{constant_features, files, missing_values, sources_facts},
     intake::intake,
     place::{Workplace, refuse_existing},
+    range::{Usual, check_scaled},
     spill::Spill,
 };
 use crate::{
@@ -46,7 +48,6 @@ use crate::{
         BlocksFacts, ContentDigests, FORMAT, FORMAT_VERSION, ForestFacts, METRIC, Manifest,
     },
     provenance::Provenance,
-    query::beyond_deviations,
     recall::{self, Trial},
     scaler::{MeanPass, Scaler},
     sources::Sources,
@@ -55,9 +56,6 @@ use crate::{
     vectors::{ScaledVectors, to_f32},
     verify,
 };
-
-/// Rows written per transaction; bounds the pages a transaction holds in memory.
-const COMMIT_ROWS: u32 = 16 << 10;
 
 /// What a missing value becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,12 +226,11 @@ pub(crate) fn assemble(
     };
     let scaler = match recipe.scaler {
         Some(scaler) => scaler,
-        None => fit(&mut taken.spill, &filling, taken.sums.take(), sources.schema())?,
+        None => fit(&mut taken.spill, &filling, taken.sums.take(), sources)?,
     };
     let forest =
         plan.engines.forest().then(|| ForestWriter::new(&store, scaler.dims(), place.path()));
-    let mut contents =
-        write_vectors(place.path(), &mut taken.spill, &filling, &scaler, sources.schema())?;
+    let mut contents = write_vectors(place.path(), &mut taken.spill, &filling, &scaler, sources)?;
     contents.metadata = std::mem::take(&mut taken.metadata_sha256);
     let vectors = ScaledFile::open(place.path(), taken.rows as usize, scaler.dims())?;
     let vectors = ScaledVectors::of_file(vectors);
@@ -284,17 +281,19 @@ pub(crate) fn assemble(
     Ok(Assembled { place, manifest })
 }
 
-/// Fits the scaler to the rows with their missing values filled.
+/// Fits the scaler to the rows with their missing values filled. A value that no feature has is refused.
 fn fit(
     spill: &mut Spill,
     filling: &[f64],
     sums: Option<MeanPass>,
-    schema: &FeatureSchema,
+    sources: &dyn RowSource,
 ) -> Result<Scaler, Error> {
+    let schema = sources.schema();
     let unscalable = |column: usize| Error::Unscalable {
         column: schema.names()[column].clone(),
         why: "its sum or variance is not finite",
     };
+    let usual = Usual::of(spill, filling)?;
     let sums = match sums {
         Some(sums) => sums,
         None => {
@@ -306,20 +305,20 @@ fn fit(
             sums
         }
     };
-    let mut variances = sums.finish().map_err(unscalable)?;
+    let mut variances = match sums.finish() {
+        Ok(variances) => variances,
+        Err(column) => {
+            // One cell may be the reason.
+            spill.each_row(filling, |_, raw| usual.check(sources, raw))?;
+            return Err(unscalable(column));
+        }
+    };
     spill.each_row(filling, |_, raw| {
+        usual.check(sources, raw)?;
         variances.push(raw);
         Ok(())
     })?;
     variances.finish().map_err(unscalable)
-}
-
-/// Refuses a row that a query by its own vector would be refused for. A fitted scaler has none.
-fn check_deviations(schema: &FeatureSchema, scaled: &[f64]) -> Result<(), Error> {
-    let why = "a row is more than 1,000,000 deviations of the scaler from its mean; fit it again";
-    beyond_deviations(scaled).map_or(Ok(()), |column| {
-        Err(Error::Unscalable { column: schema.names()[column].clone(), why })
-    })
 }
 
 /// Writes raw and scaled vectors.
@@ -328,7 +327,7 @@ fn write_vectors(
     spill: &mut Spill,
     filling: &[f64],
     scaler: &Scaler,
-    schema: &FeatureSchema,
+    sources: &dyn RowSource,
 ) -> Result<ContentDigests, Error> {
     let (mut raw_digest, mut scaled_digest) = (Sha256::new(), Sha256::new());
     let (mut vectors, mut kept) = (VectorWriter::create(folder)?, ScaledWriter::create(folder)?);
@@ -336,7 +335,7 @@ fn write_vectors(
         raw_digest.update(f64_bytes(raw));
         vectors.push(raw)?;
         let scaled = scaler.transform(raw);
-        check_deviations(schema, &scaled)?;
+        check_scaled(sources, raw, &scaled)?;
         let scaled = to_f32(&scaled);
         scaled.iter().for_each(|value| scaled_digest.update(value.to_le_bytes()));
         Ok(kept.push(&scaled)?)

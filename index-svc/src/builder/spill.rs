@@ -48,17 +48,43 @@ impl Spill {
         let mut raw = vec![0.0; self.dims];
         for row in 0..self.rows {
             reader.read_exact(&mut bytes).map_err(|source| self.failed(source))?;
-            let (chunks, _) = bytes.as_chunks::<8>();
-            for ((value, chunk), fill) in raw.iter_mut().zip(chunks).zip(filling) {
-                let read = f64::from_le_bytes(*chunk);
-                *value = if read.is_nan() { *fill } else { read };
-            }
+            filled(&bytes, filling, &mut raw);
             take(row, &raw)?;
         }
         Ok(())
     }
 
+    /// At most `most` rows, evenly spaced, missing values replaced by those of `filling`.
+    pub(super) fn sample(&mut self, most: u32, filling: &[f64]) -> Result<Vec<Vec<f64>>, Error> {
+        self.writer.flush().map_err(|source| self.failed(source))?;
+        let mut file = self.writer.get_ref();
+        let count = self.rows.min(most);
+        let mut bytes = vec![0; self.dims * 8];
+        let mut sample = Vec::with_capacity(count as usize);
+        for place in 0..u64::from(count) {
+            let row = place * u64::from(self.rows) / u64::from(count);
+            file.seek(SeekFrom::Start(row * bytes.len() as u64))
+                .and_then(|_| file.read_exact(&mut bytes))
+                .map_err(|source| self.failed(source))?;
+            let mut raw = vec![0.0; self.dims];
+            filled(&bytes, filling, &mut raw);
+            sample.push(raw);
+        }
+        // Rows may still be written behind the last one.
+        file.seek(SeekFrom::End(0)).map_err(|source| self.failed(source))?;
+        Ok(sample)
+    }
+
     fn failed(&self, source: std::io::Error) -> Error {
         Error::Io { path: self.directory.clone(), source }
+    }
+}
+
+/// A row from its bytes, missing values replaced.
+fn filled(bytes: &[u8], filling: &[f64], raw: &mut [f64]) {
+    let (chunks, _) = bytes.as_chunks::<8>();
+    for ((value, chunk), fill) in raw.iter_mut().zip(chunks).zip(filling) {
+        let read = f64::from_le_bytes(*chunk);
+        *value = if read.is_nan() { *fill } else { read };
     }
 }

@@ -9,6 +9,8 @@ use std::{
 use index_svc::{
     builder::{AppendPlan, Grown, Outcome, Unchanged, append},
     lineage::{ColumnDrift, CurveOrigin},
+    printable::Lines,
+    table::LeftOut,
 };
 use serde_json::{Value, json};
 
@@ -60,7 +62,7 @@ fn unchanged_object(unchanged: &Unchanged) -> Value {
 
 fn print_unchanged(unchanged: &Unchanged) -> anyhow::Result<()> {
     let Unchanged { read, repeated, dropped, unknown, .. } = unchanged;
-    let mut out = stdout().lock();
+    let mut out = Lines(stdout().lock());
     writeln!(out, "nothing to change; no version was made")?;
     writeln!(out, "index version   {} stays", unchanged.version)?;
     writeln!(
@@ -75,6 +77,8 @@ fn print_unchanged(unchanged: &Unchanged) -> anyhow::Result<()> {
 
 fn object(grown: &Grown, took: Duration) -> anyhow::Result<Value> {
     let manifest = &grown.manifest;
+    let left_out = |column: &LeftOut| json!({ "column": column.name, "kind": column.kind });
+    let columns_left_out: Vec<Value> = grown.columns_left_out.iter().map(left_out).collect();
     Ok(json!({
         "made": true,
         "index_version": grown.version,
@@ -88,6 +92,8 @@ fn object(grown: &Grown, took: Duration) -> anyhow::Result<Value> {
         "warnings": manifest.card.as_ref().and_then(|card| card.warnings.as_ref()),
         "drift_of_added": grown.drift_of_added,
         "freed_features": grown.freed_features,
+        "features_left_out": grown.features_left_out,
+        "columns_left_out": columns_left_out,
         "recall_at_10": manifest.recall_at_10,
         "recall_curve": manifest.recall_curve,
         "seconds": took.as_secs_f64(),
@@ -96,7 +102,7 @@ fn object(grown: &Grown, took: Duration) -> anyhow::Result<Value> {
 
 fn print(grown: &Grown, took: Duration) -> anyhow::Result<()> {
     let manifest = &grown.manifest;
-    let mut out = stdout().lock();
+    let mut out = Lines(stdout().lock());
     writeln!(out, "made {} in {:.1} s", grown.path.display(), took.as_secs_f64())?;
     writeln!(out, "index version   {}", grown.version)?;
     let Some(growth) = &manifest.growth else { return Ok(()) };
@@ -109,8 +115,8 @@ fn print(grown: &Grown, took: Duration) -> anyhow::Result<()> {
     inputs::print_provenance(&mut out, &manifest.provenance())?;
     inputs::print_warnings(&mut out, manifest)?;
     let curve = match growth.recall_curve {
-        CurveOrigin::Checked => "margins kept, recall measured again at each",
-        CurveOrigin::Calibrated => "margins searched anew",
+        CurveOrigin::Checked => "efforts kept, recall measured again at each",
+        CurveOrigin::Calibrated => "efforts chosen again",
     };
     writeln!(out, "recall at 10    {:.3} ({curve})", manifest.recall_at_10)?;
     let scaler = if growth.refitted { "fitted again" } else { "kept" };
@@ -135,6 +141,8 @@ fn print(grown: &Grown, took: Duration) -> anyhow::Result<()> {
         )?;
         writeln!(out, "                and may outweigh all others; use --refit")?;
     }
+    inputs::print_features_left_out(&mut out, &grown.features_left_out)?;
+    inputs::print_left_out(&mut out, &grown.columns_left_out)?;
     if !grown.pointer_moved && grown.path.parent().is_some_and(index_svc::versions::is_folder) {
         writeln!(out, "CURRENT was moved elsewhere in the meantime and stays so")?;
     }

@@ -6,7 +6,10 @@ use std::{
     time::Instant,
 };
 
-use index_svc::builder::{BuildPlan, build};
+use index_svc::{
+    builder::{BuildPlan, build},
+    printable::Lines,
+};
 
 use super::inputs::{self, beside};
 use crate::cli::BuildArgs;
@@ -18,7 +21,7 @@ pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let built = build(&plan)?;
     let manifest = &built.manifest;
-    let mut out = stdout().lock();
+    let mut out = Lines(stdout().lock());
     writeln!(out, "built {} in {:.1} s", plan.output.display(), start.elapsed().as_secs_f64())?;
     writeln!(out, "index version   {}", built.version)?;
     writeln!(out, "profile         {}", manifest.profile_id)?;
@@ -62,14 +65,7 @@ pub(crate) fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     if !manifest.constant_features.is_empty() {
         writeln!(out, "constant        {}", manifest.constant_features.join(", "))?;
     }
-    if !built.features_left_out.is_empty() {
-        writeln!(
-            out,
-            "left out        {} feature columns beyond the profile: {}",
-            built.features_left_out.len(),
-            built.features_left_out.join(", ")
-        )?;
-    }
+    inputs::print_features_left_out(&mut out, &built.features_left_out)?;
     inputs::print_left_out(&mut out, &built.columns_left_out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -17,7 +17,7 @@ use index_svc::{
     versions::VersionSource as _,
 };
 use storage::{Location, StorageArgs, StorageOptions, Store, is_url};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::config;
 
@@ -90,6 +90,23 @@ pub(crate) fn fetch(
     Ok(Inputs { paths, _fetched: Some(fetched) })
 }
 
+/// A table of queries: a file, or what comes on standard input, which is kept in a temporary file for as long as
+/// the holder lives, for a table is read more than once.
+///
+/// # Errors
+/// When standard input cannot be read, or the temporary file not written.
+pub(crate) fn table(path: &Path) -> anyhow::Result<(PathBuf, Option<NamedTempFile>)> {
+    if path.as_os_str() != "-" {
+        return Ok((path.to_owned(), None));
+    }
+    let mut file = tempfile::Builder::new()
+        .prefix("standard-input-")
+        .tempfile()
+        .context("cannot make a temporary file; TMPDIR says where")?;
+    io::copy(&mut io::stdin().lock(), &mut file).context("cannot keep standard input")?;
+    Ok((file.path().to_owned(), Some(file)))
+}
+
 /// The folder of a directory that is made or was made there: it had room for an index, and tables take
 /// less.
 pub(crate) fn beside(directory: &Path) -> &Path {
@@ -124,6 +141,18 @@ fn fetch_all(url: &str, options: &StorageOptions, folder: &Path) -> anyhow::Resu
         paths.push(path);
     }
     Ok(paths)
+}
+
+/// One line about the feature columns that the index does not have.
+pub(crate) fn print_features_left_out(
+    out: &mut impl io::Write,
+    names: &[String],
+) -> io::Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let columns = count_of(names.len(), "feature column");
+    writeln!(out, "left out        {columns} beyond the profile: {}", names.join(", "))
 }
 
 /// One line about the columns that no index has.

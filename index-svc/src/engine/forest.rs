@@ -20,15 +20,12 @@ pub use self::lift::{LIFT_RADIUS, lift};
 use super::{Candidates, Effort, Engine, EngineError, Hit, RowSet, Scan, keep_nearest, scan::hit};
 use crate::{
     passing::io_is_passing,
-    store::{Store, StoreError, WriteTxn, lmdb_is_passing},
+    store::{COMMIT_ROWS, Store, StoreError, WriteTxn, lmdb_is_passing},
     vectors::ScaledVectors,
 };
 
 /// The one arroy index of the environment.
 const ARROY_INDEX: u16 = 0;
-
-/// Rows written per transaction; bounds the pages a transaction holds in memory.
-const COMMIT_ROWS: u32 = 16 << 10;
 
 /// Most candidates that a filter may raise a search to: as many as a caller may ask for.
 const MOST_RAISED: u128 = 1_000_000;

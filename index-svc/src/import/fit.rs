@@ -1,7 +1,10 @@
 //! Are the features those that the scaler made? A scaler leaves every column with mean 0 and deviation 1 over
 //! the rows it was fitted to; raw features, or those of another scaler, have others.
 
+use std::convert::Infallible;
+
 use super::{ImportError, Model, scaler_file::ModelScaler};
+use crate::scaler::two_passes;
 
 /// How far a mean or a deviation may be off: far more than 32-bit floats cost.
 const TOLERANCE: f64 = 1e-4;
@@ -26,20 +29,15 @@ pub(super) fn check(model: &Model<'_>, scaler: &ModelScaler) -> Result<(), Impor
     Ok(())
 }
 
-/// Mean and deviation of each column, in schema order.
+/// Mean and deviation of each column, in schema order; neither where a sum overflows.
 fn moments(model: &Model<'_>) -> Vec<(f64, f64)> {
     let (rows, dims) = (model.features.rows(), model.columns.schema().dims());
-    let mut means = vec![0.0; dims];
-    for row in 0..rows {
-        means.iter_mut().zip(model.scaled(row)).for_each(|(sum, value)| *sum += value);
-    }
-    means.iter_mut().for_each(|sum| *sum /= rows as f64);
-    let mut squares = vec![0.0; dims];
-    for row in 0..rows {
-        let differences = model.scaled(row).into_iter().zip(&means);
-        let sums = squares.iter_mut().zip(differences);
-        sums.for_each(|(sum, (value, mean))| *sum += (value - mean) * (value - mean));
-    }
-    let deviations = squares.into_iter().map(|sum| (sum / rows as f64).sqrt());
-    means.into_iter().zip(deviations).collect()
+    let each_row = |take: &mut dyn FnMut(&[f64])| {
+        (0..rows).for_each(|row| take(&model.scaled(row)));
+        Ok::<(), Infallible>(())
+    };
+    let Ok(moments) = two_passes(dims, each_row);
+    let Ok(moments) = moments else { return vec![(f64::NAN, f64::NAN); dims] };
+    let deviations = moments.variances().into_iter().map(|variance| variance.max(0.0).sqrt());
+    moments.means().iter().copied().zip(deviations).collect()
 }

@@ -25,6 +25,8 @@ pub const VECTORS_FILE: &str = "vectors.bin";
 /// The metadata records.
 pub const TRACKS_FILE: &str = "tracks.bin";
 
+/// Rows written per transaction; bounds the pages a transaction holds in memory.
+pub(crate) const COMMIT_ROWS: u32 = 16 << 10;
 /// Both files together are mapped up to this size, vectors first: most of what a process may use beside
 /// the engine's image. Larger ones are read.
 const MOST_MAPPED_BYTES: u64 = 80 << 20;

@@ -13,10 +13,11 @@ use sha2::{Digest as _, Sha256};
 use super::{Ready, again::Again, goal::Goal};
 use crate::{
     builder::{
-        BuildPlan, NanRule, check_deviations, files,
+        BuildPlan, NanRule, files,
         intake::{Intake, intake},
         missing_values,
         place::Workplace,
+        range::check_scaled,
         rows::RowSource as _,
         sources_facts, write_blocks,
     },
@@ -26,7 +27,7 @@ use crate::{
     engine::ForestWriter,
     error::Error,
     index::Index,
-    lineage::{CurveOrigin, Growth, Operation, constant_columns},
+    lineage::{CurveOrigin, constant_columns},
     manifest::{BlocksFacts, ContentDigests, FORMAT_VERSION, Manifest},
     metadata::id_key,
     provenance::Provenance,
@@ -93,7 +94,7 @@ impl<'i> Growing<'i> {
         let values = &mut self.values;
         taken.spill.each_row(&filling, |_, raw| {
             let scaled = scaler.transform(raw);
-            check_deviations(schema, &scaled)?;
+            check_scaled(&added, raw, &scaled)?;
             let scaled = to_f32(&scaled);
             vectors.push(raw)?;
             values.extend_from_slice(&scaled);
@@ -182,7 +183,10 @@ impl<'i> Growing<'i> {
     }
 
     /// Grows the engines, verifies every row, and measures recall.
-    pub(super) fn finish(self, settings: &BuildPlan) -> Result<(Ready, Manifest), Error> {
+    pub(super) fn finish(
+        self,
+        settings: &BuildPlan,
+    ) -> Result<(Ready, Manifest, CurveOrigin), Error> {
         let rows = self.rows() as u32;
         tracing::info!(rows, "rows are changed");
         let dims = self.dims();
@@ -236,9 +240,9 @@ impl<'i> Growing<'i> {
         if !failed.is_empty() {
             return Err(Error::Unsound(failed.join("; ")));
         }
-        measure(&mut index, settings.seed)?;
+        let curve = measure(&mut index, settings.seed)?;
         let manifest = index.manifest.clone();
-        Ok((ready, manifest))
+        Ok((ready, manifest, curve))
     }
 }
 
@@ -278,8 +282,8 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
     })
 }
 
-/// Measures recall at the margins there are, and searches new ones only where a target is missed.
-fn measure(index: &mut Index, seed: u64) -> Result<(), Error> {
+/// Measures recall at the efforts there are, and chooses new ones only where a target is missed.
+fn measure(index: &mut Index, seed: u64) -> Result<CurveOrigin, Error> {
     tracing::info!("measuring recall");
     let rows = index.rows() as usize;
     let samples = Samples::of(index, seed)?;
@@ -297,17 +301,5 @@ fn measure(index: &mut Index, seed: u64) -> Result<(), Error> {
     index.manifest.recall_curve = curve;
     index.manifest.recall_sample = sample_of(&index.manifest.recall_curve);
     index.manifest.recall_at_10 = index.recall_at_10();
-    // The rest of it is known to whoever asked for the change.
-    index.manifest.growth = Some(Growth {
-        from_version: String::new(),
-        operation: Operation::Append,
-        rows_before: 0,
-        added: 0,
-        removed: 0,
-        removed_since_build: 0,
-        refitted: false,
-        recall_curve: origin,
-        drift: Vec::new(),
-    });
-    Ok(())
+    Ok(origin)
 }

@@ -5,11 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Grown, Outcome};
+use super::Grown;
 use crate::{
     builder::place::{Workplace, lock_folder, refuse_existing},
     error::Error,
-    lineage::ColumnDrift,
     manifest::{MANIFEST_FILE, Manifest},
     versions::{is_folder, move_pointer, read_pointer, resolve, version_directory},
 };
@@ -63,13 +62,7 @@ impl Goal {
     }
 
     /// Gives the version its name, and moves the pointer of its folder.
-    pub(super) fn reach(
-        self,
-        place: Workplace,
-        manifest: Manifest,
-        drift_of_added: Vec<ColumnDrift>,
-        freed_features: Vec<String>,
-    ) -> Result<Outcome, Error> {
+    pub(super) fn reach(self, place: Workplace, manifest: Manifest) -> Result<Grown, Error> {
         let (version, path, pointer_moved) = match &self.to {
             To::Directory(path) => (place.publish(&manifest, path)?, path.clone(), false),
             To::Folder { folder, name, .. } => {
@@ -82,8 +75,15 @@ impl Goal {
                 (version, path, unmoved)
             }
         };
-        let grown =
-            Grown { version, manifest, path, pointer_moved, drift_of_added, freed_features };
-        Ok(Outcome::Made(Box::new(grown)))
+        Ok(Grown {
+            version,
+            manifest,
+            path,
+            pointer_moved,
+            drift_of_added: Vec::new(),
+            freed_features: Vec::new(),
+            features_left_out: Vec::new(),
+            columns_left_out: Vec::new(),
+        })
     }
 }

@@ -3,8 +3,8 @@
 //! The scaler stays, so that the rows that were there keep their vectors bit for bit: the store is
 //! copied and changed where rows change, the trees of the forest take and lose vectors, and the
 //! blocks, which take less than a second, are packed anew. Every row is then compared with the
-//! version before, every check of a build is made, and recall is measured at the margins of the
-//! curve, which is searched anew only where a target is missed. With `refit` everything is built
+//! version before, every check of a build is made, and recall is measured at the efforts of the
+//! curve, which are chosen again only where a target is missed. With `refit` everything is built
 //! again from the stored raw vectors.
 
 mod again;
@@ -82,9 +82,6 @@ pub fn append(plan: &AppendPlan) -> Result<Outcome, Error> {
     let old = Index::open(goal.from())?;
     let rule = ColumnRule::Schema(old.schema().clone());
     let sources = Sources::open(&plan.inputs, &rule, plan.profile.as_deref())?;
-    for column in sources.columns_left_out() {
-        tracing::info!(column = column.name, kind = column.kind, "column is not read");
-    }
     let (got, expected) = (sources.profile_id()?, &old.manifest().profile_id);
     if got != expected {
         let (got, expected) = (got.to_owned(), expected.clone());
@@ -100,7 +97,7 @@ pub fn append(plan: &AppendPlan) -> Result<Outcome, Error> {
     let none = BTreeSet::new();
     let again = Again::new(&old, &none, Some(&sources));
     again.provenance().warn();
-    let (place, mut manifest) = if plan.refit {
+    let (place, mut manifest, curve) = if plan.refit {
         rebuilt(&settings, &again)?
     } else {
         let mut growing = Growing::begin(&old, &goal)?;
@@ -119,7 +116,7 @@ pub fn append(plan: &AppendPlan) -> Result<Outcome, Error> {
         growing.finish(&settings)?
     };
     let before = old.rows();
-    let growth = growth(&old, &manifest, Operation::Append, plan.refit);
+    let growth = growth(&old, &manifest, Operation::Append, plan.refit, curve);
     let scaler = &old.scaler;
     let names = old.schema().names();
     let index = place.open(manifest.clone())?;
@@ -127,8 +124,15 @@ pub fn append(plan: &AppendPlan) -> Result<Outcome, Error> {
     let drift = drift(scaler, names, |take| index.each_raw(0.., take))?;
     drop(index);
     manifest.growth = Some(Growth { drift, ..growth });
-    let freed = freed_features(&old, &manifest);
-    goal.reach(place.place, manifest, drift_of_added, freed)
+    let freed = if plan.refit { Vec::new() } else { freed_features(&old, &manifest) };
+    let grown = goal.reach(place.place, manifest)?;
+    Ok(Outcome::Made(Box::new(Grown {
+        drift_of_added,
+        freed_features: freed,
+        features_left_out: sources.features_left_out().to_vec(),
+        columns_left_out: sources.columns_left_out().to_vec(),
+        ..grown
+    })))
 }
 
 /// Makes a version without some rows of the last one; none where no row goes, unless the scaler is to be
@@ -161,28 +165,25 @@ pub fn remove(plan: &RemovePlan) -> Result<Outcome, Error> {
         return Err(Error::NoRows { read: u64::from(old.rows()), dropped: 0 });
     }
     let settings = settings(&old, &goal);
-    let (place, mut manifest) = if plan.refit {
+    let (place, mut manifest, curve) = if plan.refit {
         rebuilt(&settings, &Again::new(&old, &gone, None))?
     } else {
         let mut growing = Growing::begin(&old, &goal)?;
         growing.remove(&gone)?;
         growing.finish(&settings)?
     };
-    let growth = growth(&old, &manifest, Operation::Remove, plan.refit);
+    let growth = growth(&old, &manifest, Operation::Remove, plan.refit, curve);
     let names = old.schema().names();
     let index = place.open(manifest.clone())?;
     let drift = drift(&old.scaler, names, |take| index.each_raw(0.., take))?;
     drop(index);
     manifest.growth = Some(Growth { drift, ..growth });
-    goal.reach(place.place, manifest, Vec::new(), Vec::new())
+    Ok(Outcome::Made(Box::new(goal.reach(place.place, manifest)?)))
 }
 
 /// Features that were constant in the version before and are not any more. Its scaler, which stays, has no
 /// deviation of them: they count in their own unit, whatever that is.
 fn freed_features(old: &Index, new: &Manifest) -> Vec<String> {
-    if new.growth.as_ref().is_some_and(|growth| growth.refitted) {
-        return Vec::new();
-    }
     let scales = old.schema().names().iter().zip(old.scaler.scale());
     let freed: Vec<String> = scales
         // One that only became constant, when rows were removed, has the deviation that it was fitted with.
@@ -233,19 +234,26 @@ fn settings(old: &Index, goal: &Goal) -> BuildPlan {
     }
 }
 
-fn rebuilt(settings: &BuildPlan, rows: &Again<'_>) -> Result<(Ready, Manifest), Error> {
+fn rebuilt(
+    settings: &BuildPlan,
+    rows: &Again<'_>,
+) -> Result<(Ready, Manifest, CurveOrigin), Error> {
     let recipe = Recipe { profile_id: settings.profile.clone().unwrap_or_default(), scaler: None };
     let super::Assembled { place, mut manifest } = assemble(settings, rows, recipe)?;
     rows.add_missing_values(&mut manifest.missing_values);
-    Ok((Ready { place }, manifest))
+    Ok((Ready { place }, manifest, CurveOrigin::Calibrated))
 }
 
-fn growth(old: &Index, new: &Manifest, operation: Operation, refitted: bool) -> Growth {
+fn growth(
+    old: &Index,
+    new: &Manifest,
+    operation: Operation,
+    refitted: bool,
+    recall_curve: CurveOrigin,
+) -> Growth {
     let before = old.rows();
     let earlier = old.manifest().growth.as_ref().map_or(0, |growth| growth.removed_since_build);
     let removed = before.saturating_sub(new.rows);
-    // A curve that was only checked is said so by whoever checked it.
-    let checked = new.growth.as_ref().map(|growth| growth.recall_curve);
     Growth {
         from_version: old.version().to_owned(),
         operation,
@@ -254,7 +262,7 @@ fn growth(old: &Index, new: &Manifest, operation: Operation, refitted: bool) -> 
         removed,
         removed_since_build: earlier + u64::from(removed),
         refitted,
-        recall_curve: checked.unwrap_or(CurveOrigin::Calibrated),
+        recall_curve,
         drift: Vec::new(),
     }
 }

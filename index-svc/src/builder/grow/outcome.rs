@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{lineage::ColumnDrift, manifest::Manifest};
+use crate::{lineage::ColumnDrift, manifest::Manifest, table::LeftOut};
 
 /// What `append` or `remove` came to.
 #[derive(Clone, Debug)]
@@ -39,6 +39,10 @@ pub struct Grown {
     pub drift_of_added: Vec<ColumnDrift>,
     /// Features that were constant before and are not any more; without a refit they count in their own unit.
     pub freed_features: Vec<String>,
+    /// Feature columns of the added tables that the index does not have.
+    pub features_left_out: Vec<String>,
+    /// Columns of the added tables whose types are not read.
+    pub columns_left_out: Vec<LeftOut>,
 }
 
 /// Why no version was made.
