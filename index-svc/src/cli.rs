@@ -57,8 +57,8 @@ pub(crate) enum Command {
     ///
     /// The scaler stays as it was fitted, unless --refit is given, and the report says how far the rows
     /// have drifted from it. Every row that was there is compared with the version before, every check
-    /// of a build is made, and recall is measured at the margins of the version before; they are
-    /// searched anew only where a target is missed. With a folder of versions the new one goes into it
+    /// of a build is made, and recall is measured at the efforts of the version before; they are
+    /// chosen again only where a target is missed. With a folder of versions the new one goes into it
     /// and CURRENT is moved, so that a server swaps it in; else --output says where it goes. The version
     /// before is never changed.
     #[command(after_long_help = APPEND_HELP)]
@@ -113,7 +113,7 @@ pub(crate) enum Command {
     ///
     /// The index may also be a place in an object store that `publish` wrote to (`s3://bucket/prefix`).
     /// The version that is wanted there is fetched into --cache, digested as it comes, and followed
-    /// like a folder's. A download that breaks is gone on with; while the store does not answer, the
+    /// like a folder's. A download that breaks is resumed; while the store does not answer, the
     /// version that is open, or at a start the one that was last served, goes on answering.
     #[command(after_long_help = SERVE_HELP)]
     Serve(Box<ServeArgs>),
@@ -282,7 +282,7 @@ pub(crate) struct ValidateArgs {
     /// Tables the index was built from, in the same order; files or URLs, as for build.
     #[arg(long, env = "SOUNDALIKE_INPUT", num_args = 1.., value_name = "FILE or URL")]
     pub(crate) input: Vec<PathBuf>,
-    /// Table of held-out vectors to measure recall with.
+    /// Table of held-out vectors to measure recall with, `-` for standard input.
     #[arg(long, env = "SOUNDALIKE_QUERIES", value_name = "FILE")]
     pub(crate) queries: Option<PathBuf>,
     /// Rows of the index to measure recall with, each left out of its own answer. Not with
@@ -292,7 +292,7 @@ pub(crate) struct ValidateArgs {
     /// Ask the forest, with this many candidates; 0 leaves the choice to the planner.
     #[arg(long, env = "SOUNDALIKE_SEARCH_K", default_value_t = 0, value_name = "N")]
     pub(crate) search_k: i64,
-    /// Recall at 10 to aim at, above 0 and at most 1; 0.99 if not given. Not with --search-k.
+    /// Target recall of the answers, above 0 and at most 1; 0.99 if not given. Not with --search-k.
     #[arg(long, env = "SOUNDALIKE_TARGET_RECALL", value_name = "SHARE")]
     pub(crate) target_recall: Option<f64>,
     /// Attribute column that names a track's genre; `genre_top`, then `genre` if not given.
@@ -326,7 +326,7 @@ pub(crate) struct QueryArgs {
     /// Track to start from, by its row, from 0.
     #[arg(long, env = "SOUNDALIKE_TRACK_INDEX", value_name = "N", allow_negative_numbers = true)]
     pub(crate) track_index: Option<i64>,
-    /// Table of raw vectors; every row is a query.
+    /// Table of raw vectors, `-` for standard input; every row is a query.
     #[arg(long, env = "SOUNDALIKE_FEATURES", value_name = "FILE")]
     pub(crate) features: Option<PathBuf>,
     /// Tracks that results shall be like, by their ids; `ID=WEIGHT` weighs one.
@@ -362,7 +362,7 @@ pub(crate) struct RankingArgs {
     /// Ask the forest, with this many candidates; 0 leaves the choice to the planner.
     #[arg(long, env = "SOUNDALIKE_SEARCH_K", default_value_t = 0, value_name = "N")]
     pub(crate) search_k: i64,
-    /// Recall at 10 to aim at, above 0 and at most 1; 0.99 if not given. Not with --search-k.
+    /// Target recall of the answers, above 0 and at most 1; 0.99 if not given. Not with --search-k.
     #[arg(long, env = "SOUNDALIKE_TARGET_RECALL", value_name = "SHARE")]
     pub(crate) target_recall: Option<f64>,
     /// Return the track itself and its exact duplicates too.

@@ -1,6 +1,8 @@
 //! From the command line as typed to what the library takes.
 
-use anyhow::{Context as _, bail};
+use std::fmt;
+
+use anyhow::{Context as _, anyhow};
 use index_svc::{
     builder::{AppendPlan, BuildEngines, BuildPlan, DuplicateRule, NanRule},
     distribution::{Cache, Fetching, Place, Remote},
@@ -17,6 +19,16 @@ use crate::cli::{
     AppendArgs, BuildArgs, BuildEngineArg, ColumnsArg, DuplicatesArg, EngineArg, ImportArgs,
     NanArg, QueryArgs, RankingArgs, ServeArgs, StrategyArg, ValidateArgs,
 };
+
+/// Marks an error that the command line is to blame for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage;
+
+impl fmt::Display for Usage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the command line is wrong")
+    }
+}
 
 impl From<BuildArgs> for BuildPlan {
     fn from(args: BuildArgs) -> Self {
@@ -111,7 +123,14 @@ impl From<EngineArg> for EngineChoice {
 }
 
 /// Options of a query.
+///
+/// # Errors
+/// [`Usage`], when a flag has a value that it cannot have.
 pub(crate) fn options(index: &Index, args: &RankingArgs) -> anyhow::Result<Options> {
+    checked_options(index, args).context(Usage)
+}
+
+fn checked_options(index: &Index, args: &RankingArgs) -> anyhow::Result<Options> {
     let options = Options::new(args.k, args.exact, args.search_k, args.include_seeds)?
         .with_duplicates(args.include_duplicates)
         .with_max_per_artist(args.max_per_artist)?
@@ -135,13 +154,13 @@ pub(crate) fn examples(index: &Index, args: &QueryArgs) -> anyhow::Result<Vec<Ex
         // An id may have an equals sign in it; then it is known as it stands.
         let (id, weight) = match index.row_of(text)? {
             Some(_) => (text.as_str(), 1.0),
-            None if text.contains('=') => weighted(flag, text)?,
+            None if text.contains('=') => weighted(flag, text).context(Usage)?,
             None => (text.as_str(), 1.0),
         };
         if weight <= 0.0 {
-            bail!("{flag} {text}: expected a weight above 0");
+            return Err(anyhow!("{flag} {text}: expected a weight above 0").context(Usage));
         }
-        Ok(Seed::track_id(index, id)?.weighing(sign * weight)?)
+        Seed::track_id(index, id)?.weighing(sign * weight).context(Usage)
     };
     wanted.chain(unwanted).map(example).collect()
 }
@@ -167,8 +186,12 @@ fn weighted<'t>(flag: &str, text: &'t str) -> anyhow::Result<(&'t str, f64)> {
 }
 
 /// Options of the queries of a validation.
+///
+/// # Errors
+/// [`Usage`], as [`options`].
 pub(crate) fn validation(args: &ValidateArgs) -> anyhow::Result<Options> {
-    aimed(Options::new(0, false, args.search_k, false)?, args.target_recall)
+    let options = Options::new(0, false, args.search_k, false).context(Usage)?;
+    aimed(options, args.target_recall).context(Usage)
 }
 
 fn aimed(options: Options, target: Option<f64>) -> anyhow::Result<Options> {
@@ -179,8 +202,12 @@ fn aimed(options: Options, target: Option<f64>) -> anyhow::Result<Options> {
 }
 
 /// Figures an index is held to.
+///
+/// # Errors
+/// [`Usage`], when there is no such figure, or it cannot have that value.
 pub(crate) fn thresholds(texts: &[String]) -> anyhow::Result<Vec<Threshold>> {
-    texts.iter().map(|text| text.parse().context("--fail-under")).collect()
+    let parse = |text: &String| text.parse().context("--fail-under").context(Usage);
+    texts.iter().map(parse).collect()
 }
 
 /// The place of an index in an object store.
@@ -202,9 +229,10 @@ pub(crate) fn source(
     let Some(url) = args.index.to_str().filter(|text| is_url(text)) else {
         return Ok(source_at(&args.index));
     };
-    let cache = args.cache.as_deref().with_context(|| {
-        format!("--index is {url}: expected --cache with a folder that its versions are kept in")
-    })?;
+    let missing = || {
+        anyhow!("--index is {url}: expected --cache with a folder that its versions are kept in")
+    };
+    let cache = args.cache.as_deref().ok_or_else(|| missing().context(Usage))?;
     let place = place(&url.parse()?, &args.storage)?;
     Ok(Box::new(Remote::new(place, Cache::open(cache)?.watched_by(watcher))))
 }

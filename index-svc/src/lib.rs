@@ -23,6 +23,7 @@
 //! - [`builder`]: tables to a new index directory, and from one version to the next; [`validation`]: the
 //!   story of `validate`; [`verify`]: is it what it says it is; [`gate`]: is it good enough; [`report`]:
 //!   what was found
+//! - [`printable`]: foreign texts on a terminal
 //! - [`service`], [`status`]: the RPCs and the form of their errors
 
 mod answer;
@@ -53,6 +54,7 @@ pub mod pages;
 mod passing;
 pub mod planner;
 mod plans;
+pub mod printable;
 pub mod provenance;
 pub mod query;
 pub mod recall;

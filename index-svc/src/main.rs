@@ -10,9 +10,16 @@ use std::{
 };
 
 use clap::Parser as _;
+use index_svc::printable::Lines;
 use serving::LogWriting;
 
-use crate::cli::{Cli, Command};
+use crate::{
+    cli::{Cli, Command},
+    config::Usage,
+};
+
+/// As clap's own.
+const WRONG_COMMAND_LINE: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -29,8 +36,9 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error may be closed; there is nobody left to tell then.
-            let _ = writeln!(stderr(), "index-svc: {}", serving::told_once(error.as_ref()));
-            ExitCode::FAILURE
+            let message = serving::told_once(error.as_ref());
+            let _ = writeln!(Lines(stderr()), "index-svc: {message}");
+            if error.is::<Usage>() { ExitCode::from(WRONG_COMMAND_LINE) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -78,6 +78,75 @@ fn usage_errors_and_failures_have_their_codes() {
 }
 
 #[test]
+fn flags_that_are_out_of_range_are_usage_errors() {
+    let (_folder, _, index) = built();
+    for wrong in [
+        ["--target-recall", "2"],
+        ["--filter", "nope = 1"],
+        ["--group-weight", "mfcc"],
+        ["--diversity", "2"],
+    ] {
+        let mut args = vec!["query", "--index", text(&index), "--track-id", "t1"];
+        args.extend(wrong);
+        let output = index_svc(&args);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}: {message}");
+    }
+    let unknown = index_svc(&["query", "--index", text(&index), "--track-id", "nobody"]);
+    assert_eq!(unknown.status.code(), Some(1));
+}
+
+/// Titles are anybody's; a terminal obeys what begins with ESC.
+#[test]
+fn texts_of_tables_do_not_command_the_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (table, index) = (folder.path().join("table.csv"), folder.path().join("index"));
+    let rows = csv_text(&golden_rows(), str::to_owned).replace("Title ", "\u{1b}[2J\u{9b}1mT ");
+    fs::write(&table, rows.replace(",genre,", ",\u{1b}c,")).expect("writable");
+    let build =
+        ["build", "--input", text(&table), "--output", text(&index), "--profile", DEFAULT_PROFILE];
+    let query = ["query", "--index", text(&index), "--track-id", "t17", "--explain"];
+    let wrong = ["query", "--index", text(&index), "--track-id", "\u{1b}[31m"];
+    let validate =
+        ["validate", "--index", text(&index), "--sample", "20", "--genre-column", "\u{1b}c"];
+    for args in [&build[..], &query, &wrong, &validate] {
+        let output = index_svc(args);
+        for stream in [output.stdout, output.stderr] {
+            let told = String::from_utf8(stream).expect("UTF-8");
+            let obeyed = |c: char| c.is_control() && c != '\n';
+            assert!(!told.contains(obeyed), "{args:?}: {told:?}");
+        }
+    }
+    let told = String::from_utf8(index_svc(&query).stdout).expect("UTF-8");
+    assert!(told.contains(r"\u{1b}[2J\u{9b}1mT 202"), "{told}");
+}
+
+#[test]
+fn a_table_of_queries_may_come_on_standard_input() {
+    let (folder, table, index) = built();
+    let args = ["--index", text(&index), "--profile", DEFAULT_PROFILE, "--format", "json"];
+    let ask = |features: &str, input: Stdio| {
+        let output = Command::new(env!("CARGO_BIN_EXE_index-svc"))
+            .args(["query", "--features", features])
+            .args(args)
+            .stdin(input)
+            .output()
+            .expect("the binary runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let queries = folder.path().join("queries.csv");
+    let lines: Vec<String> =
+        fs::read_to_string(table).expect("readable").lines().take(4).map(str::to_owned).collect();
+    fs::write(&queries, lines.join("\n")).expect("writable");
+    let by_path = ask(text(&queries), Stdio::null());
+    let input = fs::File::open(&queries).expect("readable");
+    assert_eq!(ask("-", input.into()), by_path);
+    let first: Value = serde_json::from_str(by_path.lines().next().expect("three")).expect("JSON");
+    assert_eq!(first["promised_recall"], 1.0, "so few rows are answered exactly");
+}
+
+#[test]
 fn a_build_without_a_profile_says_how_to_state_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let (table, index) = (folder.path().join("table.csv"), folder.path().join("index"));

@@ -145,8 +145,12 @@ fn what_cannot_be_measured_or_read_does_not_pass() {
     assert_eq!(unknown.status.code(), Some(1));
     let message = String::from_utf8(unknown.stderr).expect("UTF-8");
     assert!(message.contains("mood"), "{message}");
-    let wrong = validate(&planted.index, &["--fail-under", "speed=1"]);
-    assert_eq!(wrong.status.code(), Some(1));
+    for wrong in
+        [["--fail-under", "speed=1"], ["--fail-under", "recall=2"], ["--target-recall", "2"]]
+    {
+        let output = validate(&planted.index, &wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}: the command line is wrong");
+    }
 }
 
 /// JUnit XML has the checks and outcomes that the JSON has, for a parser of another make.

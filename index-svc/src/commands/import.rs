@@ -6,7 +6,10 @@ use std::{
     time::Instant,
 };
 
-use index_svc::import::{ImportPlan, import};
+use index_svc::{
+    import::{ImportPlan, import},
+    printable::Lines,
+};
 
 use crate::cli::ImportArgs;
 
@@ -15,7 +18,7 @@ pub(crate) fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let imported = import(&plan)?;
     let manifest = &imported.manifest;
-    let mut out = stdout().lock();
+    let mut out = Lines(stdout().lock());
     writeln!(out, "imported {} in {:.1} s", plan.output.display(), start.elapsed().as_secs_f64())?;
     writeln!(out, "index version   {}", imported.version)?;
     writeln!(out, "profile         {}", manifest.profile_id)?;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use index_svc::{
     Index,
     explain::{Contribution, Explanation},
+    printable::{Lines, printable},
     query::{Options, Query, check_recipe},
     search::Answer,
     table::{ColumnRule, IdRule, Table, TableError},
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
         let answer = index.search(&query)?;
         match args.format {
             FormatArg::Json => write_json(&mut out, &index, label, &answer),
-            FormatArg::Text => write_text(&mut out, label, &answer),
+            FormatArg::Text => write_text(&mut Lines(&mut out), label, &answer),
         }
     };
     if let Some(track_id) = &args.track_id {
@@ -60,6 +61,8 @@ fn each_query(
     mut answer: impl FnMut(&str, &Query) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let rule = ColumnRule::Schema(index.schema().clone());
+    let (path, _spooled) = inputs::table(path)?;
+    let path = path.as_path();
     let mut table = Table::open(path, &rule, IdRule::Optional)?;
     match (table.recipe(), profile) {
         (Some(recipe), Some(profile)) if recipe.profile_id != profile => {
@@ -118,6 +121,7 @@ fn write_json(
         "exact": answer.plan.is_exact(),
         "engine": answer.plan.engine.as_str(),
         "effort": answer.plan.effort.to_string(),
+        "promised_recall": answer.plan.promised_recall,
         "candidate_count": answer.candidate_count,
         "matched_track_count": answer.matched_count,
         "suppressed_seed_count": answer.left_out.seeds,
@@ -141,8 +145,10 @@ fn explanation(of: &Explanation) -> serde_json::Value {
 }
 
 fn write_text(out: &mut impl Write, label: &str, answer: &Answer) -> anyhow::Result<()> {
+    let label = printable(label);
     let seed = answer.seed.as_ref().map_or_else(String::new, |(row, seed)| {
-        format!(" (row {row}: {} - {})", seed.artist_name, seed.track_title)
+        let (artist, title) = (printable(&seed.artist_name), printable(&seed.track_title));
+        format!(" (row {row}: {artist} - {title})")
     });
     let reasons = [
         (answer.left_out.seeds, "equal to the query"),
@@ -164,10 +170,10 @@ fn write_text(out: &mut impl Write, label: &str, answer: &Answer) -> anyhow::Res
             neighbor.distance,
             neighbor.similarity_percentile,
             neighbor.row,
-            track.artist_name,
-            track.track_title,
-            track.album_title,
-            track.track_id
+            printable(&track.artist_name),
+            printable(&track.track_title),
+            printable(&track.album_title),
+            printable(&track.track_id)
         )?;
         if let Some(explained) = &neighbor.explanation {
             write_explanation(out, explained)?;

@@ -12,6 +12,7 @@ use index_svc::{
     Index,
     gate::Threshold,
     planner::Wanted,
+    printable::Lines,
     recall::Probe,
     report::Report,
     table::{ColumnRule, IdRule, Table},
@@ -77,7 +78,7 @@ fn examine(
 
 /// What failed, for those who see the log and not the file.
 fn summarise(report: &Report, path: &Path) -> anyhow::Result<()> {
-    let mut out = stdout().lock();
+    let mut out = Lines(stdout().lock());
     for check in report.failures() {
         writeln!(out, "FAIL  {:16}  {}", check.name, check.detail)?;
     }
@@ -94,7 +95,8 @@ fn name(index: &Path) -> String {
 /// Held-out vectors; a table that states another profile is refused.
 fn held_out(index: &Index, path: &Path) -> anyhow::Result<Vec<Probe>> {
     let rule = ColumnRule::Schema(index.schema().clone());
-    let mut table = Table::open(path, &rule, IdRule::Optional)?;
+    let (path, _spooled) = inputs::table(path)?;
+    let mut table = Table::open(&path, &rule, IdRule::Optional)?;
     if let Some(recipe) = table.recipe() {
         index_svc::query::check_recipe(index, &recipe.profile_id, &recipe.schema_sha256)?;
     }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use index_svc::distribution::PublishedVersion;
+use index_svc::{distribution::PublishedVersion, printable::Lines};
 use serde_json::{Value, json};
 
 use crate::{
@@ -42,6 +42,7 @@ pub(crate) fn run(args: &VersionsArgs) -> anyhow::Result<ExitCode> {
         writeln!(out, "{}", serde_json::to_string_pretty(&object)?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let mut out = Lines(out);
     writeln!(out, "{:64}  {:9}  {:>10}  {:>14}  WRITTEN", "VERSION", "ROLE", "TRACKS", "BYTES")?;
     for version in &versions {
         let tracks = match &version.manifest {

@@ -1,5 +1,5 @@
 //! Versions on local disk, as a folder of versions: fetched file by file into a hidden directory,
-//! digested as they come, renamed when whole. What is broken off is gone on with, by the range that is
+//! digested as they come, renamed when whole. A transfer that breaks off is resumed, by the range that is
 //! missing; what is not what was built never gets its name.
 //!
 //! The folder has a `CURRENT` of its own, the version that was last served, so that a server can start

@@ -32,7 +32,7 @@ pub enum QueryError {
         /// Value given.
         got: i64,
     },
-    /// `page_token` cannot be gone on with.
+    /// `page_token` leads to no page.
     #[error(transparent)]
     PageToken(#[from] PageTokenError),
     /// `search_k` is out of range.

@@ -71,7 +71,7 @@ impl Options {
         })
     }
 
-    /// With a target recall at 10, where neither `exact` nor `search_k` says more.
+    /// With a target recall, where neither `exact` nor `search_k` says more.
     ///
     /// # Errors
     /// When it is not above 0 and at most 1.

@@ -3,7 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use super::{Findings, Report, percent};
-use crate::card::{Purity, Spread};
+use crate::{
+    card::{Purity, Spread},
+    printable::printable,
+};
 
 impl Report {
     /// Lines of text.
@@ -12,7 +15,9 @@ impl Report {
         let mut out = String::new();
         // Writing to memory cannot fail.
         let _ = self.write_text(&mut out);
-        out
+        out.split_inclusive('\n')
+            .map(|line| printable(line.trim_end_matches('\n')) + "\n")
+            .collect()
     }
 
     fn write_text(&self, out: &mut String) -> fmt::Result {
