@@ -9,6 +9,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use proto::{
+    features::{DEFAULT_PROFILE, FeatureSchema},
+    v1::FeatureVector,
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -22,6 +26,7 @@ use crate::{
 pub struct Library {
     folder: TempDir,
     binaries: Binaries,
+    index_version: String,
 }
 
 impl Library {
@@ -41,7 +46,11 @@ impl Library {
     }
 
     fn build() -> Result<Self> {
-        let library = Self { folder: tempfile::tempdir()?, binaries: binaries()?.clone() };
+        let mut library = Self {
+            folder: tempfile::tempdir()?,
+            binaries: binaries()?.clone(),
+            index_version: String::new(),
+        };
         let audio = clips::audio_folder();
         run(
             &library.binaries.extractor,
@@ -54,7 +63,7 @@ impl Library {
                 library.table().as_os_str(),
             ],
         )?;
-        run(
+        let built = run(
             &library.binaries.index,
             &[
                 OsStr::new("build"),
@@ -66,7 +75,39 @@ impl Library {
                 OsStr::new("7"),
             ],
         )?;
+        let told = String::from_utf8(built.stdout)?;
+        let version = told.lines().find_map(|line| line.strip_prefix("index version"));
+        version.context("no index version is told")?.trim().clone_into(&mut library.index_version);
         Ok(library)
+    }
+
+    /// Version of the index, which each row that is sent belongs to.
+    #[must_use]
+    pub fn index_version(&self) -> &str {
+        &self.index_version
+    }
+
+    /// The vectors of the table, in row order.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn vectors(&self) -> Result<Vec<FeatureVector>> {
+        let mut table = csv::Reader::from_path(self.table())?;
+        let header = table.headers()?.clone();
+        let schema = FeatureSchema::librosa();
+        let place = |name: &String| header.iter().position(|column| column == name);
+        let places: Option<Vec<usize>> = schema.names().iter().map(place).collect();
+        let places = places.context("the table lacks a feature")?;
+        let vector = |record: Result<csv::StringRecord, csv::Error>| {
+            let record = record?;
+            let values = places.iter().map(|place| record[*place].parse());
+            Ok(FeatureVector {
+                values: values.collect::<Result<_, _>>()?,
+                profile_id: DEFAULT_PROFILE.to_owned(),
+                ..FeatureVector::default()
+            })
+        };
+        table.records().map(vector).collect()
     }
 
     /// Both executables.

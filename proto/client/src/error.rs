@@ -68,6 +68,11 @@ pub enum CallError {
     /// The source of an upload could not be read.
     #[error("the source of the upload failed: {0}")]
     Source(#[source] io::Error),
+    /// A row without the index version that it is of.
+    #[error(
+        "the request has a row and no expected_index_version: in another version the row is another track's"
+    )]
+    VersionMissing,
     /// An answer without what the contract says it has.
     #[error("the answer has no {0}")]
     Incomplete(&'static str),
@@ -82,6 +87,7 @@ impl CallError {
             Self::Unreachable { .. } | Self::NoEndpoint { .. } => Code::Unavailable,
             Self::DeadlineExceeded { .. } => Code::DeadlineExceeded,
             Self::Source(_) => Code::Aborted,
+            Self::VersionMissing => Code::InvalidArgument,
             Self::Incomplete(_) => Code::Internal,
         }
     }
@@ -107,6 +113,7 @@ impl CallError {
             | Self::Unreachable { attempts, .. }
             | Self::NoEndpoint { attempts, .. }
             | Self::DeadlineExceeded { attempts, .. } => *attempts,
+            Self::VersionMissing => 0,
             Self::Source(_) | Self::Incomplete(_) => 1,
         }
     }
@@ -117,7 +124,10 @@ impl CallError {
         match self {
             Self::Refused { status, .. } | Self::Unreachable { status, .. } => Some(status),
             Self::DeadlineExceeded { last, .. } => last.as_deref(),
-            Self::NoEndpoint { .. } | Self::Source(_) | Self::Incomplete(_) => None,
+            Self::NoEndpoint { .. }
+            | Self::Source(_)
+            | Self::VersionMissing
+            | Self::Incomplete(_) => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use proto::v1::{
     GetIndexInfoRequest, GetIndexInfoResponse, LookupRequest, LookupResponse,
     QueryByFeaturesRequest, QueryByFeaturesResponse, QueryByTrackIndexRequest,
-    QueryByTrackIndexResponse, index_service_client::IndexServiceClient,
+    QueryByTrackIndexResponse, QueryOptions, index_service_client::IndexServiceClient,
 };
 use tonic::transport::Channel;
 
@@ -48,10 +48,6 @@ macro_rules! queries {
 queries! {
     /// Ranks tracks by distance to a raw vector.
     query_by_features(QueryByFeaturesRequest) -> QueryByFeaturesResponse;
-    /// Ranks tracks by distance to the track at a row. A row belongs to one index version: send
-    /// `expected_index_version` with it, since replicas may hold different ones during a roll-out. Without it
-    /// the row may be another track's; compare the answer's `seed` then.
-    query_by_track_index(QueryByTrackIndexRequest) -> QueryByTrackIndexResponse;
     /// Metadata and row of a track.
     lookup(LookupRequest) -> LookupResponse;
     /// Describes the loaded index.
@@ -66,6 +62,31 @@ impl IndexClient {
     /// When options or TLS cannot be right.
     pub fn new(target: Target, options: Options) -> Result<Self, OptionsError> {
         Ok(Self(Caller::new(proto::INDEX_SERVICE, target, options)?))
+    }
+
+    /// Ranks tracks by distance to the track at a row. A row belongs to one index version, and replicas may hold
+    /// different ones during a roll-out: the request needs the `expected_index_version` that the row is of, or
+    /// a page token, which has one.
+    ///
+    /// # Errors
+    /// [`CallError::VersionMissing`], before anything is sent, when the request names no version; when the server
+    /// refuses the request, or no answer comes in time.
+    pub async fn query_by_track_index(
+        &self,
+        request: QueryByTrackIndexRequest,
+        deadline: Deadline,
+    ) -> Result<QueryByTrackIndexResponse, CallError> {
+        let names_version = |options: &QueryOptions| {
+            !options.expected_index_version.is_empty() || !options.page_token.is_empty()
+        };
+        if !request.options.as_ref().is_some_and(names_version) {
+            return Err(CallError::VersionMissing);
+        }
+        let send = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            async move { stub(&attempt).query_by_track_index(request).await }
+        };
+        self.0.query(deadline, send).await
     }
 
     /// What this client did so far, and with whom.

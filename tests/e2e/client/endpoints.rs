@@ -8,6 +8,7 @@ use e2e::{
     process::{Server, Signal, free_address},
     proxy::Proxy,
 };
+use proto::v1::{QueryByTrackIndexRequest, QueryOptions};
 use tokio::net::TcpListener;
 use tonic::Code;
 
@@ -173,4 +174,29 @@ async fn resets_cost_no_call() {
     .await;
     assert!(failed.is_empty(), "{failed:?}");
     until_ready(&client, &[&both[0], &both[1]]).await;
+}
+
+/// In another version the row is another track's, so such a call is not sent at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_without_its_version_is_not_sent() {
+    let library = Library::shared().expect("the library builds");
+    let server = library.start_index().expect("the index opens");
+    let client = index_client(&[server.address()], brisk());
+    let ask = async |options: Option<QueryOptions>| {
+        let request = QueryByTrackIndexRequest { track_index: Some(1), options };
+        client.query_by_track_index(request, super::soon()).await
+    };
+    for options in [None, Some(QueryOptions { page_size: 3, ..QueryOptions::default() })] {
+        let refused = ask(options).await.expect_err("which version?");
+        assert!(matches!(refused, CallError::VersionMissing), "{refused:?}");
+        assert_eq!((refused.code(), refused.attempts()), (Code::InvalidArgument, 0));
+    }
+    assert_eq!(client.activity().attempts, 0);
+    let expected_index_version = library.index_version().to_owned();
+    let first = QueryOptions { page_size: 3, expected_index_version, ..QueryOptions::default() };
+    let first = ask(Some(first)).await.expect("answered");
+    // A page token has the version in it.
+    let page_token = first.next_page_token;
+    let next = QueryOptions { page_size: 3, page_token, ..QueryOptions::default() };
+    assert_eq!(ask(Some(next)).await.expect("answered").neighbors.len(), 3);
 }

@@ -58,13 +58,12 @@ async fn neighbors(
     row: i64,
     deadline: Deadline,
 ) -> Result<QueryByTrackIndexResponse, CallError> {
-    let options = Some(QueryOptions { page_size: 3, ..QueryOptions::default() });
-    client
-        .query_by_track_index(
-            QueryByTrackIndexRequest { track_index: Some(row), options },
-            deadline,
-        )
-        .await
+    let library = Library::shared().expect("a test holds it");
+    let expected_index_version = library.index_version().to_owned();
+    let options =
+        Some(QueryOptions { page_size: 3, expected_index_version, ..QueryOptions::default() });
+    let request = QueryByTrackIndexRequest { track_index: Some(row), options };
+    client.query_by_track_index(request, deadline).await
 }
 
 async fn info(client: &IndexClient, deadline: Deadline) -> Result<(), CallError> {

@@ -4,6 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context as _, Result};
@@ -12,7 +13,7 @@ use e2e::{
     process::{Server, Signal, free_address},
     proxy::Proxy,
 };
-
+use proto::v1::FeatureVector;
 use tempfile::TempDir;
 
 use crate::faults::Fault;
@@ -21,6 +22,8 @@ use crate::faults::Fault;
 pub(crate) struct Fleet {
     pub(crate) index: Vec<Replica>,
     pub(crate) extractor: Vec<Replica>,
+    /// Vectors of the library's tracks.
+    pub(crate) vectors: Arc<[FeatureVector]>,
     /// Two versions of the index and the pointer to the current one; new binaries.
     folder: TempDir,
 }
@@ -44,7 +47,8 @@ impl Fleet {
     ) -> Result<Self> {
         let folder = versions(library)?;
         let index = ["--index".into(), folder.path().as_os_str().to_owned()];
-        let mut fleet = Self { index: Vec::new(), extractor: Vec::new(), folder };
+        let vectors = library.vectors()?.into();
+        let mut fleet = Self { index: Vec::new(), extractor: Vec::new(), vectors, folder };
         for (replicas, binary, own) in [
             (&mut fleet.index, &library.binaries().index, &index[..]),
             (&mut fleet.extractor, &library.binaries().extractor, &[]),

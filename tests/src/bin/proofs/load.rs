@@ -25,7 +25,7 @@ use crate::{
     route::{Failure, Route},
 };
 
-const QUERY_CALLERS: i64 = 6;
+const QUERY_CALLERS: usize = 6;
 /// Of each kind: uploads that can be replayed, and that cannot.
 const UPLOAD_CALLERS: usize = 2;
 /// Between two calls of one caller.
@@ -67,7 +67,7 @@ impl Load {
                         break;
                     }
                     let begin = Instant::now();
-                    let outcome = route.query((caller * 7 + call) % 40).await;
+                    let outcome = route.query(caller * 7 + call).await;
                     if let Ok(version) = &outcome
                         && !tally.versions.contains(version)
                     {
@@ -81,7 +81,7 @@ impl Load {
         }
         for caller in 0..2 * UPLOAD_CALLERS {
             let (route, over) = (route.clone(), Arc::clone(&over));
-            let replayable = caller % 2 == 0 && matches!(route, Route::Client { .. });
+            let replayable = caller % 2 == 0 && route.replays();
             callers.spawn(async move {
                 let mut tally = Tally::default();
                 while !over.load(Ordering::Relaxed) {

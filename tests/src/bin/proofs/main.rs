@@ -78,7 +78,7 @@ async fn prove(cli: &Cli) -> Result<bool> {
             let mut fleet = Fleet::start(&library, REPLICAS, Some(fault)).await?;
             let envoy = through.map(|binary| Envoy::start(binary, &fleet)).transpose()?;
             let route = match &envoy {
-                Some(envoy) => Route::envoy(envoy).await?,
+                Some(envoy) => Route::envoy(envoy, &fleet).await?,
                 None => Route::client(&fleet)?,
             };
             route.settle().await.context("the replicas do not become ready")?;

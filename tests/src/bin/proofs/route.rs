@@ -1,14 +1,14 @@
 //! The way of a call to a replica: this project's client, or a plain channel to Envoy.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
 use client::{
     CallError, Deadline, ExtractorClient, IndexClient, Liveness, Options, Target, Upload,
 };
-use e2e::calls::{chunk_message, config_message, query_row, top};
+use e2e::calls::{chunk_message, config_message, query, top};
 use proto::v1::{
-    ExtractionConfig, QueryByTrackIndexRequest, QueryByTrackIndexResponse,
+    ExtractionConfig, FeatureVector, QueryByFeaturesRequest, QueryByFeaturesResponse,
     extractor_service_client::ExtractorServiceClient,
 };
 use tokio::{io::AsyncReadExt as _, sync::mpsc};
@@ -32,7 +32,14 @@ const UPLOAD_TIME: Duration = Duration::from_secs(30);
 const SETTLING: Duration = Duration::from_secs(30);
 
 #[derive(Clone)]
-pub(crate) enum Route {
+pub(crate) struct Route {
+    way: Way,
+    /// What is queried with. A row would belong to one version, and the replicas change theirs one by one.
+    vectors: Arc<[FeatureVector]>,
+}
+
+#[derive(Clone)]
+enum Way {
     Client { index: IndexClient, extractor: ExtractorClient },
     Envoy { index: Channel, extractor: Channel },
 }
@@ -48,13 +55,14 @@ impl Route {
             ..Options::default()
         };
         let target = |replicas: &[Replica]| Target::fixed(replicas.iter().map(Replica::address));
-        Ok(Self::Client {
+        let way = Way::Client {
             index: IndexClient::new(target(&fleet.index)?, options.clone())?,
             extractor: ExtractorClient::new(target(&fleet.extractor)?, options)?,
-        })
+        };
+        Ok(Self { way, vectors: Arc::clone(&fleet.vectors) })
     }
 
-    pub(crate) async fn envoy(envoy: &Envoy) -> Result<Self> {
+    pub(crate) async fn envoy(envoy: &Envoy, fleet: &Fleet) -> Result<Self> {
         let connect = async |address: &str| -> Result<Channel> {
             let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
             let start = tokio::time::Instant::now();
@@ -66,16 +74,22 @@ impl Route {
                 }
             }
         };
-        Ok(Self::Envoy {
+        let way = Way::Envoy {
             index: connect(&envoy.index).await?,
             extractor: connect(&envoy.extractor).await?,
-        })
+        };
+        Ok(Self { way, vectors: Arc::clone(&fleet.vectors) })
+    }
+
+    /// Whether an upload may be sent again.
+    pub(crate) fn replays(&self) -> bool {
+        matches!(self.way, Way::Client { .. })
     }
 
     pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Client { .. } => "client",
-            Self::Envoy { .. } => "Envoy",
+        match self.way {
+            Way::Client { .. } => "client",
+            Way::Envoy { .. } => "Envoy",
         }
     }
 
@@ -83,14 +97,12 @@ impl Route {
     pub(crate) async fn settle(&self) -> Result<()> {
         let start = tokio::time::Instant::now();
         while start.elapsed() < SETTLING {
-            let ready = match self {
-                Self::Client { index, extractor } => [index.activity(), extractor.activity()]
+            let ready = match &self.way {
+                Way::Client { index, extractor } => [index.activity(), extractor.activity()]
                     .iter()
                     .all(|activity| activity.endpoints.iter().all(|endpoint| endpoint.ready)),
                 // Envoy serves when its first health checks are done.
-                Self::Envoy { .. } => {
-                    self.query(0).await.is_ok() && self.upload(true).await.is_ok()
-                }
+                Way::Envoy { .. } => self.query(0).await.is_ok() && self.upload(true).await.is_ok(),
             };
             if ready {
                 return Ok(());
@@ -101,17 +113,18 @@ impl Route {
     }
 
     /// One query; the version of the index that answered. The error is its code, and what else is known.
-    pub(crate) async fn query(&self, row: i64) -> Result<String, Failure> {
-        match self {
-            Self::Client { index, .. } => {
-                let request =
-                    QueryByTrackIndexRequest { track_index: Some(row), options: Some(top(3)) };
+    pub(crate) async fn query(&self, number: usize) -> Result<String, Failure> {
+        let vector = self.vectors[number % self.vectors.len()].clone();
+        match &self.way {
+            Way::Client { index, .. } => {
+                let (feature_vector, options) = (Some(vector), Some(top(3)));
+                let request = QueryByFeaturesRequest { feature_vector, options };
                 let deadline = Deadline::after(QUERY_TIME);
-                let answer = index.query_by_track_index(request, deadline).await;
+                let answer = index.query_by_features(request, deadline).await;
                 answer.map(version).map_err(Failure::from)
             }
-            Self::Envoy { index, .. } => {
-                let call = query_row(index, row, top(3));
+            Way::Envoy { index, .. } => {
+                let call = query(index, vector, top(3));
                 match tokio::time::timeout(QUERY_TIME, call).await {
                     Ok(answer) => answer.map(version).map_err(Failure::from),
                     Err(_) => Err(Failure { code: Code::DeadlineExceeded, text: String::new() }),
@@ -122,8 +135,8 @@ impl Route {
 
     /// One upload of a clip, read slowly. Envoy cannot replay any.
     pub(crate) async fn upload(&self, replayable: bool) -> Result<(), Failure> {
-        match self {
-            Self::Client { extractor, .. } => {
+        match &self.way {
+            Way::Client { extractor, .. } => {
                 let upload = if replayable {
                     Upload::replayable(|| async { Ok(Box::pin(Paced::new()) as client::Reader) })
                 } else {
@@ -132,7 +145,7 @@ impl Route {
                 let deadline = Deadline::after(UPLOAD_TIME);
                 extractor.extract(upload, deadline).await.map(drop).map_err(Failure::from)
             }
-            Self::Envoy { extractor, .. } => {
+            Way::Envoy { extractor, .. } => {
                 let (send, messages) = mpsc::channel(1);
                 tokio::spawn(async move {
                     let (mut source, mut bytes) = (Paced::new(), vec![0; 16 << 10]);
@@ -154,7 +167,7 @@ impl Route {
     }
 }
 
-fn version(answer: QueryByTrackIndexResponse) -> String {
+fn version(answer: QueryByFeaturesResponse) -> String {
     answer.stats.map(|stats| stats.index_version).unwrap_or_default()
 }
 

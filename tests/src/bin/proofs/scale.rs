@@ -26,7 +26,7 @@ use crate::{
 };
 
 const MOST_REPLICAS: usize = 4;
-const CALLERS: i64 = 16;
+const CALLERS: usize = 16;
 const TIME: Duration = Duration::from_secs(5);
 /// Of an even share, that each replica must have at least.
 const LEAST_SHARE: f64 = 0.5;
@@ -41,7 +41,7 @@ pub(crate) async fn run(envoy: Option<&Path>) -> Result<bool> {
             let fleet = Fleet::start(&library, count, None).await?;
             let envoy = through.map(|binary| Envoy::start(binary, &fleet)).transpose()?;
             let route = match &envoy {
-                Some(envoy) => Route::envoy(envoy).await?,
+                Some(envoy) => Route::envoy(envoy, &fleet).await?,
                 None => Route::client(&fleet)?,
             };
             route.settle().await.context("the replicas do not become ready")?;
@@ -81,7 +81,7 @@ async fn answered(route: &Route) -> (u64, u64) {
                 if over.load(Ordering::Relaxed) {
                     break;
                 }
-                match route.query((caller * 7 + call) % 40).await {
+                match route.query(caller * 7 + call).await {
                     Ok(_) => answered += 1,
                     Err(_) => failed += 1,
                 }
