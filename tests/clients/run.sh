@@ -24,14 +24,9 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 echo "clients: environments"
-python3 -m venv "$scratch/venv"
+"$root/tests/python_environment" "$scratch" --requirement "$here/python/requirements.txt" --requirement "$here/tools.txt"
 bin=$scratch/venv/bin
-"$bin/pip" install --quiet --disable-pip-version-check --requirement "$here/python/requirements.txt" \
-    --requirement "$here/tools.txt"
-mkdir "$scratch/stubs" "$scratch/certificates" "$scratch/node"
-(cd "$root/proto/schema" && "$bin/python" -m grpc_tools.protoc --proto_path . \
-    --python_out "$scratch/stubs" --grpc_python_out "$scratch/stubs" \
-    --descriptor_set_out "$scratch/descriptors.binpb" --include_imports soundalike/v1/*.proto)
+mkdir "$scratch/certificates" "$scratch/node"
 cp "$here/node/package.json" "$here/node/package-lock.json" "$scratch/node"
 (cd "$scratch/node" && npm ci --silent --no-fund --no-audit)
 "$here/certificates.sh" "$scratch/certificates"

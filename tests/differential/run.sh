@@ -16,12 +16,9 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
-python3 -m venv "$scratch/venv"
-"$scratch/venv/bin/pip" install --quiet --disable-pip-version-check \
+"$root/tests/python_environment" "$scratch" \
     --requirement "$root/tests/clients/python/requirements.txt" --requirement "$here/requirements.txt"
-mkdir "$scratch/stubs" "$scratch/catalogues"
-(cd "$root/proto/schema" && "$scratch/venv/bin/python" -m grpc_tools.protoc --proto_path . \
-    --python_out "$scratch/stubs" --grpc_python_out "$scratch/stubs" soundalike/v1/*.proto)
+mkdir "$scratch/catalogues"
 if [ -z "${INDEX_SVC:-}" ]; then
     (cd "$root" && cargo build --quiet --release --locked --package index-svc)
     INDEX_SVC=${CARGO_TARGET_DIR:-$root/target}/release/index-svc

