@@ -108,12 +108,7 @@ const ARROWS: &[Arrow] = &[
             "extractor-svc/src/cli.rs",
             "extractor-svc/src/config.rs",
             "extractor-svc/src/commands/",
-            "extractor-svc/src/memory",
-            "extractor-svc/src/caller.rs",
-            "extractor-svc/src/service.rs",
-            "extractor-svc/src/status.rs",
-            "extractor-svc/src/upload.rs",
-            "extractor-svc/src/wire.rs",
+            "extractor-svc/src/serve/",
             // The names of table formats are flag values.
             "extractor-svc/src/table/mod.rs",
         ],
@@ -148,10 +143,10 @@ const ARROWS: &[Arrow] = &[
         why: "search knows no server, no command line and no message",
     },
     Arrow {
-        places: &["extractor-svc/src/spectrum", "extractor-svc/src/resample"],
+        places: &["extractor-svc/src/dsp/"],
         doors: &[],
-        forbidden: &["crate::features", "crate::stats", "crate::decode", "crate::pipeline"],
-        why: "signal processing is below the features",
+        forbidden: &["crate::features", "crate::recipe", "crate::decode", "crate::pipeline"],
+        why: "signal processing is below the features, and knows no recipe",
     },
     Arrow {
         places: &["proto/", "extractor-svc/src/", "index-svc/src/"],
@@ -159,7 +154,7 @@ const ARROWS: &[Arrow] = &[
             "proto/serving/src/status.rs",
             // A service of the test's own.
             "proto/serving/tests/",
-            "extractor-svc/src/status.rs",
+            "extractor-svc/src/serve/status.rs",
             "index-svc/src/status.rs",
         ],
         forbidden: &["Status::new", "Status::with_", "Refusal::new", "Refusal::from_pool"],
@@ -225,7 +220,7 @@ const ARROWS: &[Arrow] = &[
     },
     Arrow {
         places: &["extractor-svc/src/", "index-svc/src/", "proto/"],
-        doors: &["extractor-svc/src/fft.rs", "extractor-svc/src/spectrum"],
+        doors: &["extractor-svc/src/dsp/fft/"],
         forbidden: &["rustfft", "realfft"],
         why: "the FFT library has one door",
     },
@@ -360,10 +355,10 @@ fn an_arrow_is_seen_in_code_and_not_in_comments_or_tests() {
 }
 
 /// Rooms of `features/` that are no feature: the list, the one pass over the frames, what that pass
-/// has looked at, and its constants.
-const NO_FEATURES: [&str; 4] = ["mod", "sweep", "inspection", "tables"];
+/// has looked at, its constants, and the statistics.
+const NO_FEATURES: [&str; 5] = ["mod", "sweep", "inspection", "tables", "statistics"];
 
-/// One feature never reads another; what two need is in `spectrum/`.
+/// One feature never reads another; what two need is in `dsp/`.
 #[test]
 fn features_do_not_know_each_other() {
     let folder = "extractor-svc/src/features/";

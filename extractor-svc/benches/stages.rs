@@ -16,15 +16,15 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use anyhow::Context as _;
-use extractor_svc::decode::{EncodedAudio, Pause, StreamBounds, WindowedDecoder, stream};
+use extractor_svc::decode::Window;
+use extractor_svc::decode::{EncodedAudio, Pause, StreamBounds, WindowedDecoder, source::stream};
+use extractor_svc::dsp::resample::Resampler;
+use extractor_svc::dsp::simd::Level;
 use extractor_svc::error::ExtractError;
 use extractor_svc::features::{analyze_timed, analyze_with};
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline;
-use extractor_svc::profile::Profile;
-use extractor_svc::resample::Resampler;
-use extractor_svc::simd::Level;
-use extractor_svc::window::Window;
+use extractor_svc::recipe::Profile;
 use proto::features::DEFAULT_PROFILE;
 
 mod clip;

@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Parser;
-use extractor_svc::profile::Profile;
+use extractor_svc::recipe::Profile;
 use proto::features::DEFAULT_PROFILE;
 
 #[path = "../benches/clip/mod.rs"]

@@ -15,12 +15,12 @@ use crate::{
         AudioLimitArgs, ExtractArgs, FileLimitArgs, InspectArgs, LimitArgs, PlanArgs, RecipeArgs,
         WorkArgs,
     },
+    decode::Window,
     findings::WarningCode,
     limits::{CHANNEL_CEILING, Limits},
-    profile::Profile,
+    recipe::Profile,
     shards::MAX_WORKERS,
     table::{Destination, TableFormat},
-    window::Window,
 };
 
 /// Sample rates that may be allowed, in hertz.

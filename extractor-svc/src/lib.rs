@@ -2,47 +2,32 @@
 //!
 //! # Layout
 //! - [`pipeline`]: the story, bytes to vector in one line per stage
-//! - [`decode`], [`mono`], [`window`]: encoded bytes to the analysed mono samples
-//! - [`findings`]: what is noticed on the way, and how much is damaged
-//! - [`resample`], [`features`], [`stats`]: samples to the vector, as a [`profile`] says
-//! - [`batch`], [`table`]: files and folders to feature tables
-//! - [`shards`]: a batch that many workers share
-//! - [`version`]: which program made a vector
-//! - [`service`], [`upload`], [`memory`], [`wire`], [`status`],
-//!   [`metrics`]: the gRPC edge
+//! - [`recipe`]: what a profile is, as data
+//! - [`decode`]: encoded bytes to the mono samples of the analysed window
+//! - `dsp`: resampling, Fourier transforms, mel bands, constant-Q: signal processing that knows no
+//!   feature
+//! - [`features`]: one file per librosa feature, and their statistics
+//! - [`serve`]: the gRPC edge
+//! - [`batch`], [`table`], [`shards`]: files and folders to feature tables, by one worker or many
+//! - [`inspect`]: all that is known of one file
+//! - [`error`], [`findings`], [`limits`], [`stages`], [`version`]: what all of them speak of
 //! - [`cli`], [`config`], [`commands`]: what is typed, what is valid, what is wired together
 
 pub mod batch;
-mod caller;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod decode;
+pub mod dsp;
 pub mod error;
 pub mod features;
-mod fft;
 pub mod findings;
+pub mod inspect;
 pub mod limits;
-pub mod memory;
-pub mod metrics;
-pub mod mono;
-mod peak;
 pub mod pipeline;
-mod places;
-pub mod profile;
-mod quarters;
-pub mod resample;
-mod rows;
-pub mod service;
+pub mod recipe;
+pub mod serve;
 pub mod shards;
-pub mod simd;
-mod spectrum;
 pub mod stages;
-pub mod stats;
-pub mod status;
-mod stopwatch;
 pub mod table;
-pub mod upload;
 pub mod version;
-pub mod window;
-pub mod wire;

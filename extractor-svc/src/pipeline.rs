@@ -8,13 +8,12 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    decode::{EncodedAudio, SourceFacts, Stop, WindowedDecoder},
+    decode::{EncodedAudio, SourceFacts, Stop, Window, WindowedDecoder},
     error::ExtractError,
     features::{Analysis, AnalysisError},
     limits::Limits,
-    profile::Profile,
+    recipe::Profile,
     stages::{Stage, StageTimes, Stages},
-    window::Window,
 };
 
 /// A feature vector and how it came about.

@@ -11,9 +11,9 @@ mod bounds;
 mod oracle;
 
 use bounds::{Class, STATISTICS, bound};
+use extractor_svc::dsp::simd::Level;
 use extractor_svc::features::{Stages, analyze, analyze_stages, analyze_with};
-use extractor_svc::profile::Profile;
-use extractor_svc::simd::Level;
+use extractor_svc::recipe::Profile;
 use ndarray::Array2;
 use oracle::{committed, npy, shared, wav};
 use proto::features::{DEFAULT_PROFILE, FAMILIES, FeatureSchema};

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use extractor_svc::decode::Window;
 use extractor_svc::decode::{
-    EncodedAudio, PcmLayout, PcmSample, StreamBounds, StreamWriter, stream,
+    EncodedAudio, PcmLayout, PcmSample, StreamBounds, StreamWriter, source::stream,
 };
+use extractor_svc::dsp::simd::Level;
 use extractor_svc::features::analyze_stages;
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline::{self, Extraction};
-use extractor_svc::profile::Profile;
-use extractor_svc::simd::Level;
-use extractor_svc::window::Window;
+use extractor_svc::recipe::Profile;
 use proptest::prelude::*;
 use proto::features::DEFAULT_PROFILE;
 

@@ -3,12 +3,12 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use extractor_svc::decode::EncodedAudio;
+use extractor_svc::decode::Window;
 use extractor_svc::error::ExtractError;
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline::{self, Extraction};
-use extractor_svc::profile::Profile;
-use extractor_svc::status::CallError;
-use extractor_svc::window::Window;
+use extractor_svc::recipe::Profile;
+use extractor_svc::serve::status::CallError;
 use proto::features::DEFAULT_PROFILE;
 use serving::{CpuPool, PoolError};
 use symphonia::core::io::MediaSource;

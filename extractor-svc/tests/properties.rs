@@ -2,9 +2,9 @@
 
 mod oracle;
 
+use extractor_svc::dsp::simd::Level;
 use extractor_svc::features::{AnalysisError, analyze, analyze_stages, analyze_with};
-use extractor_svc::profile::Profile;
-use extractor_svc::simd::Level;
+use extractor_svc::recipe::Profile;
 use oracle::noise;
 use proptest::prelude::*;
 use proto::features::DEFAULT_PROFILE;

@@ -4,8 +4,8 @@ mod oracle;
 
 use std::path::Path;
 
-use extractor_svc::resample::Resampler;
-use extractor_svc::simd::Level;
+use extractor_svc::dsp::resample::Resampler;
+use extractor_svc::dsp::simd::Level;
 use oracle::{committed, noise};
 use proptest::prelude::*;
 

@@ -3,11 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use extractor_svc::{
-    decode::{Decoder, EncodedAudio},
+    decode::{Decoder, EncodedAudio, Window},
     limits::Limits,
     pipeline,
-    profile::Profile,
-    window::Window,
+    recipe::Profile,
 };
 use rustix::time::{ClockId, clock_gettime};
 

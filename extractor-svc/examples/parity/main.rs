@@ -23,15 +23,13 @@ use std::{
 use clap::Parser;
 use extractor_svc::{
     batch::{Pace, for_each_ordered},
-    decode::{EncodedAudio, load_mono},
+    decode::{EncodedAudio, Window, load_mono},
+    dsp::{resample::Resampler, simd::Level},
     error::ExtractError,
     features::analyze_with,
     limits::Limits,
     pipeline,
-    profile::Profile,
-    resample::Resampler,
-    simd::Level,
-    window::Window,
+    recipe::Profile,
 };
 use proto::features::{DEFAULT_PROFILE, FeatureSchema};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use extractor_svc::config::UploadLimits;
 use extractor_svc::limits::Limits;
-use extractor_svc::metrics::ExtractorMetrics;
-use extractor_svc::profile::Profile;
-use extractor_svc::service::Extractor;
+use extractor_svc::recipe::Profile;
+use extractor_svc::serve::metrics::ExtractorMetrics;
+use extractor_svc::serve::service::Extractor;
 use http_body_util::{BodyExt as _, StreamBody};
 use prost::Message as _;
 use proto::features::DEFAULT_PROFILE;

@@ -4,10 +4,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use extractor_svc::decode::EncodedAudio;
+use extractor_svc::decode::Window;
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline;
-use extractor_svc::profile::Profile;
-use extractor_svc::window::Window;
+use extractor_svc::recipe::Profile;
 use proto::features::DEFAULT_PROFILE;
 
 use super::decode::check;

@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    decode::EncodedAudio,
+    decode::{EncodedAudio, Window},
     error::{ExtractError, isolated},
     limits::Limits,
     pipeline::{self, Extraction},
-    profile::Profile,
-    window::Window,
+    recipe::Profile,
 };
 
 /// How every file of a run is extracted.

@@ -1,34 +1,18 @@
 //! `inspect`: all that is known of one file, as text, JSON, or a drawing.
 
-mod plot;
-mod report;
-
 use std::{
     io::{Write as _, stdout},
     process::ExitCode,
-    time::Instant,
 };
 
 use anyhow::Context as _;
 
-use self::report::Report;
 use crate::{
     batch::Outputs,
     cli::{InspectArgs, ReportFormat},
     config::{ConfigError, InspectConfig},
-    decode::{EncodedAudio, WindowedDecoder},
-    error::ExtractError,
-    features::{self, Stages},
-    resample::Resampler,
-    simd::Level,
+    inspect::{self, inspect},
 };
-
-/// A file's samples, all that was computed from them, and how they were read.
-struct Inspected {
-    y: Vec<f32>,
-    stages: Stages,
-    report: Report,
-}
 
 /// Runs the command.
 ///
@@ -49,31 +33,8 @@ pub fn run(args: InspectArgs) -> anyhow::Result<ExitCode> {
     };
     stdout().write_all(text.as_bytes())?;
     if let Some(path) = plot {
-        let svg = plot::draw(&inspected, &config.profile).context("cannot draw")?;
+        let svg = inspect::draw(&inspected, &config.profile).context("cannot draw")?;
         std::fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn inspect(config: &InspectConfig) -> Result<Inspected, ExtractError> {
-    let (started, limit) = (Instant::now(), config.max_wall);
-    let (audio, bytes) = EncodedAudio::open(&config.file)?;
-    let mut decoder = WindowedDecoder::open(audio, &config.window, &config.limits)?;
-    let mut resampler = Resampler::new(decoder.sample_rate(), config.profile.sample_rate());
-    let (mut block, mut y) = (Vec::new(), Vec::new());
-    while decoder.next_block(&mut block)? {
-        if started.elapsed() > limit {
-            return Err(ExtractError::WallTime { limit });
-        }
-        resampler.push(&block, &mut y);
-    }
-    resampler.finish(&mut y);
-    let mut source = decoder.facts();
-    source.find_short_window(config.profile.recommended_seconds());
-    source.accept(&config.limits)?;
-    let stages = features::analyze_stages(y.clone(), &config.profile, Level::detect())?;
-    source.find_ambiguous_tuning(stages.is_tuning_ambiguous);
-    source.accept(&config.limits)?;
-    let report = Report::new(config, bytes, &source, &y, &stages);
-    Ok(Inspected { y, stages, report })
 }

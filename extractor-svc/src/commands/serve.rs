@@ -8,9 +8,11 @@ use tonic::{codec::CompressionEncoding, service::RoutesBuilder};
 
 use crate::{
     cli::ServeArgs,
-    metrics::ExtractorMetrics,
-    profile::Profile,
-    service::{Extractor, MAX_MESSAGE_BYTES},
+    recipe::Profile,
+    serve::{
+        metrics::ExtractorMetrics,
+        service::{Extractor, MAX_MESSAGE_BYTES},
+    },
 };
 
 const CONTRACT: Contract = Contract {

@@ -28,11 +28,11 @@ use crate::{
     batch::{Extractor, FileError, Pace, for_each_ordered, source_path_of_text},
     cli::WorkArgs,
     config::{ConfigError, WorkConfig},
+    decode::Window,
     error::ExtractError,
     pipeline::Extraction,
-    profile::Profile,
+    recipe::Profile,
     shards::{MAX_DIGESTS_BYTES, MAX_LIST_BYTES, PLAN_NAME, Plan, SourceFile},
-    window::Window,
 };
 
 /// Largest plan that is read, in bytes.

@@ -9,7 +9,7 @@ use super::codecs::ima::{self, CHUNK_BYTES, CHUNK_FRAMES, Channel};
 use super::codecs::ms_adpcm;
 use super::pcm::{fill, mix_frames, sixteen};
 use super::source::SourceView;
-use super::trailing::End;
+use crate::decode::detect::trailing::End;
 use crate::error::ExtractError;
 use crate::findings::{DeclaredLength, Findings, WarningCode};
 

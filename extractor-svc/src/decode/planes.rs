@@ -10,8 +10,8 @@ use symphonia::core::formats::well_known::{
     FORMAT_ID_ADTS, FORMAT_ID_CAF, FORMAT_ID_ISOMP4, FORMAT_ID_MKV,
 };
 
+use crate::decode::mono;
 use crate::limits::CHANNEL_CEILING;
-use crate::mono;
 
 /// Precision in which librosa sees the samples of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

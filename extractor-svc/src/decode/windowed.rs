@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use super::{Decoder, EncodedAudio};
+use crate::decode::window::{Cutter, Window};
+use crate::dsp::simd::{Isa, Kernel, Level};
 use crate::error::ExtractError;
 use crate::findings::{Damage, Warning, WarningCode};
 use crate::limits::Limits;
-use crate::simd::{Isa, Kernel, Level};
-use crate::window::{Cutter, Window};
 
 /// Samples that are handed out at once: a dozen packets, as whoever comes behind the decoder works on
 /// thousands at a time, and yet less than anybody waits for.
@@ -296,11 +296,11 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::load_mono;
+    use crate::decode::Window;
     use crate::decode::{EncodedAudio, PcmLayout, PcmSample};
     use crate::error::ExtractError;
     use crate::findings::WarningCode;
     use crate::limits::Limits;
-    use crate::window::Window;
 
     fn load(samples: &[f32], window: &Window) -> Result<Vec<f32>, ExtractError> {
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();

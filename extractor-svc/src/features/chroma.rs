@@ -4,11 +4,11 @@
 use ndarray::Array2;
 
 use super::inspection::Inspection;
-use crate::resample::{Halving, Stopped};
-use crate::simd::{LANES, Lanes, Level, ZERO};
-use crate::spectrum::cqt::{OctaveGroup, OctaveSink, Signal, cqt, cqt_frames};
-use crate::spectrum::octaves::{BINS_PER_OCTAVE, OctavePlan};
-use crate::stopwatch::Laps;
+use crate::dsp::cqt::octaves::{BINS_PER_OCTAVE, OctavePlan};
+use crate::dsp::cqt::{OctaveGroup, OctaveSink, Signal, cqt, cqt_frames};
+use crate::dsp::resample::{Halving, Stopped};
+use crate::dsp::simd::{LANES, Lanes, Level, ZERO};
+use crate::dsp::stopwatch::Laps;
 
 /// Pitch classes.
 const N_CHROMA: usize = 12;

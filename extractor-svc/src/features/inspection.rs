@@ -8,10 +8,10 @@ use ndarray::Array2;
 use super::tables::{N_FFT, N_MELS};
 use super::tuning::Estimate;
 use super::{Matrices, Stages};
-use crate::simd::Lanes;
-use crate::spectrum::cqt::OctaveGroup;
-use crate::spectrum::octaves::{BINS_PER_OCTAVE, OCTAVES};
-use crate::stopwatch::{Laps, Stopwatch};
+use crate::dsp::cqt::OctaveGroup;
+use crate::dsp::cqt::octaves::{BINS_PER_OCTAVE, OCTAVES};
+use crate::dsp::simd::Lanes;
+use crate::dsp::stopwatch::{Laps, Stopwatch};
 
 /// Hooks at the stages; frames `first..first + count` are in the first lanes.
 pub(crate) trait Inspection: Laps {

@@ -1,7 +1,7 @@
 //! `librosa.feature.rms`: root of the mean square of a frame of samples.
 
-use crate::simd::Level;
-use crate::spectrum::frame::Energy;
+use crate::dsp::frame::Energy;
+use crate::dsp::simd::Level;
 
 /// The root mean square of one frame.
 pub(crate) fn rms(frame: &[f32], level: Level) -> f32 {

@@ -3,8 +3,8 @@
 
 use std::array;
 
-use crate::simd::{LANES, Lanes, Level};
-use crate::spectrum::moments::Moments;
+use crate::dsp::moments::Moments;
+use crate::dsp::simd::{LANES, Lanes, Level};
 
 /// The bandwidths of a group of frames about their centroids, both in bins; normalised as the
 /// centroid is.

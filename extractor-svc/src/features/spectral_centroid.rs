@@ -2,8 +2,8 @@
 
 use std::array;
 
-use crate::simd::{LANES, Lanes, Level};
-use crate::spectrum::moments::Moments;
+use crate::dsp::moments::Moments;
+use crate::dsp::simd::{LANES, Lanes, Level};
 
 /// The centroids of a group of frames, in bins. True magnitudes are those of `moments` times
 /// `scale`; the centroid does not depend on it, except that frames whose true sum is below the

@@ -1,7 +1,7 @@
 //! `librosa.feature.spectral_rolloff`: the frequency below which 85 % of the magnitude lies.
 
-use crate::simd::{LANES, Level};
-use crate::spectrum::moments::Moments;
+use crate::dsp::moments::Moments;
+use crate::dsp::simd::{LANES, Level};
 
 /// Share of the summed magnitude.
 const ROLL_PERCENT: f32 = 0.85;

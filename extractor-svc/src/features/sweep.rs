@@ -10,12 +10,12 @@ use super::spectral_rolloff::spectral_rolloff;
 use super::tables::{N_FFT, Tables};
 use super::tuning::{PITCH_HOP_LENGTH, Pitches};
 use super::zero_crossing_rate::ZeroCrossings;
-use crate::peak::PeakMap;
-use crate::rows::Rows;
-use crate::simd::{LANES, Level};
-use crate::spectrum::frame::{frame, frame_count};
-use crate::spectrum::moments::Moments;
-use crate::spectrum::stft::{Group, Stft};
+use crate::dsp::frame::{frame, frame_count};
+use crate::dsp::moments::Moments;
+use crate::dsp::peak::PeakMap;
+use crate::dsp::simd::rows::Rows;
+use crate::dsp::simd::{LANES, Level};
+use crate::dsp::stft::{Group, Stft};
 
 /// A pass over the frames of a signal that may still be growing.
 ///

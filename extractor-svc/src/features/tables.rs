@@ -3,12 +3,12 @@
 use std::sync::OnceLock;
 
 use super::tuning::{TUNINGS, Tuning};
-use crate::quarters::Forward;
-use crate::resample::{Halving, Resamplers};
-use crate::spectrum::dct::Dct;
-use crate::spectrum::mel::MelFilters;
-use crate::spectrum::octaves::{OctavePlan, SegmentTables};
-use crate::spectrum::window::hann;
+use crate::dsp::cqt::octaves::{OctavePlan, SegmentTables};
+use crate::dsp::dct::Dct;
+use crate::dsp::fft::radix4::Forward;
+use crate::dsp::mel::MelFilters;
+use crate::dsp::resample::{Halving, Resamplers};
+use crate::dsp::window::hann;
 
 /// Length of the frames of the spectral features, in samples.
 pub(crate) const N_FFT: usize = 2048;

@@ -10,9 +10,9 @@ mod rounding;
 
 use std::mem;
 
-use crate::simd::{Isa, Kernel, LANES, Lanes, Level, each_lane};
-use crate::spectrum::moments::Moments;
-use crate::spectrum::octaves::BINS_PER_OCTAVE;
+use crate::dsp::cqt::octaves::BINS_PER_OCTAVE;
+use crate::dsp::moments::Moments;
+use crate::dsp::simd::{Isa, Kernel, LANES, Lanes, Level, each_lane};
 use rounding::Evidence;
 
 /// Number of different estimates.

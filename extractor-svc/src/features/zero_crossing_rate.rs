@@ -3,7 +3,7 @@
 //! Values up to 1e-10 count as positive, a frame's first sample never counts, and the signal's
 //! ends are repeated beyond it, where nothing crosses.
 
-use crate::simd::{Isa, Kernel, Level};
+use crate::dsp::simd::{Isa, Kernel, Level};
 
 /// Magnitude up to which a sample counts as zero.
 const THRESHOLD: f32 = 1e-10;

@@ -30,9 +30,9 @@ pub use self::{
 };
 
 use crate::{
+    decode::Window,
     findings::{WarningCode, kinds},
     pipeline::Extraction,
-    window::Window,
 };
 
 /// Characters of a row's digest.

@@ -3,9 +3,9 @@
 use std::{fs, fs::File, path::Path};
 
 use extractor_svc::{
+    decode::Window,
     table::{Row, Sidecar, TableOrigin, sidecar_path},
     version::BUILD,
-    window::Window,
 };
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use proto::features::{DEFAULT_PROFILE, FAMILIES, FeatureSchema};

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::AtomicBool;
 
+use extractor_svc::decode::Window;
 use extractor_svc::decode::{EncodedAudio, SourceFacts, load_mono};
 use extractor_svc::error::ExtractError;
 use extractor_svc::limits::Limits;
-use extractor_svc::window::Window;
 
 const WHOLE: &[u8] = include_bytes!("../../testdata/audio/chords_alac_22050.m4a");
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use extractor_svc::decode::EncodedAudio;
+use extractor_svc::decode::Window;
 use extractor_svc::error::ExtractError;
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline::{self, Extraction};
-use extractor_svc::profile::Profile;
-use extractor_svc::window::Window;
+use extractor_svc::recipe::Profile;
 use proto::features::DEFAULT_PROFILE;
 use rustix::time::{ClockId, clock_gettime};
 

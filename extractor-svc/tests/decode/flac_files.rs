@@ -1,8 +1,8 @@
 //! FLAC with odd stream information, with other bytes behind its last frame, and damaged.
 
 use extractor_svc::decode::SourceFacts;
+use extractor_svc::decode::Window;
 use extractor_svc::findings::WarningCode;
-use extractor_svc::window::Window;
 
 use crate::shared::{load, load_window};
 

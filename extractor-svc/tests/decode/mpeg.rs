@@ -8,13 +8,13 @@
 use std::ops::Range;
 use std::path::Path;
 
+use extractor_svc::decode::Window;
 use extractor_svc::decode::{EncodedAudio, SourceFacts};
 use extractor_svc::error::ExtractError;
 use extractor_svc::findings::WarningCode::{self, Resynchronized, TrailingAudio, TruncatedStream};
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline;
-use extractor_svc::profile::Profile;
-use extractor_svc::window::Window;
+use extractor_svc::recipe::Profile;
 use proto::features::DEFAULT_PROFILE;
 
 use crate::shared;

@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
+use extractor_svc::decode::Window;
 use extractor_svc::decode::{EncodedAudio, SourceFacts, load_mono};
 use extractor_svc::findings::WarningCode;
 use extractor_svc::limits::Limits;
-use extractor_svc::window::Window;
 
 const CLIPS: [&[u8]; 2] = [
     include_bytes!("../../testdata/audio/chords_q5_44100_stereo.ogg"),

@@ -8,10 +8,10 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use extractor_svc::decode::{EncodedAudio, SourceFacts, StreamBounds, load_mono, stream};
+use extractor_svc::decode::Window;
+use extractor_svc::decode::{EncodedAudio, SourceFacts, StreamBounds, load_mono, source::stream};
 use extractor_svc::error::ExtractError;
 use extractor_svc::limits::Limits;
-use extractor_svc::window::Window;
 
 /// The corpus folder, or `None` (with a printed sentence) where it is absent.
 pub(crate) fn corpus() -> Option<PathBuf> {

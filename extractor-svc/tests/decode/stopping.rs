@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use extractor_svc::decode::EncodedAudio;
+use extractor_svc::decode::Window;
 use extractor_svc::error::ExtractError;
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline;
-use extractor_svc::profile::Profile;
-use extractor_svc::window::Window;
+use extractor_svc::recipe::Profile;
 use proto::features::DEFAULT_PROFILE;
 use symphonia::core::io::MediaSource;
 

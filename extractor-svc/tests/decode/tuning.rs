@@ -2,12 +2,12 @@
 
 use std::f32::consts::TAU;
 
+use extractor_svc::decode::Window;
 use extractor_svc::decode::{EncodedAudio, PcmLayout, PcmSample};
 use extractor_svc::findings::WarningCode;
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline::{self, Extraction};
-use extractor_svc::profile::Profile;
-use extractor_svc::window::Window;
+use extractor_svc::recipe::Profile;
 use proto::features::DEFAULT_PROFILE;
 
 use crate::shared;

@@ -19,7 +19,7 @@ from verdict import Check
 
 # Where statuses are made, and where the extractor names its reasons.
 SOURCES = (
-    "extractor-svc/src/status.rs",
+    "extractor-svc/src/serve/status.rs",
     "extractor-svc/src/error.rs",
     # A finding that is refused has its own name as the reason.
     "extractor-svc/src/findings.rs",

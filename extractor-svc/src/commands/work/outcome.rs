@@ -7,11 +7,11 @@ use proto::features::FeatureSchema;
 
 use crate::{
     batch::{Failure, FileError, Progress, failures_text},
+    decode::Window,
     pipeline::Extraction,
     shards::Plan,
     table::{Measured, Row, Shard, ShardFooter, ShardWriter, TableOrigin},
     version::BUILD,
-    window::Window,
 };
 
 /// A shard in the making. Called in the order of the list.

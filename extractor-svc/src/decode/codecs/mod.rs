@@ -1,6 +1,7 @@
 //! What is known of single codecs: their names, and checks before their decoders.
 
 pub(super) mod aac;
+pub(super) mod ac3;
 mod alac;
 pub(super) mod g711;
 pub(super) mod ima;

@@ -6,9 +6,9 @@
 
 use super::{Contents, Payload, stated};
 use crate::decode::blocks::Form;
+use crate::decode::detect::trailing::Layout;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
-use crate::decode::trailing::Layout;
 use crate::error::ExtractError;
 
 /// Most chunks.

@@ -5,9 +5,9 @@
 //! little-endian files, it sees 8-bit samples without a header; here the header is believed.
 
 use super::{Contents, Payload, stated};
+use crate::decode::detect::trailing::Layout;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
-use crate::decode::trailing::Layout;
 use crate::error::ExtractError;
 
 /// Bytes of the header before its annotation.

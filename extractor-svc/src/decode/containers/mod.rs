@@ -14,7 +14,7 @@ pub(super) mod riff;
 
 use super::blocks;
 use super::pcm::Encoding;
-use super::trailing::Layout;
+use crate::decode::detect::trailing::Layout;
 
 /// What a header says of the sound behind it.
 #[derive(Debug, PartialEq, Eq)]

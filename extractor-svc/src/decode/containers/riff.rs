@@ -9,9 +9,9 @@ mod formats;
 
 use super::{Contents, Payload, stated, stated_long};
 use crate::decode::blocks::Form;
+use crate::decode::detect::trailing::Layout;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
-use crate::decode::trailing::Layout;
 use crate::error::ExtractError;
 
 /// Most chunks before the data chunk.

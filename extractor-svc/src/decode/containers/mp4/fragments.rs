@@ -9,8 +9,8 @@ use std::io::Cursor;
 use super::boxes::{Child, Walk, broken};
 use super::movie::Defaults;
 use super::samples::Piece;
+use crate::decode::detect::trailing;
 use crate::decode::source::SourceView;
-use crate::decode::trailing;
 use crate::error::ExtractError;
 use crate::limits::Limits;
 

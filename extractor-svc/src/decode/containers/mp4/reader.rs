@@ -17,8 +17,8 @@ use symphonia::core::units::{Duration, TimeBase, Timestamp};
 use super::edits::{Kept, Plan};
 use super::fragments::Fragments;
 use super::samples::{Piece, Table};
+use crate::decode::detect::trailing::{self, Layout};
 use crate::decode::source::SourceView;
-use crate::decode::trailing::{self, Layout};
 use crate::error::ExtractError;
 
 /// Most bytes of a packet: 1024 frames of 64 channels in 64 bits are half of it.

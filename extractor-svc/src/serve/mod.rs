@@ -1,0 +1,10 @@
+//! The gRPC edge: an upload's limits, its life beside others, and its answer.
+
+mod caller;
+pub mod memory;
+pub mod metrics;
+mod places;
+pub mod service;
+pub mod status;
+pub mod upload;
+pub mod wire;
