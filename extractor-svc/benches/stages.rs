@@ -17,7 +17,7 @@ use std::{env, fs, thread};
 
 use anyhow::Context as _;
 use extractor_svc::decode::Window;
-use extractor_svc::decode::{EncodedAudio, Pause, StreamBounds, WindowedDecoder, source::stream};
+use extractor_svc::decode::{EncodedAudio, Pause, StreamBounds, WindowedDecoder, stream};
 use extractor_svc::dsp::resample::Resampler;
 use extractor_svc::dsp::simd::Level;
 use extractor_svc::error::ExtractError;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use extractor_svc::decode::Window;
 use extractor_svc::decode::{
-    EncodedAudio, PcmLayout, PcmSample, StreamBounds, StreamWriter, source::stream,
+    EncodedAudio, PcmLayout, PcmSample, StreamBounds, StreamWriter, stream,
 };
 use extractor_svc::dsp::simd::Level;
 use extractor_svc::features::analyze_stages;

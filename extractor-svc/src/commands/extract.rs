@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use proto::features::FeatureSchema;
 
-use self::run::{Counts, End, Run};
+use self::run::{Counts, Done, End, Run};
 use super::signals;
 use crate::{
     batch::{
@@ -22,7 +22,6 @@ use crate::{
     cli::ExtractArgs,
     config::{ConfigError, ExtractConfig},
     decode::EncodedAudio,
-    pipeline::Extraction,
     table::{
         Destination, TableError, TableFormat, TableOrigin, read_rows, sidecar_path, spool_paths,
     },
@@ -43,14 +42,6 @@ struct Task {
     stamp: Option<Stamp>,
     identity: Option<Identity>,
     known: Option<Outcome>,
-}
-
-/// What became of a task.
-enum Done {
-    /// It was known.
-    Known(Outcome),
-    /// It was worked on.
-    Now(Result<Extraction, FileError>),
 }
 
 /// Runs the command.

@@ -23,11 +23,11 @@ use self::{
     markers::{Markers, Suspects},
     outcome::ShardOutcome,
 };
-use super::{extract::STOPPED, signals, spool};
+use super::{extract::STOPPED, signals, spool, unusable};
 use crate::{
     batch::{Extractor, FileError, Pace, for_each_ordered, source_path_of_text},
     cli::WorkArgs,
-    config::{ConfigError, WorkConfig},
+    config::WorkConfig,
     decode::Window,
     error::ExtractError,
     pipeline::Extraction,
@@ -104,11 +104,6 @@ fn plan(batch: &Store, config: &WorkConfig) -> anyhow::Result<Plan> {
         return unusable(Err(format!("--worker-index: {index} given, expected 0 to {last}")));
     }
     Ok(plan)
-}
-
-/// What is wrong with a plan is wrong on every try, as with a command line.
-fn unusable<T>(result: Result<T, impl ToString>) -> anyhow::Result<T> {
-    result.map_err(|error| ConfigError(vec![error.to_string()]).into())
 }
 
 fn files(batch: &Store, plan: &Plan, shard: u32) -> anyhow::Result<Vec<SourceFile>> {

@@ -9,7 +9,7 @@
 ///
 /// An empty frame gives NaN, as numpy does.
 #[inline]
-pub fn mean(frame: &[f32]) -> f32 {
+pub(super) fn mean(frame: &[f32]) -> f32 {
     let channels = frame.len() as f32;
     match frame {
         [only] => *only,

@@ -16,11 +16,11 @@ use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::{Packet, PacketRef};
 use symphonia::core::units::{Duration, Time, TimeBase, Timestamp};
 
-use super::check_channels;
 use super::codecs::{ima, name, registry, vorbis};
 use super::mpeg::{MIXED_BLOCKS, MpegDecoder};
 use super::planes::{self, Precision};
 use super::source::{Fault, SourceView};
+use super::spec::check_channels;
 use crate::error::ExtractError;
 use crate::findings::{DeclaredLength, Findings, WarningCode};
 use crate::limits::Limits;

@@ -3,12 +3,12 @@
 
 use ndarray::Array2;
 
-use super::inspection::Inspection;
 use crate::dsp::cqt::octaves::{BINS_PER_OCTAVE, OctavePlan};
 use crate::dsp::cqt::{OctaveGroup, OctaveSink, Signal, cqt, cqt_frames};
 use crate::dsp::resample::{Halving, Stopped};
 use crate::dsp::simd::{LANES, Lanes, Level, ZERO};
 use crate::dsp::stopwatch::Laps;
+use crate::features::analysis::Inspection;
 
 /// Pitch classes.
 const N_CHROMA: usize = 12;

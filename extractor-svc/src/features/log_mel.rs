@@ -3,13 +3,12 @@
 
 use ndarray::Array2;
 
-use super::inspection::Inspection;
-use super::tables::{N_MELS, N_MFCC};
 use crate::dsp::dct::Dct;
 use crate::dsp::decibel::power_to_db;
 use crate::dsp::mel::MelFilters;
 use crate::dsp::peak::larger;
 use crate::dsp::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane};
+use crate::features::analysis::{Inspection, N_MELS, N_MFCC};
 
 /// Range below the loudest value that is told apart, in dB.
 const TOP_DB: f32 = 80.0;

@@ -4,17 +4,17 @@ use ndarray::Array2;
 
 /// Means and standard deviations of the rows of a matrix.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RowStatistics {
+pub(super) struct RowStatistics {
     /// `numpy.mean(matrix, axis=1)`.
-    pub mean: Vec<f64>,
+    pub(super) mean: Vec<f64>,
     /// `numpy.std(matrix, axis=1)`: the population's, without Bessel's correction.
-    pub std: Vec<f64>,
+    pub(super) std: Vec<f64>,
 }
 
 impl RowStatistics {
     /// Takes the statistics of every row in double precision, in two passes.
     #[must_use]
-    pub fn of<T: Copy + Into<f64>>(matrix: &Array2<T>) -> Self {
+    pub(super) fn of<T: Copy + Into<f64>>(matrix: &Array2<T>) -> Self {
         let (mean, std) =
             matrix.rows().into_iter().map(|row| mean_std(row.iter().copied())).unzip();
         Self { mean, std }

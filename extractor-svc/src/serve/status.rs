@@ -219,7 +219,7 @@ fn refusal(error: &ExtractError) -> Refusal {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "what the transport makes is made here")]
 mod tests {
-    use crate::*;
+    use super::*;
 
     #[test]
     fn a_sender_that_has_gone_is_no_fault_of_the_server() {

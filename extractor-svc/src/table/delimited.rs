@@ -9,7 +9,7 @@ use std::{
 use proto::features::FeatureSchema;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{DAMAGED_SHARE, Row, RowWriter, SOURCE_PATH, TableError, WARNINGS};
+use super::{DAMAGED_SHARE, Row, SOURCE_PATH, TableError, WARNINGS, format::RowWriter};
 
 /// What stands between two kinds of warnings in one cell.
 pub(super) const SEPARATOR: &str = ";";

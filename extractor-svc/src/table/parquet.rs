@@ -13,8 +13,8 @@ use parquet::{
 use proto::features::FeatureSchema;
 
 use super::{
-    DAMAGED_SHARE, Measured, Row, RowWriter, SOURCE_PATH, TableError, TableOrigin, TableWindow,
-    WARNINGS,
+    DAMAGED_SHARE, Measured, Row, SOURCE_PATH, TableError, TableOrigin, TableWindow, WARNINGS,
+    format::RowWriter,
 };
 
 /// Metadata key of the profile id.
@@ -163,7 +163,7 @@ mod tests {
         record::{ListAccessor as _, RowAccessor},
     };
 
-    use super::{super::tests::origin_of_two_columns, *};
+    use super::{super::origin::tests::origin_of_two_columns, *};
     use crate::findings::WarningCode;
 
     #[test]

@@ -133,8 +133,12 @@ fn parquet_row(row: &parquet::record::Row, dims: usize) -> Option<Row> {
 mod tests {
     use std::fs;
 
+    use proto::features::FeatureSchema;
+
+    use crate::findings::WarningCode;
+
     use super::{
-        super::{tests::origin_of_two_columns, *},
+        super::{origin::tests::origin_of_two_columns, *},
         read_rows,
     };
 

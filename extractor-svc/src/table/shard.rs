@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde::{Deserialize, Serialize};
 
-use super::{Row, RowWriter as _, TableError, TableOrigin, parquet::ParquetRows};
+use super::{Row, TableError, TableOrigin, format::RowWriter as _, parquet::ParquetRows};
 
 /// Metadata key of the [`Shard`].
 const SHARD_KEY: &str = "soundalike.shard";
@@ -108,7 +108,7 @@ mod tests {
     use std::fs;
 
     use super::{
-        super::tests::{measured, origin_of_two_columns},
+        super::{origin::tests::origin_of_two_columns, row::tests::measured},
         *,
     };
 

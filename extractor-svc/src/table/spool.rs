@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Row, RowWriter, TableError, TableFormat, TableOrigin, delimited::JsonRows,
+    Row, TableError, TableFormat, TableOrigin, delimited::JsonRows, format::RowWriter,
     parquet::ParquetRows, read::read_rows,
 };
 

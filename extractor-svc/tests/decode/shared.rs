@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use extractor_svc::decode::Window;
-use extractor_svc::decode::{EncodedAudio, SourceFacts, StreamBounds, load_mono, source::stream};
+use extractor_svc::decode::{EncodedAudio, SourceFacts, StreamBounds, load_mono, stream};
 use extractor_svc::error::ExtractError;
 use extractor_svc::limits::Limits;
 

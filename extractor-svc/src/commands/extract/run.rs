@@ -2,16 +2,24 @@
 
 use anyhow::Context as _;
 
-use super::Done;
 use crate::{
     batch::{
-        Entry, Failure, FailureLog, Identity, JournalHead, JournalWriter, Outcome, Progress,
-        Recipe, journal_path,
+        Entry, Failure, FailureLog, FileError, Identity, JournalHead, JournalWriter, Outcome,
+        Progress, Recipe, journal_path,
     },
     config::ExtractConfig,
+    pipeline::Extraction,
     table::{Destination, Measured, Row, TableOrigin, TableWriter},
     version::BUILD,
 };
+
+/// What became of a task.
+pub(super) enum Done {
+    /// It was known.
+    Known(Outcome),
+    /// It was worked on.
+    Now(Result<Extraction, FileError>),
+}
 
 /// How a run went.
 pub(super) struct Counts {

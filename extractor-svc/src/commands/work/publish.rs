@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, bail};
 use storage::{Created, StorageError, Store};
 
-use super::unusable;
+use crate::commands::unusable;
 use crate::{shards::Plan, table::ShardFooter};
 
 /// Largest table of a shard that is read, in bytes: 100,000 rows take less than 100 MB.

@@ -29,9 +29,6 @@ pub(in crate::decode) const RATE: u32 = 48_000;
 /// Most frames of one packet: 120 ms at 48 kHz (RFC 6716, section 3.2.5).
 const MAX_FRAMES: usize = 5760;
 
-/// Value of a channel mapping for a channel without a sound (RFC 7845, section 5.1.1).
-const SILENT: u8 = 255;
-
 /// Decodes the packets of one stream, mono to [`head::MAX_CHANNELS`] channels.
 pub(in crate::decode) struct OpusDecoder {
     params: AudioCodecParameters,
@@ -102,7 +99,7 @@ impl OpusDecoder {
             let first = index + index.min(usize::from(self.head.coupled));
             for (plane, &source) in self.head.mapping.iter().enumerate() {
                 let Some(at) = usize::from(source).checked_sub(first) else { continue };
-                if source == SILENT || at >= channels {
+                if source == head::SILENT || at >= channels {
                     continue;
                 }
                 let Some(plane) = self.buffer.plane_mut(plane) else { continue };

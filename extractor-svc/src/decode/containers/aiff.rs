@@ -4,9 +4,9 @@
 //! chunk states are ignored, chunks may come in any order, and the width of a sample is its number
 //! of bits rounded up to bytes.
 
-use super::{Contents, Payload, stated};
+use super::contents::{Contents, Payload, stated};
+use super::layout::Layout;
 use crate::decode::blocks::Form;
-use crate::decode::detect::trailing::Layout;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;

@@ -4,8 +4,8 @@
 //! place on, as much as is stated, or to the end where that is all ones. Behind `\0ds.`, DEC's mark of
 //! little-endian files, it sees 8-bit samples without a header; here the header is believed.
 
-use super::{Contents, Payload, stated};
-use crate::decode::detect::trailing::Layout;
+use super::contents::{Contents, Payload, stated};
+use super::layout::Layout;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;

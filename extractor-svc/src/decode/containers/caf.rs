@@ -3,9 +3,9 @@
 //! A recording that still runs, or whose program ended early, has a data chunk of size -1, which
 //! reaches to the end of the file. Codecs of packets are left to symphonia's reader.
 
-use super::{Contents, Payload};
+use super::contents::{Contents, Payload};
+use super::layout::Layout;
 use crate::decode::blocks::Form;
-use crate::decode::detect::trailing::Layout;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;

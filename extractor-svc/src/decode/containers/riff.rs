@@ -7,9 +7,9 @@
 
 mod formats;
 
-use super::{Contents, Payload, stated, stated_long};
+use super::contents::{Contents, Payload, stated, stated_long};
+use super::layout::Layout;
 use crate::decode::blocks::Form;
-use crate::decode::detect::trailing::Layout;
 use crate::decode::pcm::{Encoding, Order};
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;

@@ -22,11 +22,9 @@ use super::mpeg::{self, MpegReader};
 use super::ogg::OggReader;
 use super::packets::{self, PacketReader};
 use super::pcm::{Encoding, PcmReader};
+use super::reader::Reader;
 use super::source::{EncodedAudio, Fault, PcmLayout, PcmSample, SourceView};
-use crate::decode::{
-    Reader, check_spec,
-    detect::{foreign, mismatch, stored},
-};
+use super::spec::check_spec;
 use crate::error::ExtractError;
 use crate::findings::WarningCode;
 use crate::limits::Limits;

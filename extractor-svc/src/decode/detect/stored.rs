@@ -1,13 +1,15 @@
 //! From what a header says to the reader of its payload, for the containers that are walked here.
 
-use super::trailing::End;
 use crate::decode::blocks::BlockReader;
+use crate::decode::containers::contents::{Contents, Payload};
+use crate::decode::containers::layout::End;
 use crate::decode::containers::riff::Flavour;
-use crate::decode::containers::{Contents, Payload, aiff, au, caf, riff};
+use crate::decode::containers::{aiff, au, caf, riff};
 use crate::decode::mpeg::MpegReader;
 use crate::decode::pcm::PcmReader;
+use crate::decode::reader::Reader;
 use crate::decode::source::SourceView;
-use crate::decode::{Reader, check_spec};
+use crate::decode::spec::check_spec;
 use crate::error::ExtractError;
 use crate::limits::Limits;
 

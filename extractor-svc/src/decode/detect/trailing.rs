@@ -6,6 +6,7 @@
 use std::io::Cursor;
 
 use super::marker;
+use crate::decode::containers::layout::{CHUNK_HEAD_BYTES, End, Layout};
 use crate::decode::mpeg::tags::{self, Tag};
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;
@@ -18,86 +19,19 @@ const MAX_STEPS: usize = 64;
 /// Bytes that are looked at where a recording may begin: three frames of AAC.
 const LOOKED_AT: usize = 24 << 10;
 
-/// Bytes of the longest head of a chunk.
-const HEAD_BYTES: usize = 24;
-
-/// How chunks behind the audio are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::decode) enum Layout {
-    /// There are none.
-    Bare,
-    /// Four letters, 32 bits of length.
-    Little,
-    /// The same, big-endian.
-    Big,
-    /// Wave64: an identifier, and 64 bits of length with the head.
-    Wave64,
-    /// CAF: four letters, 64 bits of length.
-    Caf,
-    /// MP4: 32 bits of length with the head, four letters.
-    Boxes,
-}
-
-impl Layout {
-    fn alignment(self) -> u64 {
-        match self {
-            Self::Bare | Self::Caf | Self::Boxes => 1,
-            Self::Little | Self::Big => 2,
-            Self::Wave64 => 8,
-        }
+/// Warns of a recording behind the `end` of a container's audio.
+///
+/// # Errors
+/// If the source fails.
+pub(in crate::decode) fn look(
+    end: End,
+    view: &mut SourceView,
+    findings: &mut Findings,
+) -> Result<(), ExtractError> {
+    if let Some(text) = find(view, end.at, end.layout)? {
+        findings.warn(WarningCode::TrailingAudio, text);
     }
-
-    /// Bytes of the chunk that begins with `head`, if one does.
-    fn chunk(self, head: &[u8; HEAD_BYTES]) -> Option<u64> {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *head;
-        let is_name = |name: [u8; 4]| name.iter().all(|&x| matches!(x, 0x20..=0x7e | 0xa9));
-        let long = |bytes| u64::from(u32::from_be_bytes(bytes));
-        match self {
-            Self::Bare => None,
-            Self::Little => {
-                is_name([a, b, c, d]).then(|| 8 + u64::from(u32::from_le_bytes([e, f, g, h])))
-            }
-            Self::Big => is_name([a, b, c, d]).then(|| 8 + long([e, f, g, h])),
-            Self::Caf => is_name([a, b, c, d])
-                .then(|| u64::from_be_bytes([e, f, g, h, i, j, k, l]).saturating_add(12)),
-            Self::Wave64 => {
-                let [.., s0, s1, s2, s3, s4, s5, s6, s7] = *head;
-                let len = u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);
-                (is_name([a, b, c, d]) && len >= HEAD_BYTES as u64).then_some(len)
-            }
-            Self::Boxes => {
-                let len = match long([a, b, c, d]) {
-                    1 => u64::from_be_bytes([i, j, k, l, head[12], head[13], head[14], head[15]]),
-                    len => len,
-                };
-                (is_name([e, f, g, h]) && len >= 8).then_some(len)
-            }
-        }
-    }
-}
-
-/// Where the audio of a container ends.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::decode) struct End {
-    pub(in crate::decode) at: u64,
-    pub(in crate::decode) layout: Layout,
-}
-
-impl End {
-    /// Warns of a recording behind it.
-    ///
-    /// # Errors
-    /// If the source fails.
-    pub(in crate::decode) fn look(
-        self,
-        view: &mut SourceView,
-        findings: &mut Findings,
-    ) -> Result<(), ExtractError> {
-        if let Some(text) = find(view, self.at, self.layout)? {
-            findings.warn(WarningCode::TrailingAudio, text);
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// A sentence on the recording that follows byte `at`, where the audio of a container ends.
@@ -118,8 +52,8 @@ pub(in crate::decode) fn find(
         if bytes.is_empty() {
             return Ok(None);
         }
-        let mut head = [0; HEAD_BYTES];
-        let there = bytes.len().min(HEAD_BYTES);
+        let mut head = [0; CHUNK_HEAD_BYTES];
+        let there = bytes.len().min(CHUNK_HEAD_BYTES);
         head[..there].copy_from_slice(&bytes[..there]);
         let tag = tags::at(&bytes[..bytes.len().min(tags::HEAD_BYTES)]);
         let mut shown = SourceView::new(Box::new(Cursor::new(bytes)), &Limits::default(), None);

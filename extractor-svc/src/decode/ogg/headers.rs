@@ -10,9 +10,9 @@ use symphonia::core::errors::Error;
 
 use super::clock::Clock;
 use super::mapping::{Mapping, STREAM_INFO_BYTES};
-use crate::decode::check_channels;
 use crate::decode::codecs::opus::{self, OpusDecoder};
 use crate::decode::codecs::{registry, vorbis};
+use crate::decode::spec::check_channels;
 use crate::error::ExtractError;
 use crate::limits::Limits;
 

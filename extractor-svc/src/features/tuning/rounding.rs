@@ -20,7 +20,7 @@
 //! In 143 recordings, noise of 1e-9 of full scale changed librosa's estimate of 8, and of none without
 //! frames of silence or of such noise alone.
 
-use super::{TUNINGS, fullest, residual, residual_bin};
+use super::histogram::{TUNINGS, fullest, residual, residual_bin};
 
 /// Relative uncertainty of a magnitude: some steps of `f32`, of which the transform of a frame
 /// adds up a dozen.
@@ -156,7 +156,7 @@ fn is_near_edge(residual: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::median;
+    use super::super::histogram::median;
     use super::*;
 
     /// A pitch so many bins of a third of a semitone above A440.

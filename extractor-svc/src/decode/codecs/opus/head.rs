@@ -4,6 +4,9 @@ use symphonia::core::errors::{Error, Result};
 
 use crate::limits::CHANNEL_CEILING;
 
+/// Value of a channel mapping for a channel without a sound (RFC 7845, section 5.1.1).
+pub(super) const SILENT: u8 = 255;
+
 /// Most channels of a stream: as many as the downmix works on.
 pub(super) const MAX_CHANNELS: usize = CHANNEL_CEILING;
 
@@ -98,7 +101,7 @@ impl OpusHead {
             return Err(Error::DecodeError("opus: the channel mapping is cut"));
         };
         let decoded = usize::from(*streams) + usize::from(*coupled);
-        let is_there = |&source: &u8| source == super::SILENT || usize::from(source) < decoded;
+        let is_there = |&source: &u8| source == SILENT || usize::from(source) < decoded;
         if *streams == 0 || coupled > streams || !mapping.iter().all(is_there) {
             return Err(Error::DecodeError("opus: the channel mapping contradicts itself"));
         }

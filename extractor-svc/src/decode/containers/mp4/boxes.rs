@@ -6,6 +6,17 @@
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;
 
+/// Kinds of boxes with which a file may begin. Old QuickTime files have no file type.
+const FIRST: [&[u8; 4]; 9] =
+    [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof"];
+
+/// Whether bytes begin as a file of boxes does.
+pub(in crate::decode) fn is_one(head: [u8; 16]) -> bool {
+    let [a, b, c, d, kind @ .., _, _, _, _, _, _, _, _] = head;
+    let size = u32::from_be_bytes([a, b, c, d]);
+    FIRST.contains(&&kind) && (size == 0 || size == 1 || size >= 8)
+}
+
 /// Most boxes looked at, over all levels of the movie; fragments count anew.
 const MAX_BOXES: usize = 50_000;
 

@@ -3,8 +3,8 @@
 use super::boxes::{Child, Walk};
 use super::edits::{Edit, MAX_EDITS};
 use super::entry::Entry;
-use super::reader::scaled;
 use super::samples::Table;
+use super::ticks::scaled;
 use crate::error::ExtractError;
 
 /// Most bytes of a note that are read.

@@ -17,7 +17,9 @@ use symphonia::core::units::{Duration, TimeBase, Timestamp};
 use super::edits::{Kept, Plan};
 use super::fragments::Fragments;
 use super::samples::{Piece, Table};
-use crate::decode::detect::trailing::{self, Layout};
+use super::ticks::scaled;
+use crate::decode::containers::layout::Layout;
+use crate::decode::detect::trailing;
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;
 
@@ -148,12 +150,6 @@ impl Mp4Reader {
         }
         Ok(data)
     }
-}
-
-/// `value` times `to / from`, to the nearest.
-pub(super) fn scaled(value: u64, to: u32, from: u32) -> u64 {
-    let product = u128::from(value) * u128::from(to) + u128::from(from / 2);
-    (product / u128::from(from.max(1))).try_into().unwrap_or(u64::MAX)
 }
 
 impl FormatReader for Mp4Reader {

@@ -2,8 +2,8 @@
 //!
 //! The values are those of the formats' own descriptions, as the `file` command and PRONOM list them.
 
-use super::Kind::{self, Archive, Audio, Codec, Media, Other, Protected, Score};
-use super::{Doubt, Foreign};
+use super::kind::Kind::{self, Archive, Audio, Codec, Media, Other, Protected, Score};
+use super::kind::{Doubt, Foreign};
 
 /// Place, bytes there, what it is, its name.
 type Marker = (usize, &'static [u8], Kind, &'static str);

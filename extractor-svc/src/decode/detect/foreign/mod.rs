@@ -5,53 +5,17 @@
 //! anything else: a marker of four bytes or more at its place, or several frames in a row. What has
 //! no name here is left to symphonia's probe.
 
+mod kind;
 mod magic;
 mod streams;
 mod text;
 
+use self::kind::{Doubt, Foreign, Kind};
 use crate::decode::source::SourceView;
 use crate::error::ExtractError;
 
 /// Bytes that are looked at; a MOD file has its marker at 1080.
 const HEAD_BYTES: usize = 4096;
-
-/// What a caller may do about bytes that are not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Audio in a container of its own.
-    Audio,
-    /// Frames of a codec without a container.
-    Codec,
-    /// Sound among other media, or below several layers.
-    Media,
-    /// Notes for an instrument, or a program that makes sound.
-    Score,
-    /// Sound under a key.
-    Protected,
-    /// Names of other files.
-    List,
-    /// Other files in one.
-    Archive,
-    /// No sound at all.
-    Other,
-}
-
-impl Kind {
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Audio | Self::Codec => "convert it to FLAC or WAV",
-            Self::Media => "extract its sound, for example as FLAC",
-            Self::Score => "render it to FLAC or WAV",
-            Self::Protected => "it is encrypted; send a copy that is not",
-            Self::List => "send the files that it names",
-            Self::Archive => "unpack it, and send the files in it",
-            Self::Other => "this is no audio",
-        }
-    }
-}
-
-/// A kind of bytes that is not read: what it is, and its name.
-type Foreign = (Kind, &'static str);
 
 /// Refuses, by its name, what certainly begins at byte `start`.
 ///
@@ -77,15 +41,6 @@ pub(in crate::decode) fn certain(
     start: u64,
 ) -> Result<Option<&'static str>, ExtractError> {
     Ok(find(view, start, Doubt::Much)?.map(|(_, name)| name))
-}
-
-/// How much must speak for a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    /// The bytes are a file of some kind.
-    Little,
-    /// They may be samples, of which any bytes are some: 32 bits at least are asked for.
-    Much,
 }
 
 fn find(view: &mut SourceView, start: u64, doubt: Doubt) -> Result<Option<Foreign>, ExtractError> {

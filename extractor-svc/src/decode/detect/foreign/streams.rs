@@ -1,8 +1,8 @@
 //! Streams without a marker of their own: frames in a row, each with a synchronisation word at the
 //! place that the one before says.
 
-use super::Kind::{Codec, Media};
-use super::{Doubt, Foreign};
+use super::kind::Kind::{Codec, Media};
+use super::kind::{Doubt, Foreign};
 use crate::decode::codecs::ac3;
 
 /// Packets of a transport stream that must follow one another.

@@ -1,8 +1,8 @@
 //! Text: pages, lists of files, documents. Only where nothing but text is in the bytes, because a
 //! radio capture may begin with lines of a protocol.
 
-use super::Kind::{List, Other};
-use super::{Doubt, Foreign, Kind};
+use super::kind::Kind::{List, Other};
+use super::kind::{Doubt, Foreign, Kind};
 
 /// How the first line begins, ASCII in lower case, and what it tells.
 const BEGINNINGS: [(&str, Kind, &str); 14] = [

@@ -1,64 +1,20 @@
-//! Blocks of fixed size behind a header that is read here: IMA ADPCM in its two forms, and
-//! Microsoft's.
-//!
-//! What is left of a block at the end is treated as by whoever reads the form for librosa. libsndfile
-//! plays a whole IMA block of a WAVE file, with what was in its buffer for the bytes that are not
-//! there, and nothing of Microsoft's; ffmpeg drops what is no whole QuickTime packet.
+//! Reads blocks one by one, decodes and mixes them.
 
-use super::codecs::ima::{self, CHUNK_BYTES, CHUNK_FRAMES, Channel};
-use super::codecs::ms_adpcm;
-use super::pcm::{fill, mix_frames, sixteen};
-use super::source::SourceView;
-use crate::decode::detect::trailing::End;
+use super::form::Form;
+use crate::decode::codecs::ima::{self, CHUNK_BYTES, CHUNK_FRAMES, Channel};
+use crate::decode::codecs::ms_adpcm;
+use crate::decode::containers::layout::End;
+use crate::decode::detect::trailing;
+use crate::decode::pcm::{mix_frames, sixteen};
+use crate::decode::source::SourceView;
 use crate::error::ExtractError;
 use crate::findings::{DeclaredLength, Findings, WarningCode};
 
 /// Least frames that are handed out at once, but for the end.
 const MIN_FRAMES: usize = 4096;
 
-/// Form of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// An IMA block of a WAVE file, of so many bytes: a head and groups of eight frames.
-    Wave { bytes: usize },
-    /// Microsoft's block, of so many bytes.
-    Microsoft { bytes: usize },
-    /// A QuickTime packet: a chunk for each channel.
-    QuickTime {
-        /// The predictor is carried from packet to packet, as ffmpeg does and libsndfile does not.
-        carries: bool,
-    },
-}
-
-impl Form {
-    /// Bytes of a block of `channels`.
-    pub(super) fn bytes(self, channels: usize) -> usize {
-        match self {
-            Self::Wave { bytes } | Self::Microsoft { bytes } => bytes,
-            Self::QuickTime { .. } => CHUNK_BYTES * channels,
-        }
-    }
-
-    /// Frames of a block of `channels`.
-    pub(super) fn frames(self, channels: usize) -> usize {
-        match self {
-            Self::Wave { bytes } => ima::wave_block_frames(bytes, channels),
-            Self::Microsoft { bytes } => ms_adpcm::block_frames(bytes, channels),
-            Self::QuickTime { .. } => CHUNK_FRAMES,
-        }
-    }
-
-    pub(super) fn codec(self) -> &'static str {
-        match self {
-            Self::Wave { .. } => "adpcm_ima_wav",
-            Self::Microsoft { .. } => "adpcm_ms",
-            Self::QuickTime { .. } => "adpcm_ima_qt",
-        }
-    }
-}
-
 /// Reads and decodes blocks.
-pub(super) struct BlockReader {
+pub(in crate::decode) struct BlockReader {
     source: SourceView,
     form: Form,
     channels: usize,
@@ -77,7 +33,7 @@ pub(super) struct BlockReader {
 
 impl BlockReader {
     /// `declared` is the number of frames that a header states.
-    pub(super) fn new(
+    pub(in crate::decode) fn new(
         source: SourceView,
         form: Form,
         channels: usize,
@@ -100,22 +56,22 @@ impl BlockReader {
     }
 
     /// The same, with a place behind which another recording is looked for.
-    pub(super) fn ending(self, end: Option<End>) -> Self {
+    pub(in crate::decode) fn ending(self, end: Option<End>) -> Self {
         Self { end, ..self }
     }
 
     /// Frames that the header declares.
-    pub(super) fn declared(&self) -> Option<DeclaredLength> {
+    pub(in crate::decode) fn declared(&self) -> Option<DeclaredLength> {
         self.declared.map(|frames| DeclaredLength { frames, slack: 0 })
     }
 
     /// What was dropped so far; `None` if nothing was.
-    pub(super) fn damage(&self) -> Option<String> {
+    pub(in crate::decode) fn damage(&self) -> Option<String> {
         (self.dropped > 0).then(|| format!("{} undecodable blocks dropped", self.dropped))
     }
 
     /// Appends mono samples of some blocks; `false` at the end.
-    pub(super) fn next_block(
+    pub(in crate::decode) fn next_block(
         &mut self,
         out: &mut Vec<f32>,
         findings: &mut Findings,
@@ -125,7 +81,7 @@ impl BlockReader {
         }
         let before = out.len();
         while !self.done && out.len() - before < MIN_FRAMES {
-            let filled = fill(&mut self.source, &mut self.block)?;
+            let filled = self.source.fill(&mut self.block)?;
             self.done = filled < self.block.len();
             self.samples.clear();
             if !self.decode(filled) {
@@ -137,7 +93,7 @@ impl BlockReader {
         if self.done
             && let Some(end) = self.end.take()
         {
-            end.look(&mut self.source, findings)?;
+            trailing::look(end, &mut self.source, findings)?;
         }
         let produced = out.len() - before;
         self.frames += produced as u64;

@@ -5,13 +5,13 @@
 
 use ndarray::Array2;
 
+use super::matrices::{Matrices, Stages};
 use super::tables::{N_FFT, N_MELS};
-use super::tuning::Estimate;
-use super::{Matrices, Stages};
 use crate::dsp::cqt::OctaveGroup;
 use crate::dsp::cqt::octaves::{BINS_PER_OCTAVE, OCTAVES};
 use crate::dsp::simd::Lanes;
 use crate::dsp::stopwatch::{Laps, Stopwatch};
+use crate::features::tuning::Estimate;
 
 /// Hooks at the stages; frames `first..first + count` are in the first lanes.
 pub(crate) trait Inspection: Laps {

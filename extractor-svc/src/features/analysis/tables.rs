@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use super::tuning::{TUNINGS, Tuning};
 use crate::dsp::cqt::octaves::{OctavePlan, SegmentTables};
 use crate::dsp::dct::Dct;
 use crate::dsp::fft::radix4::Forward;
 use crate::dsp::mel::MelFilters;
 use crate::dsp::resample::{Halving, Resamplers};
 use crate::dsp::window::hann;
+use crate::features::tuning::{TUNINGS, Tuning};
 
 /// Length of the frames of the spectral features, in samples.
 pub(crate) const N_FFT: usize = 2048;

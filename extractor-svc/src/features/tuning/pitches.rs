@@ -1,22 +1,11 @@
-//! `librosa.estimate_tuning(y, bins_per_octave=36)`: how far the pitches of a signal lie from the
-//! equally tempered grid of A440.
-//!
-//! Pitches are the peaks of the magnitude spectrum between 150 and 4000 Hz, at least a tenth as
-//! high as the frame's largest bin, with parabolic interpolation (`librosa.piptrack`). The estimate
-//! is the fullest of 100 histogram bins, so it jumps: all arithmetic is therefore in the precision
-//! that librosa uses, and an estimate says whether rounding decided it ([`rounding`]).
-
-mod rounding;
+//! `librosa.piptrack`: peaks of the magnitude spectrum, with parabolic interpolation.
 
 use std::mem;
 
-use crate::dsp::cqt::octaves::BINS_PER_OCTAVE;
+use super::histogram::{Estimate, TUNINGS, Tuning, fullest, median, residual, residual_bin};
+use super::rounding::Evidence;
 use crate::dsp::moments::Moments;
 use crate::dsp::simd::{Isa, Kernel, LANES, Lanes, Level, each_lane};
-use rounding::Evidence;
-
-/// Number of different estimates.
-pub(crate) const TUNINGS: usize = 100;
 
 /// Hop of the spectra that pitches come from, in samples: a quarter of a frame, whatever the hop
 /// of the profile.
@@ -27,35 +16,6 @@ const PITCH_HZ: [f64; 2] = [150.0, 4000.0];
 
 /// Least height of a peak, relative to the frame's largest magnitude.
 const THRESHOLD: f32 = 0.1;
-
-/// An estimate: `-0.5 + index / 100` of a constant-Q bin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tuning(u8);
-
-impl Tuning {
-    /// Position among the [`TUNINGS`].
-    pub(crate) fn index(self) -> usize {
-        usize::from(self.0)
-    }
-
-    /// The estimate in fractions of a bin, as `numpy.linspace(-0.5, 0.5, 101)` has it.
-    pub(crate) fn value(self) -> f64 {
-        edge(self.0)
-    }
-}
-
-/// An estimate, and what it is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Estimate {
-    /// The estimate.
-    pub(crate) tuning: Tuning,
-    /// Whether rounding decided between it and another.
-    pub(crate) is_ambiguous: bool,
-}
-
-fn edge(index: u8) -> f64 {
-    f64::from(index) * (1.0 / TUNINGS as f64) - 0.5
-}
 
 /// The peaks found so far.
 #[derive(Clone, Debug)]
@@ -152,12 +112,6 @@ impl Pitches {
     }
 }
 
-/// The first of the bins with the most peaks.
-fn fullest(histogram: &[u32; TUNINGS]) -> usize {
-    let most = histogram.iter().copied().max().unwrap_or(0);
-    histogram.iter().position(|&count| count == most).unwrap_or(0)
-}
-
 /// Whether a lane has a peak at the middle one of three bins.
 #[inline(always)]
 fn is_peak(left: &Lanes, here: &Lanes, right: &Lanes, least: &Lanes, lane: usize) -> bool {
@@ -197,68 +151,9 @@ fn parabolic_shift(left: f32, here: f32, right: f32) -> f32 {
     if b.abs() >= a.abs() { 0.0 } else { -b / a }
 }
 
-/// Distance of a pitch from the grid, in bins, -0.5 up to 0.5.
-fn residual(hz: f32) -> f64 {
-    // librosa.hz_to_octs: octaves above 27.5 Hz.
-    let octaves = f64::from(hz / 27.5).log2() as f32;
-    let bins = BINS_PER_OCTAVE as f32 * octaves;
-    // Pitches lie far above the reference, so that this is the remainder.
-    let residual = bins - bins.floor();
-    f64::from(if residual >= 0.5 { residual - 1.0 } else { residual })
-}
-
-/// Histogram bin of such a distance.
-fn residual_bin(residual: f64) -> u8 {
-    // The guess is right or one off; the edges decide.
-    let last = TUNINGS as u8 - 1;
-    let guess = (((residual + 0.5) * TUNINGS as f64) as u8).min(last);
-    if residual < edge(guess) {
-        guess.saturating_sub(1)
-    } else if guess < last && residual >= edge(guess + 1) {
-        guess + 1
-    } else {
-        guess
-    }
-}
-
-/// `numpy.median`; reorders the values.
-fn median(values: &mut [f32]) -> Option<f32> {
-    if values.is_empty() {
-        return None;
-    }
-    let middle = values.len() / 2;
-    let even = values.len().is_multiple_of(2);
-    let (below, upper, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
-    let upper = *upper;
-    if even {
-        let lower = below.iter().copied().fold(f32::MIN, f32::max);
-        Some((lower + upper) / 2.0)
-    } else {
-        Some(upper)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn median_is_numpys() {
-        assert_eq!(median(&mut []), None);
-        assert_eq!(median(&mut [3.0]), Some(3.0));
-        assert_eq!(median(&mut [4.0, 1.0, 3.0, 2.0]), Some(2.5));
-        assert_eq!(median(&mut [5.0, 1.0, 3.0]), Some(3.0));
-    }
-
-    #[test]
-    fn residuals_fall_into_their_bins() {
-        for (bins_above_a, expected) in
-            [(0.004, 50), (-0.004, 49), (0.494, 99), (-0.494, 0), (0.255, 75)]
-        {
-            let hz = 440.0 * 2.0_f64.powf((72.0 + bins_above_a) / 36.0);
-            assert_eq!(residual_bin(residual(hz as f32)), expected, "{bins_above_a}");
-        }
-    }
 
     #[test]
     fn no_pitch_is_tuning_zero() {

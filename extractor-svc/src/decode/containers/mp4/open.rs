@@ -1,43 +1,19 @@
-//! ISO base media (MP4, M4A) and QuickTime (MOV): one audio track, as ffmpeg plays it.
-//!
-//! symphonia's reader (0.6.1) knows no edit list, no PCM but little-endian stereo, and wants a file
-//! type first. So the boxes are walked here: the movie says where each packet lies and when it plays,
-//! and the packets go to the decoders one by one. Where the movie comes first and its packets lie in
-//! order, a file is read while it arrives.
-
-mod boxes;
-mod descriptor;
-mod edits;
-mod entry;
-mod fragments;
-mod movie;
-mod reader;
-mod samples;
+//! From the first box to a reader of one track.
 
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::formats::FormatReader;
 
-use self::boxes::{Walk, broken};
-use self::edits::{Kept, Plan};
-use self::fragments::Fragments;
-use self::movie::Movie;
-use self::reader::{Mp4Reader, Source, scaled};
-use self::samples::Table;
-use super::super::check_spec;
+use super::boxes::{Walk, broken};
+use super::edits::{Kept, Plan};
+use super::fragments::Fragments;
+use super::movie::Movie;
+use super::reader::{Mp4Reader, Source};
+use super::samples::Table;
+use super::ticks::scaled;
 use crate::decode::source::{Fault, SourceView};
+use crate::decode::spec::check_spec;
 use crate::error::ExtractError;
 use crate::limits::Limits;
-
-/// Kinds of boxes with which a file may begin. Old QuickTime files have no file type.
-const FIRST: [&[u8; 4]; 9] =
-    [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof"];
-
-/// Whether bytes begin as a file of boxes does.
-pub(in crate::decode) fn is_one(head: [u8; 16]) -> bool {
-    let [a, b, c, d, kind @ .., _, _, _, _, _, _, _, _] = head;
-    let size = u32::from_be_bytes([a, b, c, d]);
-    FIRST.contains(&&kind) && (size == 0 || size == 1 || size >= 8)
-}
 
 /// What a file is read with, and how many other tracks are equal to the one that is read.
 pub(in crate::decode) struct Opened {
@@ -183,8 +159,8 @@ mod tests {
     use std::io::Cursor;
     use std::sync::Arc;
 
-    use super::edits::{Edit, Plan};
-    use super::samples::{self, Table};
+    use super::super::edits::{Edit, Plan};
+    use super::super::samples::{self, Table};
     use super::{SourceView, Survey};
     use crate::decode::source::Stop;
     use crate::error::ExtractError;

@@ -1,23 +1,9 @@
-//! The never-arrows of ARCHITECTURE.md and the habits of CONTRIBUTING.md, as tests: each line of a
-//! table names a place, what must not stand there, and why.
-//!
-//! A text scan after cutting comments and unit tests is enough; no parser is needed. A finding
-//! names file, line and reason. To allow an arrow, change the table and ARCHITECTURE.md together.
+//! What must not be read from where: each line of the table names a place, what must not stand there,
+//! and why.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::collections::BTreeSet;
 
-use e2e::binaries::project_root;
-use walkdir::WalkDir;
-
-/// Longest source file, in lines.
-const MAX_LINES: usize = 500;
-
-/// Files that may be longer: generated or plain tables of data, each with its reason.
-const LONG_FILES: [(&str, &str); 0] = [];
-
-/// Names that say nothing about what is inside.
-const BANNED_NAMES: [&str; 8] =
-    ["utils", "util", "misc", "helpers", "helper", "common", "manager", "stuff"];
+use crate::sources::{assert_none, code, files, stands_in};
 
 /// Within `places` (path prefixes) but not in `doors`, none of `forbidden` may stand in code.
 struct Arrow {
@@ -110,7 +96,7 @@ const ARROWS: &[Arrow] = &[
             "extractor-svc/src/commands/",
             "extractor-svc/src/serve/",
             // The names of table formats are flag values.
-            "extractor-svc/src/table/mod.rs",
+            "extractor-svc/src/table/format.rs",
         ],
         forbidden: &["tonic", "tokio", "clap", "proto::v1", "prost_types", "anyhow"],
         why: "signal processing knows no server, no command line and no message",
@@ -238,74 +224,6 @@ const ARROWS: &[Arrow] = &[
     },
 ];
 
-/// In the manifest, no dependency (of any kind) may have one of these names.
-const MANIFEST_ARROWS: &[(&str, &[&str])] = &[
-    (
-        "proto/Cargo.toml",
-        &[
-            "serving",
-            "client",
-            "storage",
-            "extractor-svc",
-            "index-svc",
-            "tokio",
-            "tracing-subscriber",
-        ],
-    ),
-    ("proto/client/Cargo.toml", &["serving", "extractor-svc", "index-svc", "e2e"]),
-    (
-        "proto/serving/Cargo.toml",
-        &["proto", "client", "storage", "extractor-svc", "index-svc", "e2e"],
-    ),
-    (
-        "proto/storage/Cargo.toml",
-        &["proto", "client", "serving", "extractor-svc", "index-svc", "e2e", "tonic"],
-    ),
-    (
-        "proto/roots/Cargo.toml",
-        &["proto", "client", "serving", "storage", "extractor-svc", "index-svc", "e2e", "tonic"],
-    ),
-    ("extractor-svc/Cargo.toml", &["index-svc", "client", "e2e"]),
-    ("index-svc/Cargo.toml", &["extractor-svc", "client", "e2e"]),
-    ("tests/Cargo.toml", &["extractor-svc", "index-svc", "serving"]),
-];
-
-/// Every file of the project with one of these endings: path from the root, and text.
-fn files(endings: &[&str]) -> Vec<(String, String)> {
-    let root = project_root();
-    let skipped = ["target", ".git", "artifacts", "corpus"];
-    let mut found = Vec::new();
-    let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(|entry| {
-        !(entry.depth() > 0 && skipped.iter().any(|name| entry.file_name() == *name))
-    });
-    for entry in entries.map(|entry| entry.expect("the project is readable")) {
-        let path = entry.path().strip_prefix(root).expect("walked from the root");
-        let path = path.to_str().expect("paths of the project are UTF-8").to_owned();
-        if entry.file_type().is_file() && endings.iter().any(|ending| path.ends_with(ending)) {
-            let text = fs::read_to_string(entry.path()).expect("sources are UTF-8");
-            found.push((path, text));
-        }
-    }
-    found
-}
-
-/// The lines of a source that are code: number from 1, and text without its comment. Unit tests
-/// come last in a file and are cut.
-fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
-        .enumerate()
-        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
-        .map(|(i, line)| (i + 1, line.split("//").next().unwrap_or_default()))
-}
-
-/// Whether `word` stands in `line` and is not the end of a longer word.
-fn stands_in(line: &str, word: &str) -> bool {
-    line.match_indices(word).any(|(at, _)| {
-        let before = line[..at].chars().next_back();
-        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
-    })
-}
-
 fn findings(arrow: &Arrow, path: &str, text: &str) -> Vec<String> {
     let inside = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
     if !inside(arrow.places) || inside(arrow.doors) {
@@ -318,10 +236,6 @@ fn findings(arrow: &Arrow, path: &str, text: &str) -> Vec<String> {
         }
     }
     found
-}
-
-fn assert_none(found: Vec<String>) {
-    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
@@ -354,9 +268,9 @@ fn an_arrow_is_seen_in_code_and_not_in_comments_or_tests() {
     check("b/b.rs", "use tonic::Status;\n", &[]);
 }
 
-/// Rooms of `features/` that are no feature: the list, the one pass over the frames, what that pass
-/// has looked at, its constants, and the statistics.
-const NO_FEATURES: [&str; 5] = ["mod", "sweep", "inspection", "tables", "statistics"];
+/// Rooms of `features/` that are no feature: the list, the order of work with the pass over the
+/// frames, and the statistics.
+const NO_FEATURES: [&str; 3] = ["mod", "analysis", "statistics"];
 
 /// One feature never reads another; what two need is in `dsp/`.
 #[test]
@@ -383,113 +297,6 @@ fn features_do_not_know_each_other() {
                 }
             }
         }
-    }
-    assert_none(found);
-}
-
-#[test]
-fn manifests_have_no_forbidden_dependency_and_no_features() {
-    let mut found = Vec::new();
-    for (path, text) in files(&["Cargo.toml"]) {
-        if text.lines().any(|line| line.trim() == "[features]") {
-            found.push(format!("{path}: no cargo feature unless two shipped builds need it"));
-        }
-        let Some((_, forbidden)) = MANIFEST_ARROWS.iter().find(|(manifest, _)| *manifest == path)
-        else {
-            continue;
-        };
-        let mut section = "";
-        for line in text.lines() {
-            if line.starts_with('[') {
-                section = line;
-            } else if section.contains("dependencies") {
-                let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
-                if forbidden.contains(&name) {
-                    found.push(format!("{path}: {section} {name}"));
-                }
-            }
-        }
-    }
-    assert_none(found);
-}
-
-#[test]
-fn source_files_stay_below_the_wall_and_say_what_belongs_in_them() {
-    let mut found = Vec::new();
-    for (path, text) in files(&[".rs", ".proto", ".py"]) {
-        let lines = text.lines().count();
-        if lines > MAX_LINES && !LONG_FILES.iter().any(|(long, _)| *long == path) {
-            found.push(format!("{path}: {lines} lines, the wall is {MAX_LINES}"));
-        }
-        if path.ends_with(".rs") && !text.starts_with("//!") {
-            found.push(format!("{path}: does not begin with `//!`"));
-        }
-    }
-    assert_none(found);
-}
-
-#[test]
-fn names_are_the_fields_own() {
-    let mut found = Vec::new();
-    for (path, _) in files(&[".rs", ".proto", ".py", ".sh", ".yaml", ".toml"]) {
-        for part in Path::new(&path).components() {
-            let name = part.as_os_str().to_str().unwrap_or_default();
-            let stem = name.split('.').next().unwrap_or_default();
-            if BANNED_NAMES.contains(&stem) {
-                found.push(format!("{path}: `{stem}` says nothing about what is inside"));
-            }
-        }
-    }
-    assert_none(found);
-}
-
-#[test]
-fn nothing_is_left_undone_and_no_path_of_a_machine_is_written_down() {
-    // Spelled in two halves, so that this table does not find itself.
-    let words = [
-        concat!("TO", "DO"),
-        concat!("FIX", "ME"),
-        concat!("XX", "X"),
-        concat!("to", "do!("),
-        concat!("unimple", "mented!("),
-        concat!("#[ig", "nore"),
-        concat!("/ho", "me/"),
-        concat!("/ro", "ot/"),
-        concat!("/Us", "ers/"),
-    ];
-    let endings = [".rs", ".proto", ".py", ".sh", ".md", ".toml", ".yaml", ".csv", ".ci/run"];
-    let mut found = Vec::new();
-    for (path, text) in files(&endings) {
-        for (i, line) in text.lines().enumerate() {
-            for word in words.iter().filter(|word| stands_in(line, word)) {
-                found.push(format!("{path}:{}: `{word}`", i + 1));
-            }
-        }
-    }
-    assert_none(found);
-}
-
-/// A variable that is documented or deployed is one that a command line reads.
-#[test]
-fn every_variable_that_is_written_down_exists() {
-    let prefix = concat!("SOUND", "ALIKE_");
-    let names = |text: &str| -> BTreeSet<String> {
-        let tail = |at: usize| {
-            text[at..].chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect()
-        };
-        text.match_indices(prefix).map(|(at, _)| tail(at)).collect()
-    };
-    let mut known: BTreeSet<String> =
-        ["SHARED", "REQUIRE_SHARED"].map(|name| format!("{prefix}{name}")).into();
-    for (_, text) in files(&[".rs"]) {
-        for line in text.lines().filter(|line| line.contains("env = \"")) {
-            known.extend(names(line));
-        }
-    }
-    let mut found = Vec::new();
-    for (path, text) in files(&[".md", ".yaml", ".yml", "Dockerfile", ".sh", ".ci/run"]) {
-        let unknown = names(&text).into_iter().filter(|name| !known.contains(name));
-        found.extend(unknown.map(|name| format!("{path}: no flag reads {name}")));
     }
     assert_none(found);
 }

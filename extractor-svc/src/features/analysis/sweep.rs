@@ -1,21 +1,21 @@
 //! The one pass over the frames of the spectral features.
 
-use super::AnalysisError;
+use super::error::AnalysisError;
 use super::inspection::Inspection;
-use super::log_mel::LogMel;
-use super::rms::rms;
-use super::spectral_bandwidth::spectral_bandwidth;
-use super::spectral_centroid::spectral_centroid;
-use super::spectral_rolloff::spectral_rolloff;
 use super::tables::{N_FFT, Tables};
-use super::tuning::{PITCH_HOP_LENGTH, Pitches};
-use super::zero_crossing_rate::ZeroCrossings;
 use crate::dsp::frame::{frame, frame_count};
 use crate::dsp::moments::Moments;
 use crate::dsp::peak::PeakMap;
 use crate::dsp::simd::rows::Rows;
 use crate::dsp::simd::{LANES, Level};
 use crate::dsp::stft::{Group, Stft};
+use crate::features::log_mel::LogMel;
+use crate::features::rms::rms;
+use crate::features::spectral_bandwidth::spectral_bandwidth;
+use crate::features::spectral_centroid::spectral_centroid;
+use crate::features::spectral_rolloff::spectral_rolloff;
+use crate::features::tuning::{PITCH_HOP_LENGTH, Pitches};
+use crate::features::zero_crossing_rate::ZeroCrossings;
 
 /// A pass over the frames of a signal that may still be growing.
 ///
