@@ -5,8 +5,8 @@
 //! (leave-one-out): they are distributed as the catalogue is, and no row has to be withheld. Queries of
 //! centroids are of random rows, with weights and unwanted ones. One sample chooses an effort; its recall is
 //! measured with another, whose queries took no part in the choice. The truth is the exact answer, and
-//! what is counted is the answer as it is served: more rows are fetched than asked for, and the result is
-//! ranked from the raw vectors.
+//! what is counted is the answer as it is served, which fetches more rows than are asked for
+//! ([`Climb`]).
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     index::Index,
     planner::{Plan, SMALL_ROWS},
-    recall::{Figures, Probe, Trial, sample_centroids, sample_rows},
+    recall::{Climb, Figures, Probe, Trial, sample_centroids, sample_rows},
 };
 
 /// Queries of each kind that choose efforts, and as many others that measure recall: the true neighbours of
@@ -47,33 +47,71 @@ const MORE_ERRORS: f64 = 1.5;
 /// at most so many times.
 const CHOICES: usize = 3;
 
-/// The queries of a calibration with their true neighbours, of one kind.
-#[derive(Debug)]
-pub struct Samples<'i> {
-    queries: QueryKind,
-    chooses: Trial<'i>,
-    measures: Trial<'i>,
+/// A curve, and where its efforts come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibrated {
+    /// Ordered by engine, kind of query, length and target.
+    pub curve: Vec<RecallPoint>,
+    /// Whether every effort is that of the earlier curve.
+    pub kept: bool,
 }
 
-impl<'i> Samples<'i> {
-    /// Of every kind: the queries that choose efforts, and as many others that measure recall. Empty for an
-    /// index so small that all its answers are exact.
-    ///
-    /// # Errors
-    /// When the index cannot be read.
-    pub fn of(index: &'i Index, seed: u64) -> Result<Vec<Self>, Error> {
-        if index.rows() as usize <= SMALL_ROWS {
-            return Ok(Vec::new());
+/// Measures the curves of the engines that an index has. An effort of an `earlier` curve stays where it still meets its
+/// target with the queries that measure; others are chosen. The curve of an index so small that all its answers are
+/// exact is empty.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn calibrate(index: &Index, seed: u64, earlier: &[RecallPoint]) -> Result<Calibrated, Error> {
+    let (mut curve, mut chosen) = (Vec::new(), 0);
+    let rows = index.rows() as usize;
+    if rows > SMALL_ROWS {
+        let kinds = QueryKind::ALL.into_iter().map(|kind| Queries::of(index, kind, seed));
+        let mut kinds: Vec<Queries<'_>> = kinds.collect::<Result<_, _>>()?;
+        for ladder in [MARGINS, SEARCH_KS] {
+            if !index.engines.is_open(ladder.engine) {
+                continue;
+            }
+            for queries in &mut kinds {
+                for k in LIST_LENGTHS {
+                    let tried = HashMap::new();
+                    let mut search = Search { queries, ladder, k, rows, earlier, tried, chosen: 0 };
+                    curve.extend(search.points()?);
+                    chosen += search.chosen;
+                }
+            }
         }
-        let of_kind = |queries| {
-            let probes = probes(index, queries, 2 * CALIBRATION_SAMPLE, seed);
-            let half = |from: usize| -> Vec<Probe> {
-                probes.iter().skip(from).step_by(2).cloned().collect()
-            };
-            let chooses = Trial::graded(index, &half(0))?;
-            Ok(Self { queries, chooses, measures: Trial::graded(index, &half(1))? })
+    }
+    let kept = chosen == 0 && curve.len() == earlier.len();
+    Ok(Calibrated { curve, kept })
+}
+
+/// The queries of one kind: those that measure recall, and as many others that choose efforts, whose true neighbours
+/// are found once an effort is to be chosen.
+#[derive(Debug)]
+struct Queries<'i> {
+    index: &'i Index,
+    kind: QueryKind,
+    measures: Climb<'i>,
+    choosing: Vec<Probe>,
+    chooses: Option<Climb<'i>>,
+}
+
+impl<'i> Queries<'i> {
+    fn of(index: &'i Index, kind: QueryKind, seed: u64) -> Result<Self, Error> {
+        let probes = probes(index, kind, 2 * CALIBRATION_SAMPLE, seed);
+        let half =
+            |from: usize| -> Vec<Probe> { probes.iter().skip(from).step_by(2).cloned().collect() };
+        let measures = Climb::new(Trial::graded(index, &half(1))?);
+        Ok(Self { index, kind, measures, choosing: half(0), chooses: None })
+    }
+
+    fn choose(&mut self, k: usize, engine: EngineName, effort: Effort) -> Result<Figures, Error> {
+        let chooses = match self.chooses.take() {
+            Some(chooses) => chooses,
+            None => Climb::new(Trial::graded(self.index, &self.choosing)?),
         };
-        QueryKind::ALL.into_iter().map(of_kind).collect()
+        self.chooses.insert(chooses).figures(k, engine, Some(effort))
     }
 }
 
@@ -114,62 +152,71 @@ const SEARCH_KS: Ladder = Ladder {
     halvings: 2,
 };
 
-/// Measures the curves of the engines that an index has.
-///
-/// # Errors
-/// When the index cannot be read.
-pub fn calibrate(
-    samples: &[Samples<'_>],
-    rows: usize,
-    engines: &[EngineName],
-) -> Result<Vec<RecallPoint>, Error> {
-    let mut curve = Vec::new();
-    for ladder in [MARGINS, SEARCH_KS] {
-        if !engines.contains(&ladder.engine) {
-            continue;
-        }
-        for samples in samples {
-            for k in LIST_LENGTHS {
-                let search = Search { samples, ladder, k, rows, tried: HashMap::new() };
-                curve.extend(search.points()?);
-            }
-        }
-    }
-    Ok(curve)
-}
-
 /// The search for the efforts of lists of one length.
 struct Search<'s, 'i> {
-    samples: &'s Samples<'i>,
+    queries: &'s mut Queries<'i>,
     ladder: Ladder,
     k: usize,
     rows: usize,
+    earlier: &'s [RecallPoint],
     /// What the queries that choose have found, by the bits of the effort.
     tried: HashMap<u64, Figures>,
+    /// Efforts that were chosen.
+    chosen: usize,
 }
 
 impl Search<'_, '_> {
-    fn points(mut self) -> Result<Vec<RecallPoint>, Error> {
+    fn points(&mut self) -> Result<Vec<RecallPoint>, Error> {
         let mut points = Vec::with_capacity(TARGETS.len());
         // Recall grows with the effort, so each target begins where the one before ended.
         let mut low = 0.0;
         for target in TARGETS {
-            let found = self.point(target, &mut low)?;
-            points.push(found);
+            let point = match self.kept(target)? {
+                Some(kept) => kept,
+                None => {
+                    self.chosen += 1;
+                    self.point(target, &mut low)?
+                }
+            };
+            points.push(point);
         }
         Ok(points)
+    }
+
+    /// The earlier point for a target, measured now, if it keeps what it promised.
+    fn kept(&mut self, target: f64) -> Result<Option<RecallPoint>, Error> {
+        let (engine, queries, k) = (self.ladder.engine, self.queries.kind, self.k as u32);
+        let mut of_list = self
+            .earlier
+            .iter()
+            .filter(|point| (point.engine, point.queries, point.k) == (engine, queries, k));
+        let Some(earlier) = of_list.find(|point| point.target.total_cmp(&target).is_eq()) else {
+            return Ok(None);
+        };
+        self.measured(target, earlier.effort())
     }
 
     fn point(&mut self, target: f64, low: &mut f64) -> Result<RecallPoint, Error> {
         for choice in 0..CHOICES {
             let errors = ERRORS + choice as f64 * MORE_ERRORS;
             let Some(step) = self.smallest(target, errors, low)? else { break };
-            let figures = self.samples.measures.figures(self.k, self.plan(step))?;
-            if figures.recall >= target && self.saves(&figures) {
-                return Ok(self.made(target, Some((self.ladder.effort)(step)), &figures));
+            if let Some(point) = self.measured(target, Some((self.ladder.effort)(step)))? {
+                return Ok(point);
             }
         }
-        Ok(self.made(target, None, &self.samples.measures.exact_figures(self.k)))
+        let exact = self.queries.measures.figures(self.k, self.ladder.engine, None)?;
+        Ok(self.made(target, None, &exact))
+    }
+
+    /// What an effort achieves with the queries that measure; none where that misses the target or saves nothing.
+    fn measured(
+        &mut self,
+        target: f64,
+        effort: Option<Effort>,
+    ) -> Result<Option<RecallPoint>, Error> {
+        let figures = self.queries.measures.figures(self.k, self.ladder.engine, effort)?;
+        let saves = effort.is_none() || self.saves(&figures);
+        Ok((figures.recall >= target && saves).then(|| self.made(target, effort, &figures)))
     }
 
     /// The least effort by which recall less so many standard errors meets a target; none where that saves
@@ -203,17 +250,18 @@ impl Search<'_, '_> {
         if let Some(figures) = self.tried.get(&step.to_bits()) {
             return Ok(*figures);
         }
-        let figures = self.samples.chooses.figures(self.k, self.plan(step))?;
+        let Ladder { engine, effort, .. } = self.ladder;
+        let figures = self.queries.choose(self.k, engine, effort(step))?;
         self.tried.insert(step.to_bits(), figures);
         Ok(figures)
     }
 
-    fn plan(&self, step: f64) -> Plan {
-        Plan::unmeasured(self.ladder.engine, (self.ladder.effort)(step))
-    }
-
     fn saves(&self, figures: &Figures) -> bool {
-        saves(self.ladder.engine, share(figures, self.rows))
+        let most = match self.ladder.engine {
+            EngineName::Forest => MOST_FOREST_SHARE,
+            EngineName::Blocks | EngineName::Scan => MOST_SCORED_SHARE,
+        };
+        share(figures, self.rows) <= most
     }
 
     fn made(&self, target: f64, effort: Option<Effort>, figures: &Figures) -> RecallPoint {
@@ -224,7 +272,7 @@ impl Search<'_, '_> {
         };
         RecallPoint {
             engine: self.ladder.engine,
-            queries: self.samples.queries,
+            queries: self.queries.kind,
             k: self.k as u32,
             target,
             margin,
@@ -232,56 +280,13 @@ impl Search<'_, '_> {
             recall: figures.recall,
             sample: figures.questions as u32,
             scored_share: share(figures, self.rows),
+            reach: effort.map(|_| self.queries.measures.reach(self.k)),
         }
     }
-}
-
-fn saves(engine: EngineName, scored_share: f64) -> bool {
-    let most = match engine {
-        EngineName::Forest => MOST_FOREST_SHARE,
-        EngineName::Blocks | EngineName::Scan => MOST_SCORED_SHARE,
-    };
-    scored_share <= most
 }
 
 fn share(figures: &Figures, rows: usize) -> f64 {
     (figures.scored / rows.max(1) as f64).min(1.0)
-}
-
-/// Measures the points of an earlier curve again, at their efforts; none when one of them misses its
-/// target or saves nothing any more, or there was no curve.
-///
-/// # Errors
-/// When the index cannot be read.
-pub fn check_curve(
-    samples: &[Samples<'_>],
-    rows: usize,
-    engines: &[EngineName],
-    earlier: &[RecallPoint],
-) -> Result<Option<Vec<RecallPoint>>, Error> {
-    let each = samples.len() * LIST_LENGTHS.len() * TARGETS.len();
-    let points = |engine| earlier.iter().filter(|point| point.engine == engine).count();
-    if engines.iter().any(|engine| points(*engine) < each) {
-        return Ok(None);
-    }
-    let mut curve = Vec::with_capacity(earlier.len());
-    for point in earlier {
-        let of_kind = samples.iter().find(|samples| samples.queries == point.queries);
-        let Some(samples) = of_kind else { return Ok(None) };
-        let figures = measure_point(&samples.measures, point)?;
-        let (recall, scored_share) = (figures.recall, share(&figures, rows));
-        let saves = point.effort().is_none() || saves(point.engine, scored_share);
-        if recall < point.target || !saves {
-            return Ok(None);
-        }
-        curve.push(RecallPoint {
-            recall,
-            scored_share,
-            sample: figures.questions as u32,
-            ..*point
-        });
-    }
-    Ok(Some(curve))
 }
 
 /// Measures a point of the curve again, with other queries of its kind.

@@ -66,6 +66,11 @@ pub struct RecallPoint {
     pub sample: u32,
     /// Mean share of the rows that the engine looked at.
     pub scored_share: f64,
+    /// Distance within which 99 of 100 measured queries have their first `k` true neighbours. Recall falls with that
+    /// distance, so what was measured says too little of queries that lie farther out. Not known of indexes that did
+    /// not measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<f64>,
 }
 
 fn blocks() -> EngineName {
@@ -97,6 +102,7 @@ impl RecallPoint {
         (0.0..=1.0).contains(&self.target)
             && (0.0..=1.0).contains(&self.recall)
             && (0.0..=1.0).contains(&self.scored_share)
+            && self.reach.is_none_or(|reach| reach >= 0.0 && reach.is_finite())
             && self.k > 0
             && match self.engine {
                 EngineName::Blocks => {

@@ -72,6 +72,7 @@ fn recall_point(point: &crate::curve::RecallPoint) -> RecallPoint {
         query_kind: kind.into(),
         search_k: point.search_k.map(i64::from),
         sample_count: i64::from(point.sample),
+        reach: point.reach,
     }
 }
 

@@ -43,7 +43,7 @@ pub enum CurveOrigin {
     /// The efforts are those of the version before; recall was measured again at each of them, and every
     /// one still meets its target.
     Checked,
-    /// Efforts were chosen again.
+    /// At least one of them did not, and was chosen again.
     Calibrated,
 }
 

@@ -55,19 +55,22 @@ pub struct Plan {
     /// Share of the true neighbours that such answers have on average: 1 for an exact one, the target that
     /// the effort met, or unknown where a caller chose the effort.
     pub promised_recall: Option<f64>,
+    /// How far the last of the neighbours may be for the promise to hold; none where that is not known, or does not
+    /// matter.
+    pub reach: Option<f64>,
 }
 
 impl Plan {
     /// The exact answer of an engine.
     #[must_use]
     pub fn exact_by(engine: EngineName) -> Self {
-        Self { engine, effort: Effort::Exact, promised_recall: Some(1.0) }
+        Self { engine, effort: Effort::Exact, promised_recall: Some(1.0), reach: None }
     }
 
     /// An effort of which nobody knows the recall.
     #[must_use]
     pub fn unmeasured(engine: EngineName, effort: Effort) -> Self {
-        Self { engine, effort, promised_recall: None }
+        Self { engine, effort, promised_recall: None, reach: None }
     }
 
     /// Whether the answer is the exact one.
@@ -164,7 +167,8 @@ fn cost(point: &RecallPoint) -> f64 {
 
 fn plan_of(point: &RecallPoint) -> Option<Plan> {
     let promised_recall = Some(point.target);
-    point.effort().map(|effort| Plan { engine: point.engine, effort, promised_recall })
+    let RecallPoint { engine, reach, .. } = *point;
+    point.effort().map(|effort| Plan { engine, effort, promised_recall, reach })
 }
 
 #[cfg(test)]
@@ -184,6 +188,7 @@ mod tests {
             recall,
             sample: 100,
             scored_share: 0.1,
+            reach: None,
         }
     }
 

@@ -274,9 +274,43 @@ impl Index {
         k: usize,
         plan: Plan,
     ) -> Result<Ranking, Error> {
-        let wish = Wish { target, rules, allowed: None, need: k };
+        self.rank_from(txn, Wish { target, rules, allowed: None, need: k }, plan, None)
+    }
+
+    /// As [`Self::rank`] by the exact plan, for many wishes of plain targets of one point: what an engine shares between
+    /// queries it does once.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub(crate) fn rank_exactly(
+        &self,
+        txn: &ReadTxn<'_>,
+        wishes: &[Wish<'_>],
+    ) -> Result<Vec<Ranking>, Error> {
+        let plan = self.exact_plan();
+        let queries = wishes.iter().flat_map(|wish| within_reach(&wish.target.wanted[0].scaled));
+        let queries: Vec<f32> = queries.collect();
+        let fetch = wishes.iter().map(|wish| wish.fetch(plan)).max().unwrap_or_default();
+        let Plan { engine, effort, .. } = plan;
+        let stop = Stop::never();
+        let found = self.engines.nearest_many(engine, &queries, fetch, None, effort, stop)?;
+        let found = found.unwrap_or_default().into_iter();
+        found
+            .zip(wishes)
+            .map(|(first, wish)| self.rank_from(txn, *wish, plan, Some(first)))
+            .collect()
+    }
+
+    fn rank_from(
+        &self,
+        txn: &ReadTxn<'_>,
+        wish: Wish<'_>,
+        plan: Plan,
+        first: Option<Candidates>,
+    ) -> Result<Ranking, Error> {
         let work = Work::unlimited();
-        let list = self.list(txn, wish, Way::by(plan, &work), Stop::never())?;
+        let way = Way { first, ..Way::by(plan, &work) };
+        let list = self.list(txn, wish, way, Stop::never())?;
         let list = list.expect("no index has that many rows");
         let ranked = |chosen: &Chosen| Ranked { row: chosen.row, distance: chosen.distance };
         Ok(Ranking {

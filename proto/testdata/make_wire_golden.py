@@ -19,7 +19,7 @@ INFO = {
     "maxPageSize": 11, "maxSearchK": 12,
     "recallCurve": [{"targetRecall": 0.25, "margin": 1.5, "recall": 0.75, "scoredShare": 0.125,
                      "engine": "e", "k": 13, "queryKind": "QUERY_KIND_CENTROID", "searchK": 17,
-                     "sampleCount": 18}],
+                     "sampleCount": 18, "reach": 45.5}],
     "recallSampleCount": 14,
     "card": {
         "sampledRowCount": 15,

@@ -36,6 +36,7 @@ fn info() -> GetIndexInfoResponse {
             query_kind: QueryKind::Centroid.into(),
             search_k: Some(17),
             sample_count: 18,
+            reach: Some(45.5),
         }],
         recall_sample_count: 14,
         card: Some(IndexCard {

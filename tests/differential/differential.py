@@ -63,6 +63,7 @@ def approximate(run):
     """Recall by engine, kind and length, and pages of approximate lists."""
     for name in ("clustered", "isotropic"):
         recall.promised(run.comparisons, run, name, ("auto", "forest"))
+        recall.far(run.comparisons, run, name, ("auto", "forest"))
     recall.best_first(run.comparisons, run, "clustered", 40)
     recall.pages(run.comparisons, run, "clustered", 30)
 

@@ -16,6 +16,8 @@ DEVIATIONS = 4.0
 # The promise itself is a mean over so many queries; fewer for longer lists.
 CALIBRATED = {1: 250, 10: 250, 100: 250, 1000: 63}
 DEFAULT_TARGET = 0.99
+# Deviations of every feature of a vector that lies farther from all tracks than these from each other.
+FAR = (5, 30, 1000, 1e5)
 
 
 # What is asked of a list that is filtered: a seventh of the rows, and a fortieth.
@@ -63,6 +65,21 @@ def promised(comparisons, run, name, engines):
                 judged(f"track, target {target}", made["track"], 10, aim=target)
             for mask in masks:
                 judged(f"track, {mask[0]}", made["track"], 10, mask=mask)
+
+
+def far(comparisons, run, name, engines):
+    """Vectors farther out than tracks are: recall was not measured there, so they are answered exactly."""
+    reference, folder = run.catalogue(name)
+    centre, spread = reference.catalogue.vectors.mean(0), reference.catalogue.vectors.std(0)
+    for engine in engines:
+        random = run.random(name, "far", engine)
+        with Service(run.binary, folder, "--engine", engine) as service:
+            for deviations in FAR:
+                comparisons.about = f"{name}, engine {engine}, {deviations} deviations out"
+                for _ in range(run.count(8)):
+                    vector = centre + deviations * spread * random.normal(size=len(centre))
+                    got, promise = one_recall(comparisons, service, reference, [Example(vector=vector)], "vector", 10)
+                    comparisons.equal("far is exact", (got, promise), (1.0, 1.0))
 
 
 def one_recall(comparisons, service, reference, examples, strategy, length, aim=None, mask=None):

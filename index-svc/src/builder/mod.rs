@@ -33,7 +33,7 @@ use self::{
     spill::Spill,
 };
 use crate::{
-    calibration::{CALIBRATION_K, CARD_SAMPLE, Samples, calibrate, sample_of},
+    calibration::{CALIBRATION_K, CARD_SAMPLE, calibrate, sample_of},
     card::Card,
     distances::PairDistances,
     engine::{
@@ -393,9 +393,7 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
         return Err(Error::Unsound(failed.join("; ")));
     }
     tracing::info!("measuring recall");
-    let samples = Samples::of(&index, seed)?;
-    let curve = calibrate(&samples, index.rows() as usize, &index.engines.built())?;
-    drop(samples);
+    let curve = calibrate(&index, seed, &[])?.curve;
     tracing::info!("measuring the model card");
     let card_rows = recall::sample_rows(index.rows(), CARD_SAMPLE, seed);
     let card = Card::measure(&index, &Trial::new(&index, &card_rows, CALIBRATION_K)?, None)?;

@@ -45,7 +45,7 @@ use crate::{
 /// Candidates beyond the results asked for: a seed, and one that shows the list to be settled.
 const SLACK: usize = 2;
 /// How much wider each next round is.
-const WIDEN: usize = 4;
+pub(crate) const WIDEN: usize = 4;
 
 /// What a list is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +142,17 @@ impl Index {
             let stream = Stream::new(self, txn, wish.target, leads, work);
             let walk = Walk::run(self, txn, stream, wish.rules, wish.need, stop)?;
             match walk.end {
+                End::Full if self.is_out_of_reach(plan, &walk.chosen) => {
+                    if most < usize::MAX {
+                        return Ok(None);
+                    }
+                    let exact = self.exact_plan();
+                    if work.foresee(comparisons(self.read_by(exact, rows), points)).is_err() {
+                        plan.promised_recall = None;
+                        return Ok(Some(walk.list(plan, scored)));
+                    }
+                    plan = exact;
+                }
                 End::Full => return Ok(Some(walk.list(plan, scored))),
                 End::Exhausted if plan.is_exact() => return Ok(Some(walk.list(plan, scored))),
                 _ if most < usize::MAX => return Ok(None),
@@ -155,6 +166,19 @@ impl Index {
                 End::Exhausted => plan = self.exact_plan(),
             }
         }
+    }
+}
+
+impl Index {
+    /// Whether neighbours lie farther from a query than those of the queries that the promise was measured with. Where
+    /// that is not known, than tracks lie from each other.
+    fn is_out_of_reach(&self, plan: Plan, chosen: &[Chosen]) -> bool {
+        if plan.is_exact() || plan.promised_recall.is_none() {
+            return false;
+        }
+        let reach = plan.reach.or_else(|| self.pairs.quantiles().last().copied());
+        let farthest = chosen.iter().map(|chosen| chosen.distance).fold(0.0, f64::max);
+        reach.is_some_and(|reach| farthest > reach)
     }
 }
 

@@ -4,10 +4,12 @@
 //! their exact duplicates left out, as `QueryByTrackIndex` does, and centroids without the rows that they
 //! are of, as `Recommend` does; held-out vectors are asked as they are.
 
+mod climb;
 mod probe;
 mod trial;
 
 pub use self::{
+    climb::Climb,
     probe::{Probe, sample_centroids, sample_rows},
     trial::{Figures, Measured, Neighborhood, Trial},
 };

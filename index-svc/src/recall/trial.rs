@@ -6,19 +6,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::probe::{Probe, Question};
+use super::{
+    climb::FOREST_QUESTIONS,
+    probe::{Probe, Question},
+};
 use crate::{
     curve::LIST_LENGTHS,
     engine::EngineName,
     error::Error,
     index::Index,
+    list::{Rules, Wish},
     planner::{Plan, Wanted},
     search::{Ranked, Ranking},
     store::ReadTxn,
 };
 
-/// Most questions that the forest is asked.
-const FOREST_QUESTIONS: usize = 250;
+/// Queries of a calibration that look for their true neighbours together.
+const TOGETHER: usize = 64;
+
+/// Recall falls with the distance of the neighbours. Of queries that are farther out than so many of those it was
+/// measured with, the mean says too little.
+const NEAR_SHARE: f64 = 0.99;
 
 /// A row with its true neighbours, nearest first: itself and its exact duplicates left out.
 pub type Neighborhood<'t> = (u32, &'t [Ranked]);
@@ -37,19 +45,19 @@ pub struct Measured {
 /// Queries with their true neighbours, asked of an index.
 #[derive(Debug)]
 pub struct Trial<'i> {
-    index: &'i Index,
+    pub(super) index: &'i Index,
     questions: Vec<Known>,
     exact_p50: Duration,
     /// Threads that ask. With more than one, times say nothing.
-    threads: usize,
+    pub(super) threads: usize,
 }
 
 /// A question, the length of the list that is known, and that list.
 #[derive(Debug)]
-struct Known {
-    question: Question,
-    depth: usize,
-    truth: Ranking,
+pub(super) struct Known {
+    pub(super) question: Question,
+    pub(super) depth: usize,
+    pub(super) truth: Ranking,
 }
 
 /// What a plan achieved over the questions of a trial.
@@ -73,7 +81,15 @@ impl<'i> Trial<'i> {
     /// # Errors
     /// When the index cannot be read.
     pub fn new(index: &'i Index, probes: &[Probe], k: usize) -> Result<Self, Error> {
-        Self::with_depths(index, probes.iter().map(|probe| (probe, k)).collect(), 1)
+        let plan = index.exact_plan();
+        let known = each(index, 1, probes.iter().collect(), |txn, probe| {
+            let question = Question::of(index, txn, probe)?;
+            let start = Instant::now();
+            let truth = index.rank(txn, &question.target, &question.rules(), k, plan)?;
+            Ok((Known { question, depth: k, truth }, start.elapsed()))
+        })?;
+        let (questions, times) = known.into_iter().unzip();
+        Ok(Self { index, questions, exact_p50: median(times), threads: 1 })
     }
 
     /// Finds true neighbours for a calibration, on all processors: of every sixteenth probe as many as the
@@ -89,25 +105,34 @@ impl<'i> Trial<'i> {
             4 | 8 | 12 => middle,
             _ => short,
         };
-        let probes = probes.iter().enumerate().map(|(number, probe)| (probe, depth(number)));
+        let mut asked: Vec<(usize, usize, &Probe)> = probes
+            .iter()
+            .enumerate()
+            .map(|(number, probe)| (depth(number), number, probe))
+            .collect();
+        asked.sort_unstable_by_key(|(depth, number, _)| (*depth, *number));
+        let alike = asked.chunk_by(|a, b| a.0 == b.0).flat_map(|alike| alike.chunks(TOGETHER));
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self::with_depths(index, probes.collect(), threads)
-    }
-
-    fn with_depths(
-        index: &'i Index,
-        probes: Vec<(&Probe, usize)>,
-        threads: usize,
-    ) -> Result<Self, Error> {
-        let plan = index.exact_plan();
-        let known = each(index, threads, &probes, |txn, (probe, depth)| {
-            let question = Question::of(index, txn, probe)?;
-            let start = Instant::now();
-            let truth = index.rank(txn, &question.target, &question.rules(), *depth, plan)?;
-            Ok((Known { question, depth: *depth, truth }, start.elapsed()))
-        })?;
-        let (questions, times) = known.into_iter().unzip();
-        Ok(Self { index, questions, exact_p50: median(times), threads })
+        let known =
+            each(index, threads, alike.collect(), |txn, asked| {
+                let of = |(_, _, probe): &(usize, usize, &Probe)| Question::of(index, txn, probe);
+                let questions: Vec<Question> = asked.iter().map(of).collect::<Result<_, _>>()?;
+                let rules: Vec<Rules<'_>> = questions.iter().map(Question::rules).collect();
+                let wishes =
+                    questions.iter().zip(&rules).zip(asked).map(|((question, rules), asked)| {
+                        Wish { target: &question.target, rules, allowed: None, need: asked.0 }
+                    });
+                let truths = index.rank_exactly(txn, &wishes.collect::<Vec<_>>())?;
+                let known = questions.into_iter().zip(truths).zip(asked);
+                let known = known.map(|((question, truth), (depth, number, _))| {
+                    (*number, Known { question, depth: *depth, truth })
+                });
+                Ok(known.collect::<Vec<_>>())
+            })?;
+        let mut known: Vec<(usize, Known)> = known.into_iter().flatten().collect();
+        known.sort_unstable_by_key(|(number, _)| *number);
+        let questions = known.into_iter().map(|(_, known)| known).collect();
+        Ok(Self { index, questions, exact_p50: Duration::ZERO, threads })
     }
 
     /// Mean recall at each of `ks`, at most those of the truth, by the plan for what is wanted.
@@ -140,35 +165,42 @@ impl<'i> Trial<'i> {
         near.map(|near| near.distance)
     }
 
+    /// The questions whose first `k` true neighbours are known.
+    pub(super) fn of_depth(&self, k: usize) -> Vec<&Known> {
+        self.questions.iter().filter(|known| known.depth >= k).collect()
+    }
+
     /// Asks every question whose first `k` true neighbours are known by `plan` for `k` rows; the forest, which
     /// takes a hundred times as long as the blocks engine, evenly chosen ones.
     ///
     /// # Errors
     /// When the index cannot be read.
     pub fn figures(&self, k: usize, plan: Plan) -> Result<Figures, Error> {
-        let mut known: Vec<&Known> =
-            self.questions.iter().filter(|known| known.depth >= k).collect();
+        let mut known = self.of_depth(k);
         if plan.engine == EngineName::Forest {
             let step = known.len().div_ceil(FOREST_QUESTIONS).max(1);
             known = known.into_iter().step_by(step).collect();
         }
-        let answers = each(self.index, self.threads, &known, |txn, known| {
+        let answers = each(self.index, self.threads, known, |txn, known| {
             let Known { question, truth, .. } = known;
             let start = Instant::now();
             let found = self.index.rank(txn, &question.target, &question.rules(), k, plan)?;
             let took = start.elapsed();
-            Ok((recalled(truth, &found, k), found.candidate_count as f64, took))
+            Ok(((recalled(truth, &found, k), found.candidate_count as f64), took))
         })?;
-        let count = answers.len().max(1) as f64;
-        let recall = answers.iter().map(|(recall, ..)| recall).sum::<f64>() / count;
-        let spread = answers.iter().map(|(one, ..)| (one - recall).powi(2)).sum::<f64>() / count;
-        Ok(Figures {
-            recall,
-            error: (spread / count).sqrt(),
-            questions: answers.len(),
-            scored: answers.iter().map(|(_, scored, _)| scored).sum::<f64>() / count,
-            p50: median(answers.into_iter().map(|(.., took)| took).collect()),
-        })
+        let (answers, times): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+        Ok(Figures { p50: median(times), ..Figures::of(&answers) })
+    }
+
+    /// Distance within which [`NEAR_SHARE`] of the questions have their first `k` true neighbours.
+    pub(super) fn reach(&self, k: usize) -> f64 {
+        let known = self.of_depth(k);
+        let last =
+            |known: &&Known| known.truth.rows.iter().take(k).last().map(|near| near.distance);
+        let mut last: Vec<f64> = known.iter().filter_map(last).collect();
+        last.sort_unstable_by(f64::total_cmp);
+        let place = (last.len().saturating_sub(1) as f64 * NEAR_SHARE) as usize;
+        last.get(place).copied().unwrap_or_default()
     }
 
     /// What the exact answers that are known achieved.
@@ -182,25 +214,44 @@ impl<'i> Trial<'i> {
     }
 }
 
+impl Figures {
+    /// Of the recall of each question, and the number of rows looked at for it.
+    pub(super) fn of(answers: &[(f64, f64)]) -> Self {
+        let count = answers.len().max(1) as f64;
+        let recall = answers.iter().map(|(recall, _)| recall).sum::<f64>() / count;
+        let spread = answers.iter().map(|(one, _)| (one - recall).powi(2)).sum::<f64>() / count;
+        Self {
+            recall,
+            error: (spread / count).sqrt(),
+            questions: answers.len(),
+            scored: answers.iter().map(|(_, scored)| scored).sum::<f64>() / count,
+            p50: Duration::ZERO,
+        }
+    }
+}
+
 /// Answers each of `items`, in their order, on so many threads; each has a transaction.
-fn each<I: Sync, T: Send>(
+pub(super) fn each<I: Send, T: Send>(
     index: &Index,
     threads: usize,
-    items: &[I],
-    answer: impl Fn(&ReadTxn<'_>, &I) -> Result<T, Error> + Sync,
+    items: Vec<I>,
+    answer: impl Fn(&ReadTxn<'_>, I) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
-    let part = |items: &[I]| -> Result<Vec<T>, Error> {
+    let part = |items: Vec<I>| -> Result<Vec<T>, Error> {
         let txn = index.store.read()?;
-        items.iter().map(|item| answer(&txn, item)).collect()
+        items.into_iter().map(|item| answer(&txn, item)).collect()
     };
     if threads <= 1 {
         return part(items);
     }
+    let size = items.len().div_ceil(threads).max(1);
+    let mut items = items.into_iter();
+    let shares = std::iter::repeat_with(|| items.by_ref().take(size).collect::<Vec<I>>());
+    let shares: Vec<Vec<I>> = shares.take_while(|share| !share.is_empty()).collect();
     let parts: Vec<Result<Vec<T>, Error>> = thread::scope(|scope| {
-        let size = items.len().div_ceil(threads).max(1);
         let part = &part;
         let running: Vec<_> =
-            items.chunks(size).map(|items| scope.spawn(move || part(items))).collect();
+            shares.into_iter().map(|items| scope.spawn(move || part(items))).collect();
         let joined = running
             .into_iter()
             .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));

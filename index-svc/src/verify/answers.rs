@@ -238,6 +238,7 @@ mod tests {
             recall: 0.991,
             sample: 1000,
             scored_share: 0.1,
+            reach: None,
         };
         // As measured on clustered rows: a query in ten misses one of its ten.
         let figures = Figures { recall: 0.99, error: 0.001, questions: 1000, ..Figures::default() };

@@ -26,10 +26,13 @@ fn away(index: &Index, row: u32, far: f64, step: usize) -> Vec<f64> {
     raw
 }
 
-fn ask(index: &Index, raw: &[f64], exact: bool) -> Answer {
+fn query(index: &Index, raw: &[f64], exact: bool) -> Query {
     let options = Options::new(10, exact, 0, false).expect("in range");
-    let query = Query::by_vector(index, raw.to_vec(), options).expect("finite");
-    index.search_until(&query, Stop::never()).expect("readable")
+    Query::by_vector(index, raw.to_vec(), options).expect("finite")
+}
+
+fn ask(index: &Index, raw: &[f64], exact: bool) -> Answer {
+    index.search_until(&query(index, raw, exact), Stop::never()).expect("readable")
 }
 
 fn distance(index: &Index, raw: &[f64], row: u32) -> f64 {
@@ -39,14 +42,40 @@ fn distance(index: &Index, raw: &[f64], row: u32) -> f64 {
 }
 
 #[test]
-fn a_query_far_from_everything_reads_as_much_as_others() {
+fn a_query_far_from_everything_is_answered_exactly() {
+    let music = Music::built(tracks(ROWS));
+    let (_copy, index) = music.open(EngineChoice::Auto);
+    index.warm();
+    let near = ask(&index, &away(&index, 5, 0.02, 1), false);
+    assert!(matches!(near.plan.effort, Effort::Margin(_)), "{:?}", near.plan);
+    assert_eq!(near.plan.promised_recall, Some(0.99));
+    for far in [1e2, 1e3, 2e4, 5e5, 9.9e5] {
+        for (row, step) in [(5, 74), (70, 9), (700, 1)] {
+            let raw = away(&index, row, far, step);
+            let answer = ask(&index, &raw, false);
+            assert!(answer.plan.is_exact(), "{far}, {step}: {:?}", answer.plan);
+            assert_eq!(answer.plan.promised_recall, Some(1.0));
+            assert_eq!(answer.neighbors, ask(&index, &raw, true).neighbors, "{far}, {step}");
+            // The walk that met nothing near, a look at each row, and what is read whole.
+            assert!(answer.work <= 3 * ROWS as u64, "{far}, {step}: {}", answer.work);
+            let here = index.search_here(&query(&index, &raw, false)).expect("readable");
+            assert!(here.is_none(), "{far}, {step}: on the thread that asks");
+        }
+    }
+}
+
+#[test]
+fn a_far_query_whose_exact_answer_is_too_much_work_promises_nothing() {
     let music = Music::built(tracks(ROWS));
     let (_copy, index) = music.open(EngineChoice::Auto);
     for far in [1e3, 2e4, 5e5, 9.9e5] {
         for (row, step) in [(5, 74), (70, 9), (700, 1)] {
             let raw = away(&index, row, far, step);
-            let answer = ask(&index, &raw, false);
+            let asked = query(&index, &raw, false);
+            let answer = index.search_within(&asked, ROWS as u64, Stop::never());
+            let answer = answer.expect("within its work");
             assert!(matches!(answer.plan.effort, Effort::Margin(_)), "{:?}", answer.plan);
+            assert_eq!(answer.plan.promised_recall, None, "{far}, {step}");
             assert_eq!(answer.neighbors.len(), 10);
             // One look of the engine, and a row or two more than are listed are read whole.
             let read = (answer.work - answer.candidate_count as u64) / 513;

@@ -2,6 +2,7 @@
 
 #[path = "../catalogue/mod.rs"]
 mod catalogue;
+mod climb;
 mod forest;
 mod library;
 mod promise;

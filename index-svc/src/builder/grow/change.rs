@@ -21,7 +21,7 @@ use crate::{
         rows::RowSource as _,
         sources_facts, write_blocks,
     },
-    calibration::{CALIBRATION_K, CARD_SAMPLE, Samples, calibrate, check_curve, sample_of},
+    calibration::{CALIBRATION_K, CARD_SAMPLE, Calibrated, calibrate, sample_of},
     card::Card,
     distances::PairDistances,
     engine::ForestWriter,
@@ -285,15 +285,8 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
 /// Measures recall at the efforts there are, and chooses new ones only where a target is missed.
 fn measure(index: &mut Index, seed: u64) -> Result<CurveOrigin, Error> {
     tracing::info!("measuring recall");
-    let rows = index.rows() as usize;
-    let samples = Samples::of(index, seed)?;
-    let engines = index.engines.built();
-    let checked = check_curve(&samples, rows, &engines, &index.manifest.recall_curve)?;
-    let (curve, origin) = match checked {
-        Some(curve) => (curve, CurveOrigin::Checked),
-        None => (calibrate(&samples, rows, &engines)?, CurveOrigin::Calibrated),
-    };
-    drop(samples);
+    let Calibrated { curve, kept } = calibrate(index, seed, &index.manifest.recall_curve)?;
+    let origin = if kept { CurveOrigin::Checked } else { CurveOrigin::Calibrated };
     tracing::info!("measuring the model card");
     let card_rows = sample_rows(index.rows(), CARD_SAMPLE, seed);
     let card = Card::measure(index, &Trial::new(index, &card_rows, CALIBRATION_K)?, None)?;

@@ -10,6 +10,7 @@
 //! | `build`, `tree`, `two_means`, `pack` | rows into an image |
 //! | `image`, `storage`, `view` | the stored form: sections, memory, checked access |
 //! | `search`, `frontier`, `sweep`, `scan`, `filter`, `candidates`, `batch` | a query |
+//! | `trail` | what a query finds by each margin |
 //! | `bounds` | what integer codes can tell about distances |
 //! | `kernel/` | the inner loops per instruction set |
 //!
@@ -31,6 +32,7 @@ mod storage;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod tree;
 mod two_means;
 mod view;
@@ -41,6 +43,7 @@ pub use image::{LEAF_ROWS, MAX_DIMS, MAX_ROWS};
 pub use kernel::Kernel;
 pub use search::SearchResult;
 pub use storage::Image;
+pub use trail::{Met, Trail};
 
 pub(crate) use filter::LeafOrder;
 pub(super) use image::LEAF_BIT;

@@ -69,11 +69,26 @@ impl Asked {
     pub(super) fn is_beyond(&self, at_least: f64) -> bool {
         PlaneBound::beyond(at_least, self.candidates.limit())
     }
+
+    /// The leaf that is next in the walk's order.
+    pub(super) fn next(&self) -> Option<Reached> {
+        self.next
+    }
+
+    /// Its squared margin, as a share of the squared distance of the k-th best row so far.
+    pub(super) fn share_of_next(&self) -> Option<f64> {
+        let limit = self.candidates.limit();
+        self.next.map(|next| f64::from(next.squared_margin) / (limit * limit))
+    }
+
+    pub(super) fn scanned(&self) -> usize {
+        self.scanned
+    }
 }
 
 /// When a walk ends: before the next leaf, whose squared margin is known.
 #[derive(Debug, Clone, Copy)]
-enum Until {
+pub(super) enum Until {
     Taken(usize),
     Margin { share: f64, diameter: f64, far_rows: usize },
     Everything,
@@ -92,7 +107,7 @@ impl Until {
     }
 
     /// Rows that are enough for a query that is far from everything; none for others.
-    fn rows_of_far(self, asked: &Asked) -> Option<usize> {
+    pub(super) fn rows_of_far(self, asked: &Asked) -> Option<usize> {
         let limit = asked.candidates.limit();
         match self {
             Self::Margin { diameter, far_rows, .. } if limit.is_finite() && limit > diameter => {
@@ -170,7 +185,7 @@ impl<'a> Searcher<'a> {
             && asked.cost <= most
         {
             if let Some(rows) = until.rows_of_far(asked) {
-                self.by_centroids(asked, &visited, rows, most);
+                self.by_centroids(asked, &mut visited, rows, most);
                 return;
             }
             visited.push(reached.leaf);
@@ -181,7 +196,13 @@ impl<'a> Searcher<'a> {
     }
 
     /// Visits other leaves than `visited` in the order of what their rows reach towards a query that is far from all of them.
-    fn by_centroids(&mut self, asked: &mut Asked, visited: &[usize], rows: usize, most: usize) {
+    pub(super) fn by_centroids(
+        &mut self,
+        asked: &mut Asked,
+        visited: &mut Vec<usize>,
+        rows: usize,
+        most: usize,
+    ) {
         let Scanner { view, kernel, .. } = &self.scanner;
         let query = &asked.query[..view.counts.dims];
         let mut leaves: Vec<(f64, usize)> = (0..view.counts.leaves)
@@ -198,6 +219,7 @@ impl<'a> Searcher<'a> {
             if asked.taken >= rows || asked.cost > most {
                 return;
             }
+            visited.push(leaf);
             self.visit(asked, leaf, &[]);
         }
     }
@@ -227,7 +249,7 @@ impl<'a> Searcher<'a> {
         self.within().saturating_mul(self.sparse).min(self.scanner.view.counts.rows)
     }
 
-    fn until(&self, effort: Effort) -> Until {
+    pub(super) fn until(&self, effort: Effort) -> Until {
         match effort {
             Effort::Exact => Until::Everything,
             Effort::Rows(rows) => Until::Taken(rows),
@@ -270,7 +292,7 @@ impl<'a> Searcher<'a> {
     }
 
     /// Visits the next leaf of the walk, at least one; whether the walk goes on.
-    fn step(&mut self, asked: &mut Asked, until: Until) -> bool {
+    pub(super) fn step(&mut self, asked: &mut Asked, until: Until) -> bool {
         let Some(reached) = asked.next else { return false };
         let Scanner { view, kernel, .. } = &self.scanner;
         // Knowing the next leaf lets the scan of this one fetch it.
