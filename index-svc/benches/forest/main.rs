@@ -66,7 +66,7 @@ fn main() {
     let writer = ForestWriter::new(&store, dims, folder.path());
     let start = Instant::now();
     writer.add(&store, &vectors, 0..vectors.rows() as u32, SEED).expect("written");
-    writer.build(&store, trees, SEED).expect("grown");
+    writer.build(&store, &vectors, trees, SEED).expect("grown");
     let build_s = start.elapsed().as_secs_f64();
     store.close().expect("closed");
     let store = Store::open(folder.path(), RowPlaces::Databases);

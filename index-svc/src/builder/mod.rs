@@ -238,7 +238,7 @@ pub(crate) fn assemble(
     if let Some(forest) = &forest {
         tracing::info!(trees = plan.trees, "growing the forest");
         forest.add(&store, &vectors, 0..taken.rows, plan.seed)?;
-        forest.build(&store, plan.trees as usize, plan.seed)?;
+        forest.build(&store, &vectors, plan.trees as usize, plan.seed)?;
     }
     store.close()?;
     let blocks = match plan.engines.blocks() {

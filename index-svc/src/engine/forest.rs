@@ -9,13 +9,18 @@
 //! Filters are applied outside arroy, which scans LMDB linearly when fewer than half of the rows
 //! are allowed.
 
+mod copies;
 mod lift;
 
-use std::{error::Error as StdError, num::NonZeroUsize, ops::Range, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet, error::Error as StdError, num::NonZeroUsize, ops::Range, path::Path,
+    sync::Arc,
+};
 
 use arroy::{Reader, Writer, distances::Euclidean};
 use rand::{SeedableRng, rngs::StdRng};
 
+use self::copies::Copies;
 pub use self::lift::{LIFT_RADIUS, lift};
 use super::{Candidates, Effort, Engine, EngineError, Hit, RowSet, Scan, keep_nearest, scan::hit};
 use crate::{
@@ -63,6 +68,7 @@ pub struct Forest {
     store: Arc<Store>,
     vectors: Arc<ScaledVectors>,
     scan: Scan,
+    copies: Copies,
     trees: usize,
 }
 
@@ -90,10 +96,11 @@ impl Forest {
                 return Err(EngineError::ForestShape { what, got, expected });
             }
         }
+        let copies = Copies::read(&store, &txn, vectors.rows())?;
         drop(reader);
         drop(txn);
         let scan = Scan::new(Arc::clone(&vectors));
-        Ok(Self { store, vectors, scan, trees })
+        Ok(Self { store, vectors, scan, copies, trees })
     }
 
     /// Number of trees.
@@ -160,10 +167,14 @@ impl Engine for Forest {
         let mut search = reader.nns(self.vectors.rows());
         search.search_k(NonZeroUsize::new(search_k).unwrap_or(NonZeroUsize::MIN));
         let inspected = search.by_vector(&txn, &lifted).map_err(failed)?;
-        let hits: Vec<Hit> = inspected
-            .iter()
-            .map(|(row, _)| *row)
-            .filter(|row| allowed.is_none_or(|allowed| allowed.contains(*row)))
+        let met = || inspected.iter().map(|(row, _)| *row);
+        let is_allowed = |row: &u32| allowed.is_none_or(|allowed| allowed.contains(*row));
+        let copies = self.copies.of_rows(met());
+        let lowest: BTreeSet<u32> =
+            copies.flat_map(|rows| rows.iter().copied().filter(is_allowed).take(k)).collect();
+        let others = met().filter(|row| is_allowed(row) && !lowest.contains(row));
+        let hits: Vec<Hit> = others
+            .chain(lowest.iter().copied())
             .map(|row| hit(query, row, self.vectors.row(row)))
             .collect();
         let scored = hits.len();
@@ -236,7 +247,7 @@ impl ForestWriter {
         self.writer.del_item(txn, row).map(drop).map_err(failed)
     }
 
-    /// Grows `trees` trees over the added vectors and commits them. Trees that are there take the
+    /// Grows `trees` trees over the added vectors and commits them, with the list of those of `vectors` that are equal. Trees that are there take the
     /// vectors added since, and lose those removed.
     ///
     /// One thread: with more, arroy hands out node ids in the order threads ask for them, and the
@@ -244,7 +255,13 @@ impl ForestWriter {
     ///
     /// # Errors
     /// When the thread cannot be started or the store refuses the nodes.
-    pub fn build(&self, store: &Store, trees: usize, seed: u64) -> Result<(), EngineError> {
+    pub fn build(
+        &self,
+        store: &Store,
+        vectors: &ScaledVectors,
+        trees: usize,
+        seed: u64,
+    ) -> Result<(), EngineError> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(1)
             .thread_name(|_| "forest".to_owned())
@@ -252,6 +269,7 @@ impl ForestWriter {
             .map_err(|error| EngineError::Threads(Box::new(error)))?;
         pool.install(|| {
             let mut txn = store.write().map_err(stored)?;
+            Copies::find(vectors).write(store, &mut txn).map_err(stored)?;
             let mut rng = StdRng::seed_from_u64(seed);
             self.writer.builder(&mut rng).n_trees(trees).build(&mut txn).map_err(failed)?;
             store.commit(txn).map_err(stored)

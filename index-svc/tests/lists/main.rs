@@ -2,6 +2,7 @@
 //! on both engines; then pages, filters and explanations.
 
 mod best_of;
+mod copies;
 mod far;
 mod music;
 mod order;

@@ -207,7 +207,7 @@ impl<'i> Growing<'i> {
                 .then(|| scope.spawn(|| write_blocks(place.path(), &vectors, settings.seed)));
             if let Some(forest) = &forest {
                 forest.add(&store, &vectors, old.rows()..rows, settings.seed)?;
-                forest.build(&store, settings.trees as usize, settings.seed)?;
+                forest.build(&store, &vectors, settings.trees as usize, settings.seed)?;
             }
             let packed: Option<Result<BlocksFacts, Error>> = packing.map(|packing| {
                 packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
