@@ -142,7 +142,7 @@ impl Cache {
     ///
     /// # Errors
     /// When it is not whole in the store, is damaged there, or cannot be fetched or written. What has
-    /// come by then stays and is gone on with the next time.
+    /// come by then stays, and the next attempt resumes it.
     pub fn fetch(&self, place: &Place, version: &str) -> Result<PathBuf, DistributionError> {
         let directory = self.directory(version);
         if self.has(version) {

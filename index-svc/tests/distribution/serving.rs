@@ -193,22 +193,25 @@ fn without_a_store_and_without_a_cache_there_is_no_server() {
             .args(more)
             .output()
             .expect("the binary runs");
-        assert_eq!(output.status.code(), Some(1));
-        String::from_utf8(output.stderr).expect("text")
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
     };
-    assert!(start(&[]).contains("expected --cache"));
+    let (code, said) = start(&[]);
+    assert!(said.contains("expected --cache"), "{said}");
+    assert_eq!(code, Some(2), "the command line is wrong");
     let cache = library.cache();
-    let said = start(&["--cache", cache.to_str().expect("UTF-8")]);
+    let (code, said) = start(&["--cache", cache.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(1));
     assert!(said.contains("publish an index there first"), "{said}");
 
     library.publish("one");
     let _server = library.serve();
-    let said = start(&["--cache", cache.to_str().expect("UTF-8")]);
+    let (code, said) = start(&["--cache", cache.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(1));
     assert!(said.contains("is the cache of another process"), "{said}");
 }
 
 #[test]
-fn a_broken_download_is_gone_on_with() {
+fn a_broken_download_is_resumed() {
     let library = Library::new();
     library.publish("one");
     library.publish("two");
