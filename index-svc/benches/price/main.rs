@@ -8,7 +8,7 @@
 //! Makes a catalogue and its index, then measures in turns, each figure in a process of its own on one processor, so that what
 //! else the machine does meets all three. Prints the least of the turns in microseconds of processor per query, and the price: the
 //! real server over bare and library together; above `--at-most` it ends with 1. The callers need another processor than the servers.
-#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
 mod alone;
 mod bare;
