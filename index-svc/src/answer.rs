@@ -66,6 +66,8 @@ pub struct Ranking {
     pub candidate_count: usize,
     /// Rows left out as seeds.
     pub suppressed_seed_count: usize,
+    /// How many of these were left out before each row.
+    pub seeds_before: Vec<usize>,
 }
 
 /// An explained distance.

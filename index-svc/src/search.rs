@@ -318,6 +318,7 @@ impl Index {
             plan: list.plan,
             candidate_count: list.scored,
             suppressed_seed_count: list.left_out.seeds,
+            seeds_before: list.chosen.iter().map(|chosen| chosen.before.seeds).collect(),
         })
     }
 

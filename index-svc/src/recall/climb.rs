@@ -159,7 +159,9 @@ fn begin(blocks: &Blocks, known: &Known, k: usize) -> Result<Walked, Error> {
 /// How many candidates an engine is asked for in the round that fills the list.
 fn fetch(known: &Known, k: usize) -> usize {
     let mut fetch = first_fetch(known, k);
-    while fetch < k + known.truth.suppressed_seed_count {
+    // Of a longer list that is known, seeds behind the first `k` are in nobody's way.
+    let seeds = known.truth.seeds_before.get(k.saturating_sub(1)).copied();
+    while fetch < k + seeds.unwrap_or(known.truth.suppressed_seed_count) {
         fetch = fetch.saturating_mul(WIDEN);
     }
     fetch

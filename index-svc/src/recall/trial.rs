@@ -289,6 +289,7 @@ mod tests {
             plan: Plan::exact_by(EngineName::Scan),
             candidate_count: 0,
             suppressed_seed_count: 0,
+            seeds_before: Vec::new(),
         };
         let check = |exact: &[u32], found: &[u32], k, expected: f64| {
             let got = recalled(&ranking(exact), &ranking(found), k);

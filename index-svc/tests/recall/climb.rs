@@ -64,6 +64,12 @@ fn a_climb_counts_what_searches_find() {
                     assert!(counted.recall <= found.recall + 1e-12, "{of}");
                     continue;
                 }
+                // A search that misses neighbours may meet seeds in their place, and be widened for these.
+                if kind == QueryKind::Centroid {
+                    let more = counted.recall - found.recall;
+                    assert!((-0.02..1e-12).contains(&more), "{of}");
+                    continue;
+                }
                 assert!((counted.recall - found.recall).abs() < 1e-12, "{of}");
                 assert!((counted.error - found.error).abs() < 1e-12, "{of}");
                 // The forest adds as many copies of what it meets as results are wanted.
