@@ -64,10 +64,11 @@ fn a_climb_counts_what_searches_find() {
                     assert!(counted.recall <= found.recall + 1e-12, "{of}");
                     continue;
                 }
-                // A search that misses neighbours may meet seeds in their place, and be widened for these.
+                // A search that misses neighbours may meet seeds in their place, and be widened for these: it finds more
+                // than is counted.
                 if kind == QueryKind::Centroid {
                     let more = counted.recall - found.recall;
-                    assert!((-0.02..1e-12).contains(&more), "{of}");
+                    assert!((-0.05..0.005).contains(&more), "{of}");
                     continue;
                 }
                 assert!((counted.recall - found.recall).abs() < 1e-12, "{of}");
