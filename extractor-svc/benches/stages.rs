@@ -151,7 +151,6 @@ fn after_upload(bytes: &Arc<[u8]>, profile: &Profile) -> anyhow::Result<Duration
     let bounds = StreamBounds {
         max_bytes: u64::MAX,
         max_idle: Duration::from_secs(60),
-        deadline: None,
         max_unread: u64::MAX,
     };
     let (writer, reader) = stream(bounds);

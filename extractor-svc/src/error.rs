@@ -174,9 +174,6 @@ pub enum ExtractError {
     /// The caller has gone.
     #[error("the extraction was cancelled")]
     Cancelled,
-    /// The caller's deadline passed.
-    #[error("the deadline of the extraction passed")]
-    DeadlineExceeded,
     /// The decoder broke on these bytes; only this extraction is affected.
     #[error("the decoder failed on these bytes: {detail}")]
     DecoderPanicked {
@@ -277,7 +274,6 @@ impl ExtractError {
             Self::SourceFailed { .. } => "SOURCE_FAILED",
             Self::StreamIdle { .. } => "STREAM_IDLE",
             Self::Cancelled => "CANCELLED",
-            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::DecoderPanicked { .. } => "DECODER_PANICKED",
             Self::Panicked { .. } => "INTERNAL",
             Self::NonFiniteFeature { .. } => "NON_FINITE_FEATURE",

@@ -74,8 +74,8 @@ pub fn extract(
     let mut stages = Stages::new();
     let open = || WindowedDecoder::open(audio, window, limits);
     let mut decoder = stages.turn(Stage::Decode, waited, open)?;
-    let mut resampler = profile.resampler(decoder.sample_rate());
     let (mut block, mut analysis) = (Vec::new(), Analysis::new(profile));
+    let mut resampler = analysis.resampler(decoder.sample_rate());
     while stages.turn(Stage::Decode, waited, || decoder.next_block(&mut block))? {
         if is_gone() {
             return Err(ExtractError::Cancelled);

@@ -10,10 +10,10 @@ use extractor_svc::decode::{
     EncodedAudio, PcmLayout, PcmSample, StreamBounds, StreamWriter, stream,
 };
 use extractor_svc::dsp::simd::Level;
-use extractor_svc::features::analyze_stages;
+use extractor_svc::features::{Stages, analyze_stages};
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline::{self, Extraction};
-use extractor_svc::recipe::Profile;
+use extractor_svc::recipe::{FeatureKind, Profile};
 use proptest::prelude::*;
 use proto::features::DEFAULT_PROFILE;
 
@@ -111,7 +111,6 @@ proptest! {
         let bounds = StreamBounds {
             max_bytes: bytes.len() as u64,
             max_idle: Duration::from_secs(60),
-            deadline: None,
             max_unread: 100_000,
         };
         let (writer, reader) = stream(bounds);
@@ -166,11 +165,15 @@ proptest! {
             let spectrum = a.stft_magnitude.column(t);
             let mut bins = spectrum.iter().zip(b.stft_magnitude.column(t + hops));
             prop_assert!(bins.all(|(&a, &b)| close(a.into(), b.into())), "spectrum {}", t);
-            let (a, b) = (&a.matrices, &b.matrices);
-            let centroids = (a.spectral_centroid[(0, t)], b.spectral_centroid[(0, t + hops)]);
+            let value = |stages: &Stages, feature: FeatureKind, t: usize| {
+                stages.matrices.of(feature).expect("the recipe has it")[(0, t)]
+            };
+            let both = |feature: FeatureKind| (value(&a, feature, t), value(&b, feature, t + hops));
+            let centroids = both(FeatureKind::SpectralCentroid);
             prop_assert!(close(centroids.0, centroids.1), "centroid {}: {:?}", t, centroids);
-            prop_assert!(close(a.rmse[(0, t)].into(), b.rmse[(0, t + hops)].into()), "rms {}", t);
-            prop_assert!(close(a.zcr[(0, t)], b.zcr[(0, t + hops)]), "zcr {}", t);
+            let (rms, zcr) = (both(FeatureKind::Rms), both(FeatureKind::ZeroCrossingRate));
+            prop_assert!(close(rms.0, rms.1), "rms {}", t);
+            prop_assert!(close(zcr.0, zcr.1), "zcr {}", t);
         }
     }
 }

@@ -52,7 +52,7 @@ pub fn run(args: ExtractArgs) -> anyhow::Result<ExitCode> {
     let config = ExtractConfig::from_args(args)?;
     let walker =
         Walker::new(&config.patterns).map_err(|error| ConfigError(vec![error.to_string()]))?;
-    let schema = FeatureSchema::librosa();
+    let schema = config.profile.schema();
     let recipe = Recipe {
         profile_id: config.profile.id().to_owned(),
         offset_seconds: config.window.offset(),

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use proto::{features::DEFAULT_PROFILE, v1::extractor_service_server::ExtractorServiceServer};
+use proto::v1::extractor_service_server::ExtractorServiceServer;
 use serving::{Contract, Server, Signals, bind};
 use tonic::{codec::CompressionEncoding, service::RoutesBuilder};
 
@@ -48,13 +48,7 @@ async fn serve_until_told(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let (listener, address) = bind(&args.listen).await?;
     tracing::info!(%address, workers = pool.workers(), limits = ?args.limits, "starting");
 
-    let service = Extractor::new(
-        vec![Profile::parse(DEFAULT_PROFILE)?],
-        limits,
-        upload_limits,
-        pool,
-        metrics,
-    );
+    let service = Extractor::new(Profile::known(), limits, upload_limits, pool, metrics);
     let mut routes = RoutesBuilder::default();
     routes.add_service(
         ExtractorServiceServer::new(service)

@@ -74,7 +74,14 @@ pub fn run(args: &WorkArgs) -> anyhow::Result<ExitCode> {
         spool: spool.path(),
         stop: &stop,
     };
-    let mut outcome = ShardOutcome::begin(&table, &plan, shard, total, extractor.window)?;
+    let mut outcome = ShardOutcome::begin(
+        &table,
+        &plan,
+        shard,
+        total,
+        extractor.profile.schema(),
+        extractor.window,
+    )?;
     let worker = Worker { source: &source, extractor: &extractor, markers: &markers };
     let early = worker.extract_suspects(suspects)?;
     worker.extract_all(early, &config, &mut outcome)?;

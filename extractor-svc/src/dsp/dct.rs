@@ -31,6 +31,11 @@ impl Dct {
         Self { blocks: blocks.collect(), rows }
     }
 
+    /// Number of coefficients.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Transforms the columns of a group.
     pub(crate) fn apply(&self, input: &[Lanes], out: &mut Vec<Lanes>, level: Level) {
         out.resize(self.blocks.len() * COLUMNS, ZERO);

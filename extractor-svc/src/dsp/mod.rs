@@ -8,16 +8,16 @@
 //! Nomenclature as in librosa: `n_fft` and `hop_length` in samples, `t` counts frames, matrices
 //! are `[d, t]`.
 
-pub(crate) mod cqt;
+pub mod cqt;
 pub(crate) mod dct;
 pub(crate) mod decibel;
 pub(crate) mod fft;
 pub(crate) mod frame;
 pub(crate) mod mel;
 pub(crate) mod moments;
+pub(crate) mod observer;
 pub(crate) mod peak;
 pub mod resample;
 pub mod simd;
 pub(crate) mod stft;
-pub(crate) mod stopwatch;
 pub(crate) mod window;

@@ -1,11 +1,13 @@
 //! librosa's features of a mono signal, and the vector that summarises them.
 //!
-//! One module per feature, under librosa's name. They meet in `analysis`, which has the pass over the
-//! frames and the order of work, and never in each other.
+//! One module per feature, under librosa's name, each a [`feature`] that takes sixteen frames at a time.
+//! They meet in `analysis`, which has the pass over the frames and the order of work, and never in each
+//! other.
 
 mod analysis;
-mod chroma;
-mod log_mel;
+mod chroma_cqt;
+mod feature;
+mod mfcc;
 mod rms;
 mod spectral_bandwidth;
 mod spectral_centroid;
@@ -14,7 +16,6 @@ mod statistics;
 mod tuning;
 mod zero_crossing_rate;
 
-pub(crate) use self::analysis::Tables;
 pub use self::analysis::{
     Analysis, AnalysisError, FeatureSet, Matrices, Stages, analyze, analyze_stages, analyze_timed,
     analyze_with,

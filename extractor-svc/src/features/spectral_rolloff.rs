@@ -1,12 +1,38 @@
-//! `librosa.feature.spectral_rolloff`: the frequency below which 85 % of the magnitude lies.
+//! `librosa.feature.spectral_rolloff(y=y, sr=sr, roll_percent=0.85)`, `[1, t]`, Hz: centre of the first bin
+//! at which the running sum of the magnitudes reaches its share of their total, summed in `f32` as numpy
+//! does. 0 for silence.
 
-use crate::dsp::moments::Moments;
-use crate::dsp::simd::{LANES, Level};
+use super::feature::{Feature, Frames, Matrix};
+use crate::dsp::observer::Observer;
 
-/// Share of the summed magnitude.
-const ROLL_PERCENT: f32 = 0.85;
+/// One value per frame, in Hz.
+#[derive(Debug)]
+pub(super) struct SpectralRolloff {
+    /// Share of the summed magnitude, 0 to 1.
+    roll_percent: f32,
+    hertz: Vec<f64>,
+}
 
-/// The roll-offs of a group of frames, in bins.
-pub(crate) fn spectral_rolloff(moments: &Moments, level: Level) -> [u32; LANES] {
-    moments.bin_reaching(ROLL_PERCENT, level)
+impl SpectralRolloff {
+    /// `roll_percent` is the share of the summed magnitude, 0 to 1.
+    pub(super) fn new(roll_percent: f32) -> Self {
+        Self { roll_percent, hertz: Vec::new() }
+    }
+}
+
+impl Feature for SpectralRolloff {
+    fn add(&mut self, frames: &Frames<'_>, observer: &mut dyn Observer) {
+        let bins = frames.moments.bin_reaching(self.roll_percent, frames.level);
+        let hertz = bins.iter().map(|&bin| f64::from(bin) * frames.bin_hz);
+        self.hertz.extend(hertz.take(frames.count));
+        observer.lap("rolloff");
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self.hertz.as_slice())
+    }
+
+    fn finish(self: Box<Self>, _observer: &mut dyn Observer) -> Matrix {
+        Matrix::row(self.hertz)
+    }
 }

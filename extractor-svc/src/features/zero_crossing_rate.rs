@@ -1,16 +1,50 @@
-//! `librosa.feature.zero_crossing_rate`: sign changes per sample of a centred frame.
+//! `librosa.feature.zero_crossing_rate(y)`, `[1, t]`: sign changes per sample of a centred frame of 2048
+//! samples.
 //!
 //! Values up to 1e-10 count as positive, a frame's first sample never counts, and the signal's
 //! ends are repeated beyond it, where nothing crosses.
 
+use super::feature::{Feature, Frames, Matrix};
+use crate::dsp::observer::Observer;
 use crate::dsp::simd::{Isa, Kernel, Level};
 
 /// Magnitude up to which a sample counts as zero.
 const THRESHOLD: f32 = 1e-10;
 
+/// One value per frame.
+#[derive(Debug)]
+pub(super) struct ZeroCrossingRate {
+    crossings: ZeroCrossings,
+    values: Vec<f64>,
+}
+
+impl ZeroCrossingRate {
+    /// For frames of `n_fft` samples.
+    pub(super) fn new(n_fft: usize, level: Level) -> Self {
+        Self { crossings: ZeroCrossings::new(n_fft, level), values: Vec::new() }
+    }
+}
+
+impl Feature for ZeroCrossingRate {
+    fn add(&mut self, frames: &Frames<'_>, observer: &mut dyn Observer) {
+        for t in frames.first..frames.first + frames.count {
+            self.values.push(self.crossings.rate(frames.y, t * frames.hop_length));
+        }
+        observer.lap("zcr");
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self.values.as_slice())
+    }
+
+    fn finish(self: Box<Self>, _observer: &mut dyn Observer) -> Matrix {
+        Matrix::row(self.values)
+    }
+}
+
 /// Counts crossings in frames that move forward through a signal.
 #[derive(Clone, Debug)]
-pub(crate) struct ZeroCrossings {
+struct ZeroCrossings {
     frame_length: usize,
     /// Crossings counted: into samples `from..to`.
     from: usize,
@@ -20,13 +54,13 @@ pub(crate) struct ZeroCrossings {
 }
 
 impl ZeroCrossings {
-    pub(crate) fn new(frame_length: usize, level: Level) -> Self {
+    fn new(frame_length: usize, level: Level) -> Self {
         Self { frame_length, from: 1, to: 1, count: 0, level }
     }
 
     /// The rate in the frame of `y` with its middle at `centre`; centres must not fall. `y` may
     /// have grown since the last frame, if that one did not reach past its end.
-    pub(crate) fn rate(&mut self, y: &[f32], centre: usize) -> f64 {
+    fn rate(&mut self, y: &[f32], centre: usize) -> f64 {
         let half = self.frame_length / 2;
         let from = (centre + 1).saturating_sub(half).clamp(1, y.len());
         let to = (centre + self.frame_length - half).clamp(from, y.len());

@@ -1,6 +1,5 @@
 //! A file on one page: what it sounds like over time, and what its vector makes of it.
 
-use ndarray::ArrayView2;
 use plotters::{
     chart::{ChartBuilder, ChartContext},
     coord::{Shift, types::RangedCoordf64},
@@ -16,7 +15,10 @@ use plotters::{
 
 use super::inspected::Inspected;
 use super::paint::{Cell, cells, envelope, heat, means, name_of_pitch, plain, slaney_share};
-use crate::{features::Stages, recipe::Profile};
+use crate::{
+    features::Stages,
+    recipe::{FeatureKind, Profile},
+};
 
 /// Width and height of the page in pixels.
 const PAGE: (u32, u32) = (1100, 1480);
@@ -80,33 +82,21 @@ pub fn draw(
             let (mean, std) = report.family(family).first().copied().unwrap_or_default();
             Curve { name, values, mean, std, color }
         };
-        let matrices = &stages.matrices;
+        let row = |feature| {
+            let matrix = stages.matrices.of(feature).unwrap_or_default();
+            matrix.into_iter().collect::<Vec<f64>>()
+        };
         let hertz = [
-            curve(
-                "rolloff",
-                "spectral_rolloff",
-                matrices.spectral_rolloff.iter().copied().collect(),
-                GREEN,
-            ),
-            curve(
-                "centroid",
-                "spectral_centroid",
-                matrices.spectral_centroid.iter().copied().collect(),
-                BLUE,
-            ),
-            curve(
-                "bandwidth",
-                "spectral_bandwidth",
-                matrices.spectral_bandwidth.iter().copied().collect(),
-                ORANGE,
-            ),
+            curve("rolloff", "spectral_rolloff", row(FeatureKind::SpectralRolloff), GREEN),
+            curve("centroid", "spectral_centroid", row(FeatureKind::SpectralCentroid), BLUE),
+            curve("bandwidth", "spectral_bandwidth", row(FeatureKind::SpectralBandwidth), ORANGE),
         ];
         curves(&area, "Shape of the spectrum, Hz", SIDE, &hertz, seconds)?;
         let (area, rest) = rest.split_vertically(190);
         let (left, right) = area.split_horizontally(PAGE.0 / 2);
-        let energy = matrices.rmse.iter().map(|&value| f64::from(value)).collect();
+        let energy = row(FeatureKind::Rms);
         curves(&left, "Energy", NARROW_SIDE, &[curve("RMS", "rmse", energy, BLUE)], seconds)?;
-        let crossings = matrices.zcr.iter().copied().collect();
+        let crossings = row(FeatureKind::ZeroCrossingRate);
         curves(
             &right,
             "Zero crossings per sample",
@@ -239,7 +229,9 @@ fn mel_spectrogram(area: &Area<'_>, stages: &Stages, profile: &Profile, seconds:
 }
 
 fn chromagram(area: &Area<'_>, stages: &Stages, seconds: f64) -> Drawn {
-    let chroma: ArrayView2<'_, f32> = stages.matrices.chroma_cqt.view();
+    let chroma = stages.matrices.of(FeatureKind::ChromaCqt).unwrap_or_default();
+    // It is in single precision, so that nothing is lost.
+    let chroma = chroma.mapv(|share| share as f32);
     let title = "Chroma, relative to the strongest pitch class of each frame";
     let mut chart = chart(area, title, SIDE, 0.0..seconds, -0.5..11.5)?;
     chart
@@ -249,7 +241,7 @@ fn chromagram(area: &Area<'_>, stages: &Stages, seconds: f64) -> Drawn {
         .y_labels(12)
         .y_label_formatter(&|pitch| name_of_pitch(pitch.round().max(0.0) as usize).to_owned())
         .draw()?;
-    picture(&mut chart, &cells(chroma, 12, COLUMNS, |share| share), seconds, -0.5, 11.5)?;
+    picture(&mut chart, &cells(chroma.view(), 12, COLUMNS, |share| share), seconds, -0.5, 11.5)?;
     color_scale(area, &chart, "1", "0")
 }
 

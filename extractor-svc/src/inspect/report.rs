@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use proto::features::{FAMILIES, FeatureSchema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{config::InspectConfig, decode::SourceFacts, features::Stages};
-
-/// Constant-Q bins of an octave, the unit of the tuning.
-const BINS_PER_OCTAVE: f64 = 36.0;
+use crate::{
+    config::InspectConfig,
+    decode::SourceFacts,
+    features::Stages,
+    recipe::{Family, Recipe},
+};
 
 /// Facts of one file. The names are those of the JSON form.
 #[derive(Debug, Serialize)]
@@ -41,6 +42,8 @@ pub struct Report {
     pub(super) a4_hz: f64,
     pub(super) features: Map<String, Value>,
     #[serde(skip)]
+    recipe: &'static Recipe,
+    #[serde(skip)]
     values: BTreeMap<&'static str, Vec<(f64, f64)>>,
 }
 
@@ -65,16 +68,17 @@ impl Report {
             message: warning.message.clone(),
         };
         let statistics = stages.matrices.statistics();
-        let schema = FeatureSchema::librosa();
+        let recipe = config.profile.recipe();
+        let schema = recipe.schema();
         let features = schema.names().iter().cloned().zip(statistics.iter().map(|&x| x.into()));
         let mut rest = statistics.as_slice();
-        let values = FAMILIES.into_iter().map(|(family, rows)| {
+        let values = recipe.families.iter().map(|&Family { name, rows, .. }| {
             let (mean, tail) = rest.split_at(rows);
             let (std, tail) = tail.split_at(rows);
             rest = tail;
-            (family, mean.iter().copied().zip(std.iter().copied()).collect())
+            (name, mean.iter().copied().zip(std.iter().copied()).collect())
         });
-        let octaves = stages.tuning / BINS_PER_OCTAVE;
+        let octaves = stages.tuning / recipe.tuning.steps_per_octave as f64;
         Self {
             path: config.file.display().to_string(),
             bytes,
@@ -97,6 +101,7 @@ impl Report {
             tuning: stages.tuning,
             tuning_cents: 1200.0 * octaves,
             a4_hz: 440.0 * octaves.exp2(),
+            recipe,
             values: values.collect(),
             features: features.collect(),
         }
@@ -151,7 +156,7 @@ impl fmt::Display for Report {
         writeln!(f, "  peak        {:.4} of full scale", self.peak)?;
         writeln!(f, "  tuning      {:+.1} cents (A4 = {:.1} Hz)", self.tuning_cents, self.a4_hz)?;
         writeln!(f, "\n  {:<22}{:>14}{:>14}", "feature", "mean", "std")?;
-        for (family, rows) in FAMILIES {
+        for &Family { name: family, rows, .. } in self.recipe.families {
             for (row, (mean, std)) in self.family(family).iter().enumerate() {
                 let name =
                     if rows == 1 { family.to_owned() } else { format!("{family} {}", row + 1) };

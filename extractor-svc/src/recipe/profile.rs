@@ -1,23 +1,11 @@
-//! Feature profiles: the whole recipe from mono PCM to a vector, under an immutable name.
-//!
-//! Nothing in a vector's numbers shows which recipe made it, so a recipe with other numbers has
-//! another name, never the same name with options.
+//! Profile ids: a recipe by its name, or one with other numbers, which has another name.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 
-use proto::features::{CUSTOM_PROFILE_PREFIX, DEFAULT_PROFILE};
+use proto::features::{CUSTOM_PROFILE_PREFIX, DEFAULT_PROFILE, FeatureSchema};
 use thiserror::Error;
 
-use crate::dsp::cqt::octaves::{filter_cutoff, longest_filter_seconds, longest_frame};
-use crate::dsp::resample::Resampler;
-use crate::features::Tables;
-
-/// Sample rate of the default profile, in Hz.
-const DEFAULT_SAMPLE_RATE: u32 = 22050;
-
-/// Hop of the default profile, in samples.
-const DEFAULT_HOP_LENGTH: usize = 512;
+use super::{FeatureKind, LIBROSA_0_11, RECIPES, Recipe, Statistic};
 
 /// Sample rates that are taken, in Hz.
 const SAMPLE_RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
@@ -29,21 +17,28 @@ const HOP_LENGTHS: std::ops::RangeInclusive<usize> = 16..=65_536;
 /// the full rate for the lowest octaves, whose filters then get this long.
 const MAX_CQT_FRAME: usize = 1 << 17;
 
-/// Ends of the tuning estimate, in fractions of a bin.
-const TUNING_ENDS: [f64; 2] = [-0.5, 0.49];
-
-/// An immutable recipe.
+/// A recipe, at the rate and hop that the id says.
 #[derive(Clone)]
 pub struct Profile {
     id: String,
+    recipe: &'static Recipe,
     sample_rate: u32,
     hop_length: usize,
-    /// Filter banks and transforms, made when first needed and shared by clones.
-    tables: Arc<OnceLock<Tables>>,
 }
 
 impl Profile {
-    /// Resolves a profile id: [`DEFAULT_PROFILE`], or `custom:` followed by `sr=` (Hz) and
+    /// Every recipe under its own name; the first is the default.
+    #[must_use]
+    pub fn known() -> Vec<Self> {
+        RECIPES.map(Self::of).into()
+    }
+
+    fn of(recipe: &'static Recipe) -> Self {
+        let Recipe { id, sample_rate, hop_length, .. } = *recipe;
+        Self { id: id.to_owned(), recipe, sample_rate, hop_length }
+    }
+
+    /// Resolves a profile id: that of a recipe, or `custom:` followed by `sr=` (Hz) and
     /// `hop_length=` (samples) in any order, separated by commas, each at most once; what is left
     /// out is the default's. The id of the result is canonical, and the default's own numbers
     /// resolve to the default profile.
@@ -51,8 +46,8 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`] for ids that name no recipe, and for recipes that librosa refuses.
     pub fn parse(id: &str) -> Result<Self, ProfileError> {
-        if id == DEFAULT_PROFILE {
-            return Self::new(DEFAULT_SAMPLE_RATE, DEFAULT_HOP_LENGTH);
+        if let Some(recipe) = RECIPES.into_iter().find(|recipe| recipe.id == id) {
+            return Ok(Self::of(recipe));
         }
         let Some(settings) = id.strip_prefix(CUSTOM_PROFILE_PREFIX) else {
             return Err(ProfileError::Unknown { id: id.to_owned() });
@@ -71,12 +66,17 @@ impl Profile {
                 return Err(ProfileError::Repeated { key: key.to_owned() });
             }
         }
-        let hop_length =
-            hop_length.map_or(DEFAULT_HOP_LENGTH, |hop_length: u32| hop_length as usize);
-        Self::new(sample_rate.unwrap_or(DEFAULT_SAMPLE_RATE), hop_length)
+        let base = &LIBROSA_0_11;
+        let hop_length = hop_length.map_or(base.hop_length, |hop_length: u32| hop_length as usize);
+        Self::custom(base, sample_rate.unwrap_or(base.sample_rate), hop_length)
     }
 
-    fn new(sample_rate: u32, hop_length: usize) -> Result<Self, ProfileError> {
+    /// A recipe at another rate and hop.
+    fn custom(
+        recipe: &'static Recipe,
+        sample_rate: u32,
+        hop_length: usize,
+    ) -> Result<Self, ProfileError> {
         if !SAMPLE_RATES.contains(&sample_rate) {
             let (min, max) = (*SAMPLE_RATES.start(), *SAMPLE_RATES.end());
             return Err(ProfileError::SampleRate { sample_rate, min, max });
@@ -86,29 +86,40 @@ impl Profile {
             return Err(ProfileError::HopLength { hop_length, min, max });
         }
         let rate = f64::from(sample_rate);
-        let reach = TUNING_ENDS.map(filter_cutoff).into_iter().fold(0.0, f64::max);
+        let (cqt, tunings) = (recipe.cqt, recipe.tuning.ends());
+        let reach = tunings.map(|tuning| cqt.filter_cutoff(tuning)).into_iter().fold(0.0, f64::max);
         if reach > rate / 2.0 {
             let needed = (2.0 * reach).ceil() as u32;
             return Err(ProfileError::Nyquist { sample_rate, needed });
         }
-        let frame = TUNING_ENDS.map(|tuning| longest_frame(rate, hop_length, tuning));
+        let frame = tunings.map(|tuning| cqt.longest_frame(rate, hop_length, tuning));
         let frame = frame[0].max(frame[1]);
         if frame > MAX_CQT_FRAME {
             return Err(ProfileError::FrameLength { hop_length, frame, max: MAX_CQT_FRAME });
         }
-        let default = sample_rate == DEFAULT_SAMPLE_RATE && hop_length == DEFAULT_HOP_LENGTH;
-        let id = if default {
-            DEFAULT_PROFILE.to_owned()
-        } else {
-            format!("{CUSTOM_PROFILE_PREFIX}sr={sample_rate},hop_length={hop_length}")
-        };
-        Ok(Self { id, sample_rate, hop_length, tables: Arc::default() })
+        if sample_rate == recipe.sample_rate && hop_length == recipe.hop_length {
+            return Ok(Self::of(recipe));
+        }
+        let id = format!("{CUSTOM_PROFILE_PREFIX}sr={sample_rate},hop_length={hop_length}");
+        Ok(Self { id, recipe, sample_rate, hop_length })
     }
 
     /// The canonical id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Everything but rate and hop.
+    #[must_use]
+    pub fn recipe(&self) -> &'static Recipe {
+        self.recipe
+    }
+
+    /// The columns of its vectors.
+    #[must_use]
+    pub fn schema(&self) -> FeatureSchema {
+        self.recipe.schema()
     }
 
     /// Rate that audio is resampled to, in Hz.
@@ -126,29 +137,30 @@ impl Profile {
     /// Seconds of audio from which on the longest filter of the recipe lies within the recording.
     #[must_use]
     pub fn recommended_seconds(&self) -> f64 {
-        longest_filter_seconds()
+        self.recipe.cqt.longest_filter_seconds()
     }
 
     /// The recipe in words.
     #[must_use]
     pub fn description(&self) -> String {
+        let Recipe { n_fft, n_mels, cqt, roll_percent, statistics, .. } = self.recipe;
+        let rows = |feature| self.recipe.family(feature).map_or(0, |family| family.rows);
+        let (n_mfcc, n_chroma) = (rows(FeatureKind::Mfcc), rows(FeatureKind::ChromaCqt));
+        let words = statistics.iter().map(|statistic| match statistic {
+            Statistic::Mean => "mean",
+            Statistic::Std => "population standard deviation",
+        });
         format!(
-            "librosa 0.11: mono at {} Hz by soxr HQ, n_fft 2048, hop_length {}, 20 MFCCs of 128 mel \
-             bands, 12 chroma of a 7-octave CQT with 36 bins per octave, spectral centroid, \
-             bandwidth and roll-off (0.85), RMS energy, zero-crossing rate; mean and population \
-             standard deviation over frames",
-            self.sample_rate, self.hop_length
+            "librosa 0.11: mono at {} Hz by soxr HQ, n_fft {n_fft}, hop_length {}, {n_mfcc} MFCCs of \
+             {n_mels} mel bands, {n_chroma} chroma of a {}-octave CQT with {} bins per octave, \
+             spectral centroid, bandwidth and roll-off ({roll_percent}), RMS energy, zero-crossing \
+             rate; {} over frames",
+            self.sample_rate,
+            self.hop_length,
+            cqt.octaves,
+            cqt.bins_per_octave,
+            words.collect::<Vec<_>>().join(" and "),
         )
-    }
-
-    /// A new conversion from `from_hz` to this recipe's rate.
-    pub(crate) fn resampler(&self, from_hz: u32) -> Resampler {
-        self.tables().resamplers.start(from_hz, self.sample_rate)
-    }
-
-    /// Filter banks and transforms of this recipe.
-    pub(crate) fn tables(&self) -> &Tables {
-        self.tables.get_or_init(|| Tables::new(f64::from(self.sample_rate), self.hop_length))
     }
 }
 
@@ -275,6 +287,18 @@ mod tests {
             let error = id(text).expect_err(text).to_string();
             assert!(error.contains(expected), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn the_description_says_all_numbers() {
+        let profile = Profile::parse(DEFAULT_PROFILE).unwrap();
+        assert_eq!(
+            profile.description(),
+            "librosa 0.11: mono at 22050 Hz by soxr HQ, n_fft 2048, hop_length 512, 20 MFCCs of 128 mel \
+             bands, 12 chroma of a 7-octave CQT with 36 bins per octave, spectral centroid, \
+             bandwidth and roll-off (0.85), RMS energy, zero-crossing rate; mean and population \
+             standard deviation over frames"
+        );
     }
 
     #[test]

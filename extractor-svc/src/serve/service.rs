@@ -7,13 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::{
-    features::FeatureSchema,
-    v1::{
-        ExtractFeaturesRequest, ExtractFeaturesResponse, ExtractionLimits, FeatureProfile,
-        FeatureVector, ListFeatureProfilesRequest, ListFeatureProfilesResponse,
-        extractor_service_server::ExtractorService,
-    },
+use proto::v1::{
+    ExtractFeaturesRequest, ExtractFeaturesResponse, ExtractionLimits, FeatureProfile,
+    FeatureVector, ListFeatureProfilesRequest, ListFeatureProfilesResponse,
+    extractor_service_server::ExtractorService,
 };
 use serving::{CallContext, CpuPool, peer::PeerKey};
 use tonic::{Request, Response, Status, Streaming};
@@ -48,7 +45,6 @@ const MAX_PAGE_SIZE: i32 = 100;
 #[derive(Clone, Debug)]
 pub struct Extractor {
     profiles: Arc<[Arc<Profile>]>,
-    schema: Arc<FeatureSchema>,
     limits: Arc<Limits>,
     uploads: UploadLimits,
     places: Places,
@@ -70,7 +66,6 @@ impl Extractor {
         metrics.limits(uploads.max_uploads, uploads.max_memory);
         Self {
             profiles: profiles.into_iter().map(Arc::new).collect(),
-            schema: Arc::new(FeatureSchema::librosa()),
             places: Places::new(uploads.max_uploads).shown_in(metrics.places()),
             memory: MemoryBudget::new(uploads.max_memory, need_of(&limits))
                 .shown_in(metrics.memory()),
@@ -102,7 +97,6 @@ impl Extractor {
             max_bytes: limit,
             // The upload itself is held to its limits.
             max_idle: self.uploads.max_wall,
-            deadline: None,
             max_unread: MAX_UNREAD_BYTES,
         };
         let (writer, reader) = decode::stream(bounds);
@@ -186,17 +180,14 @@ impl Extractor {
         self.pool.max_wait().min(until_deadline)
     }
 
-    fn answer(
-        &self,
-        request: &ExtractionRequest,
-        extraction: Extraction,
-    ) -> ExtractFeaturesResponse {
+    fn answer(request: &ExtractionRequest, extraction: Extraction) -> ExtractFeaturesResponse {
         let warnings = extraction.source.warnings.iter().map(wire::wire_warning).collect();
         let damaged_share = extraction.source.damaged_share;
+        let schema = request.profile.schema();
         let feature_vector = FeatureVector {
             profile_id: request.profile.id().to_owned(),
-            schema_sha256: self.schema.sha256(),
-            names: if request.full { self.schema.names().to_vec() } else { Vec::new() },
+            schema_sha256: schema.sha256(),
+            names: if request.full { schema.names().to_vec() } else { Vec::new() },
             provenance: request.full.then(|| wire::provenance(&extraction)),
             values: extraction.values,
         };
@@ -232,7 +223,7 @@ impl ExtractorService for Extractor {
                     warnings = codes(&extraction.source.warnings),
                     "features extracted"
                 );
-                Ok(Response::new(self.answer(&request, extraction)))
+                Ok(Response::new(Self::answer(&request, extraction)))
             }
             Err(error) => {
                 let said = serving::loggable(&error);
@@ -264,11 +255,14 @@ impl ExtractorService for Extractor {
         let end = self.profiles.len().min(first + page_size.unsigned_abs() as usize);
         let feature_profiles = self.profiles[first..end]
             .iter()
-            .map(|profile| FeatureProfile {
-                id: profile.id().to_owned(),
-                schema_sha256: self.schema.sha256(),
-                names: self.schema.names().to_vec(),
-                description: profile.description(),
+            .map(|profile| {
+                let schema = profile.schema();
+                FeatureProfile {
+                    id: profile.id().to_owned(),
+                    schema_sha256: schema.sha256(),
+                    names: schema.names().to_vec(),
+                    description: profile.description(),
+                }
             })
             .collect();
         let next_page_token =

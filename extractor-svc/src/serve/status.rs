@@ -204,7 +204,6 @@ fn refusal(error: &ExtractError) -> Refusal {
             .fact("max_wall_seconds", limit.as_secs_f64()),
         ExtractError::SourceFailed { .. } => as_code(Code::Unavailable),
         ExtractError::Cancelled => as_code(Code::Cancelled),
-        ExtractError::DeadlineExceeded => as_code(Code::DeadlineExceeded),
         // What a decoder says when it breaks is for the log, not for strangers.
         ExtractError::DecoderPanicked { .. } => Refusal::new(
             ERROR_DOMAIN,

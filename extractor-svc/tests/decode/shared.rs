@@ -53,8 +53,7 @@ pub(crate) fn load_in_chunks(
     len: usize,
 ) -> Result<(Vec<f32>, SourceFacts), ExtractError> {
     let max_idle = Duration::from_secs(60);
-    let bounds =
-        StreamBounds { max_bytes: 1 << 30, max_idle, deadline: None, max_unread: u64::MAX };
+    let bounds = StreamBounds { max_bytes: 1 << 30, max_idle, max_unread: u64::MAX };
     let (writer, reader) = stream(bounds);
     thread::scope(|scope| {
         scope.spawn(move || {

@@ -128,7 +128,7 @@ fn load_in_chunks(
 
 fn bounds(max_idle: Duration) -> StreamBounds {
     let max_bytes = Limits::default().max_stream_bytes;
-    StreamBounds { max_bytes, max_idle, deadline: None, max_unread: u64::MAX }
+    StreamBounds { max_bytes, max_idle, max_unread: u64::MAX }
 }
 
 fn with_bits(loaded: Result<(Vec<f32>, SourceFacts), ExtractError>) -> Loaded {

@@ -32,12 +32,13 @@ impl<'a> ShardOutcome<'a> {
         plan: &'a Plan,
         shard: u32,
         files: usize,
+        schema: FeatureSchema,
         window: Window,
     ) -> anyhow::Result<Self> {
         let origin = TableOrigin {
             profile_id: plan.recipe.profile_id.clone(),
             extractor_versions: vec![BUILD.to_owned()],
-            schema: FeatureSchema::librosa(),
+            schema,
             window,
         };
         Ok(Self {

@@ -24,8 +24,6 @@ pub struct StreamBounds {
     pub max_bytes: u64,
     /// Longest wait for the next chunk.
     pub max_idle: Duration,
-    /// When a blocked read gives up, whatever arrives.
-    pub deadline: Option<Instant>,
     /// Unread bytes from which on [`StreamWriter::poll_ready`] asks to wait.
     pub max_unread: u64,
 }
@@ -167,24 +165,15 @@ impl Shared {
     fn wait_until(&self, is_over: impl Fn(&State) -> bool) {
         let mut state = self.state();
         while !is_over(&state) {
-            let now = Instant::now();
-            let idle_left = self.bounds.max_idle.checked_sub(now - state.last_arrival);
-            let left = self.bounds.deadline.map(|deadline| deadline.saturating_duration_since(now));
-            let wait = match (idle_left, left) {
-                (_, Some(Duration::ZERO)) => Err(ExtractError::DeadlineExceeded),
-                (None | Some(Duration::ZERO), _) => {
-                    Err(ExtractError::StreamIdle { limit: self.bounds.max_idle })
-                }
-                (Some(idle), left) => Ok(left.map_or(idle, |left| left.min(idle))),
-            };
-            match wait {
-                Ok(wait) => {
-                    let woken = self.changed.wait_timeout(state, wait);
-                    state = woken.unwrap_or_else(PoisonError::into_inner).0;
-                }
-                Err(error) => {
-                    state.end = Some(Err(error));
+            let limit = self.bounds.max_idle;
+            match limit.saturating_sub(state.last_arrival.elapsed()) {
+                Duration::ZERO => {
+                    state.end = Some(Err(ExtractError::StreamIdle { limit }));
                     state.wake_writer();
+                }
+                left => {
+                    let woken = self.changed.wait_timeout(state, left);
+                    state = woken.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
         }
@@ -248,16 +237,6 @@ impl StreamWriter {
     /// Says that all bytes are there.
     pub fn finish(self) {
         self.shared.end(Ok(()));
-    }
-
-    /// Ends the stream with an error, which the reader's side then reports.
-    pub fn fail(self, error: ExtractError) {
-        self.shared.end(Err(error));
-    }
-
-    /// Whether the reader still exists. Once it is gone, further chunks are of no use.
-    pub fn is_wanted(&self) -> bool {
-        self.shared.state().is_wanted
     }
 }
 

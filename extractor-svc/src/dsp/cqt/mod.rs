@@ -6,17 +6,19 @@ pub(crate) mod octaves;
 mod segments;
 mod wavelet;
 
+pub use self::octaves::CqtShape;
+
 use super::frame::frame_count;
 use super::stft::{Group, Stft};
-use crate::dsp::cqt::octaves::{BINS_PER_OCTAVE, OctavePlan};
+use crate::dsp::cqt::octaves::OctavePlan;
 use crate::dsp::cqt::segments::{SegmentSpectra, SegmentTable, TILE};
 use crate::dsp::cqt::wavelet::{Filter, WaveletBasis};
 use crate::dsp::fft::PowerOfTwo;
+use crate::dsp::observer::Observer;
 use crate::dsp::peak::{PeakMap, larger};
 use crate::dsp::resample::{Halver, Halving, Resampler, Stopped};
 use crate::dsp::simd::rows::Rows;
 use crate::dsp::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane, mul_add, scale_add};
-use crate::dsp::stopwatch::Laps;
 
 /// Samples resampled between two looks at whether to go on.
 const POLL: usize = 1 << 18;
@@ -34,10 +36,13 @@ pub(crate) struct OctaveGroup<'a> {
     pub(crate) magnitudes: &'a [Lanes],
 }
 
-/// Takes the transform's results.
-pub(crate) trait OctaveSink: Laps {
+/// Takes the transform's results, and hears how it goes.
+pub(crate) trait OctaveSink {
     /// The magnitudes of one octave for a group of frames.
     fn octave(&mut self, group: OctaveGroup<'_>);
+
+    /// Who watches the transform.
+    fn observer(&mut self) -> &mut dyn Observer;
 }
 
 /// Number of frames that all octaves have, for a signal of `len` samples.
@@ -78,7 +83,7 @@ pub(crate) fn cqt(
         1 => halver.halve(&mut y, proceed)?,
         halvings => y = decimate(y, halvings, level, proceed)?,
     }
-    sink.lap("cqt: halving");
+    sink.observer().lap("cqt: halving");
     let mut buffers = Buffers::new(plan, level);
     for (index, octave) in plan.octaves.iter().enumerate() {
         let basis = &plan.bases[octave.basis];
@@ -96,7 +101,7 @@ pub(crate) fn cqt(
         if octave.halve {
             halver.halve(&mut y, proceed)?;
             has_peaks = false;
-            sink.lap("cqt: halving");
+            sink.observer().lap("cqt: halving");
         }
     }
     Ok(())
@@ -121,7 +126,7 @@ struct Buffers {
     spectra: SegmentSpectra,
     /// Real and imaginary parts, in turn.
     turned: Rows,
-    magnitudes: [Lanes; BINS_PER_OCTAVE],
+    magnitudes: Vec<Lanes>,
 }
 
 impl Buffers {
@@ -135,7 +140,7 @@ impl Buffers {
             im: Rows::default(),
             spectra: SegmentSpectra::default(),
             turned: Rows::default(),
-            magnitudes: [ZERO; BINS_PER_OCTAVE],
+            magnitudes: vec![ZERO; plan.shape.bins_per_octave],
         }
     }
 
@@ -158,7 +163,7 @@ impl Buffers {
             let count = LANES.min(frames - first);
             let group = Group { y, peaks, hop_length, first, count };
             let scale = stft.complex(group, &mut self.re, &mut self.im);
-            sink.lap("cqt: stft");
+            sink.observer().lap("cqt: stft");
             let rows = Spectra { re: &self.re, im: &self.im, stride: 1 };
             let (turned, into) = (&mut self.turned, &mut self.magnitudes);
             respond(basis, &basis.turns, rows, level, turned, into);
@@ -166,7 +171,7 @@ impl Buffers {
                 *magnitudes = each_lane(|lane| magnitudes[lane] * scale[lane]);
             }
             sink.octave(OctaveGroup { octave: index, first, count, magnitudes: &self.magnitudes });
-            sink.lap("cqt: filters");
+            sink.observer().lap("cqt: filters");
         }
         Ok(())
     }
@@ -189,7 +194,7 @@ impl Buffers {
             }
             let end = frames.min(tile + TILE);
             self.spectra.fill(table, y, tile, end - tile, level);
-            sink.lap("cqt: segments");
+            sink.observer().lap("cqt: segments");
             for first in (tile..end).step_by(LANES) {
                 let SegmentSpectra { re, im, stride, .. } = &self.spectra;
                 let at = skipped * stride + (first - tile) / LANES;
@@ -199,7 +204,7 @@ impl Buffers {
                 let (count, magnitudes) = (LANES.min(end - first), &self.magnitudes);
                 sink.octave(OctaveGroup { octave: index, first, count, magnitudes });
             }
-            sink.lap("cqt: filters");
+            sink.observer().lap("cqt: filters");
         }
         Ok(())
     }
@@ -244,7 +249,7 @@ fn respond(
     rows: Spectra<'_>,
     level: Level,
     turned: &mut Rows,
-    into: &mut [Lanes; BINS_PER_OCTAVE],
+    into: &mut [Lanes],
 ) {
     turned.resize(2 * basis.bins.len());
     let turned = turned.as_chunks_mut().0;
@@ -279,7 +284,7 @@ impl Kernel for Turn<'_> {
 struct Respond<'a> {
     filters: &'a [Filter],
     spectra: &'a [[Lanes; 2]],
-    into: &'a mut [Lanes; BINS_PER_OCTAVE],
+    into: &'a mut [Lanes],
 }
 
 impl Kernel for Respond<'_> {

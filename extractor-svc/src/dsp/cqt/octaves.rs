@@ -5,40 +5,65 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::segments::SegmentTable;
 use super::wavelet::{WaveletBasis, frame_length};
 
-/// Bins per octave of `librosa.feature.chroma_cqt`.
-pub(crate) const BINS_PER_OCTAVE: usize = 36;
-
-/// Octaves of `librosa.feature.chroma_cqt`.
-pub(crate) const OCTAVES: usize = 7;
+/// Bins of a constant-Q transform, from C1 up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CqtShape {
+    /// Octaves.
+    pub octaves: usize,
+    /// Bins of each.
+    pub bins_per_octave: usize,
+}
 
 /// Equivalent noise bandwidth of a Hann window, in bins: `librosa.filters.window_bandwidth`.
 const HANN_BANDWIDTH: f64 = 1.500_183_105_468_75;
 
-/// C1 in Hz, 45 semitones below A440.
-fn lowest_frequency(tuning: f64) -> f64 {
-    440.0 * 2.0_f64.powf(-45.0 / 12.0) * 2.0_f64.powf(tuning / BINS_PER_OCTAVE as f64)
-}
+impl CqtShape {
+    /// C1 in Hz, 45 semitones below A440; `tuning` in fractions of a bin.
+    fn lowest_frequency(self, tuning: f64) -> f64 {
+        440.0 * 2.0_f64.powf(-45.0 / 12.0) * 2.0_f64.powf(tuning / self.bins_per_octave as f64)
+    }
 
-/// Cycles in a filter: the inverse of the relative bandwidth.
-fn quality() -> f64 {
-    let step = 2.0_f64.powf(2.0 / BINS_PER_OCTAVE as f64);
-    (step + 1.0) / (step - 1.0)
-}
+    /// Cycles in a filter: the inverse of the relative bandwidth.
+    fn quality(self) -> f64 {
+        let step = 2.0_f64.powf(2.0 / self.bins_per_octave as f64);
+        (step + 1.0) / (step - 1.0)
+    }
 
-/// Frequency, in Hz, up to which the highest filter reaches.
-pub(crate) fn filter_cutoff(tuning: f64) -> f64 {
-    let top = (OCTAVES * BINS_PER_OCTAVE - 1) as f64 / BINS_PER_OCTAVE as f64;
-    lowest_frequency(tuning) * 2.0_f64.powf(top) * (1.0 + 0.5 * HANN_BANDWIDTH / quality())
-}
+    /// Frequency, in Hz, up to which the highest filter reaches.
+    pub(crate) fn filter_cutoff(self, tuning: f64) -> f64 {
+        let bins = self.bins_per_octave;
+        let top = (self.octaves * bins - 1) as f64 / bins as f64;
+        let width = 1.0 + 0.5 * HANN_BANDWIDTH / self.quality();
+        self.lowest_frequency(tuning) * 2.0_f64.powf(top) * width
+    }
 
-/// Length, in seconds, of the filter of the lowest note.
-pub(crate) fn longest_filter_seconds() -> f64 {
-    quality() / lowest_frequency(0.0)
+    /// Length, in seconds, of the filter of the lowest note.
+    pub(crate) fn longest_filter_seconds(self) -> f64 {
+        self.quality() / self.lowest_frequency(0.0)
+    }
+
+    /// Length of the longest frames that the walk needs, in samples.
+    pub(crate) fn longest_frame(self, sample_rate: f64, hop_length: usize, tuning: f64) -> usize {
+        let early = self.early_halvings(sample_rate, hop_length, tuning);
+        let octaves = octaves(self.octaves, hop_length >> early);
+        let halvings = octaves.iter().filter(|octave| octave.halve).count();
+        let rate = sample_rate / 2.0_f64.powi(early.cast_signed() + halvings as i32);
+        frame_length(self.quality() * rate / self.lowest_frequency(tuning))
+    }
+
+    /// `librosa.core.constantq.__early_downsample_count`.
+    fn early_halvings(self, sample_rate: f64, hop_length: usize, tuning: f64) -> u32 {
+        let room = (sample_rate / 2.0 / self.filter_cutoff(tuning)).log2().ceil() - 2.0;
+        let spare = (hop_length.trailing_zeros() + 1).saturating_sub(self.octaves as u32);
+        spare.min(room.max(0.0) as u32)
+    }
 }
 
 /// The walk for one sample rate, hop and tuning.
 #[derive(Clone, Debug)]
 pub(crate) struct OctavePlan {
+    /// Its bins.
+    pub(crate) shape: CqtShape,
     /// The signal is first brought to its `2^early_halvings`-th rate.
     pub(crate) early_halvings: u32,
     /// Octaves from the highest down.
@@ -62,23 +87,25 @@ pub(crate) struct Octave {
 }
 
 impl OctavePlan {
-    /// The walk at `sample_rate` Hz; `tuning` in fractions of a bin. Plans that are given the same
+    /// The walk over `shape` at `sample_rate` Hz; `tuning` in fractions of a bin. Plans that are given the same
     /// `shared` tables share those.
     pub(crate) fn new(
+        shape: CqtShape,
         sample_rate: f64,
         hop_length: usize,
         tuning: f64,
         shared: &SegmentTables,
     ) -> Self {
-        let early_halvings = early_halvings(sample_rate, hop_length, tuning);
+        let CqtShape { octaves: count, bins_per_octave } = shape;
+        let early_halvings = shape.early_halvings(sample_rate, hop_length, tuning);
         let sample_rate = sample_rate / 2.0_f64.powi(early_halvings.cast_signed());
-        let octaves = octaves(hop_length >> early_halvings);
-        let (quality, lowest) = (quality(), lowest_frequency(tuning));
+        let octaves = octaves(count, hop_length >> early_halvings);
+        let (quality, lowest) = (shape.quality(), shape.lowest_frequency(tuning));
         let frequency = |bin: usize| {
-            let octave = 2.0_f64.powi((OCTAVES - 1) as i32);
-            octave * 2.0_f64.powf(bin as f64 / BINS_PER_OCTAVE as f64) * lowest / sample_rate
+            let octave = 2.0_f64.powi((count - 1) as i32);
+            octave * 2.0_f64.powf(bin as f64 / bins_per_octave as f64) * lowest / sample_rate
         };
-        let top: Vec<f64> = (0..BINS_PER_OCTAVE).map(frequency).collect();
+        let top: Vec<f64> = (0..bins_per_octave).map(frequency).collect();
         let count = octaves.last().map_or(0, |octave| octave.basis + 1);
         // Octaves whose signal was halved along with their frequencies have the same filters.
         // librosa weights a filter by the root of the rate lost in halving, and the response by
@@ -92,7 +119,7 @@ impl OctavePlan {
         let bases: Vec<WaveletBasis> = bases.collect();
         let segments = octaves.iter().map(|octave| shared.of(octave, &bases[octave.basis]));
         let segments = segments.collect();
-        Self { early_halvings, octaves, bases, segments }
+        Self { shape, early_halvings, octaves, bases, segments }
     }
 }
 
@@ -121,27 +148,12 @@ impl SegmentTables {
     }
 }
 
-/// Length of the longest frames that the walk needs.
-pub(crate) fn longest_frame(sample_rate: f64, hop_length: usize, tuning: f64) -> usize {
-    let early = early_halvings(sample_rate, hop_length, tuning);
-    let halvings = octaves(hop_length >> early).iter().filter(|octave| octave.halve).count();
-    let rate = sample_rate / 2.0_f64.powi(early.cast_signed() + halvings as i32);
-    frame_length(quality() * rate / lowest_frequency(tuning))
-}
-
-/// `librosa.core.constantq.__early_downsample_count`.
-fn early_halvings(sample_rate: f64, hop_length: usize, tuning: f64) -> u32 {
-    let room = (sample_rate / 2.0 / filter_cutoff(tuning)).log2().ceil() - 2.0;
-    let spare = (hop_length.trailing_zeros() + 1).saturating_sub(OCTAVES as u32);
-    spare.min(room.max(0.0) as u32)
-}
-
 /// Halves while the hop allows it; an odd hop keeps the rate, and filters grow instead.
-fn octaves(mut hop_length: usize) -> Vec<Octave> {
+fn octaves(count: usize, mut hop_length: usize) -> Vec<Octave> {
     let mut basis = 0;
-    (0..OCTAVES)
+    (0..count)
         .map(|index| {
-            let halve = hop_length.is_multiple_of(2) && index + 1 < OCTAVES;
+            let halve = hop_length.is_multiple_of(2) && index + 1 < count;
             let octave = Octave { hop_length, basis, halve };
             if halve {
                 hop_length /= 2;
@@ -157,9 +169,12 @@ fn octaves(mut hop_length: usize) -> Vec<Octave> {
 mod tests {
     use super::*;
 
+    /// That of `librosa.feature.chroma_cqt`.
+    const SHAPE: CqtShape = CqtShape { octaves: 7, bins_per_octave: 36 };
+
     #[test]
     fn standard_walk_shares_one_basis() {
-        let plan = OctavePlan::new(22050.0, 512, 0.0, &SegmentTables::default());
+        let plan = OctavePlan::new(SHAPE, 22050.0, 512, 0.0, &SegmentTables::default());
         assert_eq!(plan.early_halvings, 0);
         assert_eq!(plan.bases.len(), 1);
         assert_eq!(plan.bases[0].transform.len(), 1024);
@@ -177,16 +192,20 @@ mod tests {
         for (sample_rate, hop_length, expected) in
             [(44100.0, 512, 1), (48000.0, 512, 1), (96000.0, 1024, 2), (44100.0, 441, 0)]
         {
-            assert_eq!(early_halvings(sample_rate, hop_length, 0.0), expected, "{sample_rate}");
+            assert_eq!(
+                SHAPE.early_halvings(sample_rate, hop_length, 0.0),
+                expected,
+                "{sample_rate}"
+            );
         }
     }
 
     #[test]
     fn odd_hop_lengthens_the_filters() {
-        let plan = OctavePlan::new(22050.0, 441, 0.0, &SegmentTables::default());
+        let plan = OctavePlan::new(SHAPE, 22050.0, 441, 0.0, &SegmentTables::default());
         let lengths: Vec<usize> = plan.bases.iter().map(|basis| basis.transform.len()).collect();
         assert_eq!(lengths, [1024, 2048, 4096, 8192, 16384, 32768, 65536]);
-        assert_eq!(longest_frame(22050.0, 441, 0.0), 65536);
-        assert_eq!(longest_frame(22050.0, 512, 0.0), 1024);
+        assert_eq!(SHAPE.longest_frame(22050.0, 441, 0.0), 65536);
+        assert_eq!(SHAPE.longest_frame(22050.0, 512, 0.0), 1024);
     }
 }

@@ -2,55 +2,53 @@
 
 use ndarray::Array2;
 
-use crate::features::statistics::RowStatistics;
+use crate::features::feature::Matrix;
+use crate::recipe::{FeatureKind, Recipe};
 
 /// What a signal's analysis yields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureSet {
-    /// The values in schema order ([`FeatureSchema::librosa`](proto::features::FeatureSchema::librosa)), all finite.
+    /// The values in the order of the recipe's schema, all finite.
     pub values: Vec<f64>,
     /// Estimated tuning, in fractions of a constant-Q bin (36 per octave).
     pub tuning: f64,
     /// Whether rounding decided between this tuning and another.
     pub is_tuning_ambiguous: bool,
-    /// Number of frames of the spectral features.
-    pub frames: usize,
 }
 
-/// The feature matrices, `[d, t]`, in librosa's precisions.
+/// The feature matrices, `[d, t]`, of a recipe's families.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Matrices {
-    /// `librosa.feature.mfcc(n_mfcc=20)`, `[20, t]`.
-    pub mfcc: Array2<f32>,
-    /// `librosa.feature.chroma_cqt`, `[12, t]`.
-    pub chroma_cqt: Array2<f32>,
-    /// `librosa.feature.spectral_centroid`, `[1, t]`, Hz.
-    pub spectral_centroid: Array2<f64>,
-    /// `librosa.feature.spectral_bandwidth`, `[1, t]`, Hz.
-    pub spectral_bandwidth: Array2<f64>,
-    /// `librosa.feature.spectral_rolloff`, `[1, t]`, Hz.
-    pub spectral_rolloff: Array2<f64>,
-    /// `librosa.feature.rms`, `[1, t]`.
-    pub rmse: Array2<f32>,
-    /// `librosa.feature.zero_crossing_rate`, `[1, t]`, crossings per sample.
-    pub zcr: Array2<f64>,
+    recipe: &'static Recipe,
+    /// In the order of the families.
+    matrices: Vec<Matrix>,
 }
 
 impl Matrices {
-    /// Means and standard deviations of all rows, in schema order.
+    /// `found` holds one matrix for each family of the recipe, in any order.
+    pub(super) fn new(recipe: &'static Recipe, mut found: Vec<(FeatureKind, Matrix)>) -> Self {
+        let place = |kind| recipe.families.iter().position(|family| family.feature == kind);
+        found.sort_by_key(|(kind, _)| place(*kind));
+        Self { recipe, matrices: found.into_iter().map(|(_, matrix)| matrix).collect() }
+    }
+
+    /// The matrix of a kind, `[d, t]`, in double precision, which changes no value; `None` if the
+    /// recipe has no such family.
+    #[must_use]
+    pub fn of(&self, feature: FeatureKind) -> Option<Array2<f64>> {
+        let families = self.recipe.families.iter().zip(&self.matrices);
+        let mut found = families.filter(|(family, _)| family.feature == feature);
+        found.next().map(|(_, matrix)| matrix.widened())
+    }
+
+    /// The statistics of all rows, in schema order.
     #[must_use]
     pub fn statistics(&self) -> Vec<f64> {
-        let families = [
-            RowStatistics::of(&self.mfcc),
-            RowStatistics::of(&self.chroma_cqt),
-            RowStatistics::of(&self.spectral_centroid),
-            RowStatistics::of(&self.spectral_bandwidth),
-            RowStatistics::of(&self.spectral_rolloff),
-            RowStatistics::of(&self.rmse),
-            RowStatistics::of(&self.zcr),
-        ];
-        families.into_iter().flat_map(|family| family.mean.into_iter().chain(family.std)).collect()
+        let mut values = Vec::with_capacity(self.recipe.dims());
+        for matrix in &self.matrices {
+            matrix.append_statistics(self.recipe.statistics, &mut values);
+        }
+        values
     }
 }
 

@@ -1,22 +1,21 @@
 //! The analysis of one signal, whole or while it grows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ndarray::Array2;
-use proto::features::{DIMS, FeatureSchema};
-
 use super::error::AnalysisError;
-use super::inspection::{Inspection, Recorder, Unobserved};
 use super::matrices::{FeatureSet, Matrices, Stages};
-use super::sweep::Sweep;
+use super::recorder::Recorder;
+use super::sweep::{Sweep, Swept};
 use super::tables::Tables;
 use crate::dsp::cqt::Signal;
-use crate::dsp::frame::frame_count;
+use crate::dsp::observer::{Observer, Stopwatch, Unobserved};
+use crate::dsp::resample::Resampler;
 use crate::dsp::simd::Level;
-use crate::dsp::stopwatch::{Laps, Stopwatch};
-use crate::features::chroma;
+use crate::features::chroma_cqt::chroma_cqt;
+use crate::features::feature::Matrix;
 use crate::features::tuning::Estimate;
-use crate::recipe::Profile;
+use crate::recipe::{FeatureKind, Profile};
 
 /// Seconds of a recording for which there is room from the start: the clips of catalogues have 30, and
 /// a signal that outgrows its room is moved.
@@ -24,24 +23,30 @@ const USUAL_SECONDS: u32 = 32;
 
 /// The analysis of a signal that grows: what can be computed before its end is.
 #[derive(Debug)]
-pub struct Analysis<'p> {
+pub struct Analysis {
     y: Vec<f32>,
-    sweep: Sweep<'p>,
-    tables: &'p Tables,
+    sweep: Sweep,
+    tables: Arc<Tables>,
     level: Level,
 }
 
-impl<'p> Analysis<'p> {
+impl Analysis {
     /// The analysis of a signal at the profile's rate that has no sample yet.
     #[must_use]
-    pub fn new(profile: &'p Profile) -> Self {
+    pub fn new(profile: &Profile) -> Self {
         let usual = (USUAL_SECONDS * profile.sample_rate()) as usize;
         Self::of(Vec::with_capacity(usual), profile, Level::detect())
     }
 
-    fn of(y: Vec<f32>, profile: &'p Profile, level: Level) -> Self {
-        let tables = profile.tables();
-        Self { y, sweep: Sweep::new(tables, level), tables, level }
+    fn of(y: Vec<f32>, profile: &Profile, level: Level) -> Self {
+        let tables = Tables::of(profile);
+        Self { y, sweep: Sweep::new(Arc::clone(&tables), level), tables, level }
+    }
+
+    /// A new conversion from `from_hz` to the profile's rate.
+    #[must_use]
+    pub fn resampler(&self, from_hz: u32) -> Resampler {
+        self.tables.resamplers.start(from_hz, self.tables.sample_rate)
     }
 
     /// The signal: mono, all finite. Samples may be added; those that are there must stay.
@@ -68,53 +73,45 @@ impl<'p> Analysis<'p> {
     /// # Errors
     /// [`AnalysisError`] if the signal is too short, if its values overflow, or on cancellation.
     pub fn finish(self, cancel: &dyn Fn() -> bool) -> Result<FeatureSet, AnalysisError> {
-        let frames = frame_count(self.y.len(), self.tables.hop_length);
+        let recipe = self.tables.recipe;
         let (matrices, estimate) = self.matrices(cancel, &mut Unobserved)?;
         let Estimate { tuning, is_ambiguous: is_tuning_ambiguous } = estimate;
         let values = matrices.statistics();
-        debug_assert_eq!(values.len(), DIMS, "one value per column");
+        debug_assert_eq!(values.len(), recipe.dims(), "one value per column");
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            let column = FeatureSchema::librosa().names()[index].clone();
+            let column = recipe.schema().names()[index].clone();
             return Err(AnalysisError::NotFinite { column, value: values[index] });
         }
-        Ok(FeatureSet { values, tuning: tuning.value(), is_tuning_ambiguous, frames })
+        Ok(FeatureSet { values, tuning: tuning.value(), is_tuning_ambiguous })
     }
 
     /// The order of work: one sweep over the spectra, then what needs the whole of it.
     fn matrices(
         self,
         cancel: &dyn Fn() -> bool,
-        inspection: &mut impl Inspection,
+        observer: &mut dyn Observer,
     ) -> Result<(Matrices, Estimate), AnalysisError> {
         let Self { y, sweep, tables, level } = self;
         if y.is_empty() {
             return Err(AnalysisError::Empty);
         }
-        let (swept, peaks) = sweep.finish(&y, cancel, inspection)?;
-        let estimate = swept.pitches.estimate();
-        inspection.lap("tuning");
-        let mfcc = swept.log_mel.mfcc(&tables.dct, swept.frames, level, inspection);
-        inspection.lap("mfcc");
-        let plan = tables.octaves(estimate.tuning);
-        inspection.lap("cqt: basis (once per tuning)");
-        let min = 1 << plan.early_halvings;
-        if y.len() < min {
-            return Err(AnalysisError::TooShort { len: y.len(), min });
+        let Swept { features, pitches, peaks } = sweep.finish(&y, cancel, observer)?;
+        let estimate = pitches.estimate();
+        observer.lap("tuning");
+        let mut found: Vec<(FeatureKind, Matrix)> =
+            features.into_iter().map(|(kind, feature)| (kind, feature.finish(observer))).collect();
+        if tables.recipe.family(FeatureKind::ChromaCqt).is_some() {
+            let plan = tables.octaves(estimate.tuning);
+            observer.lap("cqt: basis (once per tuning)");
+            let min = 1 << plan.early_halvings;
+            if y.len() < min {
+                return Err(AnalysisError::TooShort { len: y.len(), min });
+            }
+            let (signal, proceed) = (Signal { y, peaks }, || !cancel());
+            let chroma = chroma_cqt(signal, plan, &tables.halving, level, &proceed, observer)?;
+            found.push((FeatureKind::ChromaCqt, Matrix::Single(chroma)));
         }
-        let signal = Signal { y, peaks };
-        let proceed = || !cancel();
-        let chroma_cqt =
-            chroma::chroma_cqt(signal, plan, &tables.halving, level, &proceed, inspection)?;
-        let matrices = Matrices {
-            mfcc,
-            chroma_cqt,
-            spectral_centroid: row(swept.spectral_centroid),
-            spectral_bandwidth: row(swept.spectral_bandwidth),
-            spectral_rolloff: row(swept.spectral_rolloff),
-            rmse: row(swept.rmse),
-            zcr: row(swept.zcr),
-        };
-        Ok((matrices, estimate))
+        Ok((Matrices::new(tables.recipe, found), estimate))
     }
 }
 
@@ -153,7 +150,7 @@ pub fn analyze_stages(
     profile: &Profile,
     level: Level,
 ) -> Result<Stages, AnalysisError> {
-    let mut recorder = Recorder::new(frame_count(y.len(), profile.hop_length()));
+    let mut recorder = Recorder::default();
     let analysis = Analysis::of(y, profile, level);
     let (matrices, estimate) = analysis.matrices(&|| false, &mut recorder)?;
     Ok(recorder.into_stages(matrices, estimate))
@@ -173,9 +170,4 @@ pub fn analyze_timed(
     let _ = std::hint::black_box(matrices.statistics());
     stopwatch.lap("statistics");
     Ok(stopwatch.into_stages())
-}
-
-/// A feature of one value per frame as a matrix of one row.
-fn row<T: Clone>(values: Vec<T>) -> Array2<T> {
-    ndarray::Array1::from(values).insert_axis(ndarray::Axis(0))
 }

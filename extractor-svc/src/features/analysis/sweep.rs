@@ -1,164 +1,177 @@
-//! The one pass over the frames of the spectral features.
+//! The one pass over the frames of a signal: a short-time Fourier transform that all features share.
+
+use std::array;
+use std::sync::Arc;
 
 use super::error::AnalysisError;
-use super::inspection::Inspection;
-use super::tables::{N_FFT, Tables};
-use crate::dsp::frame::{frame, frame_count};
+use super::tables::Tables;
+use crate::dsp::frame::frame_count;
 use crate::dsp::moments::Moments;
+use crate::dsp::observer::{Intermediate, Observer, Seen};
 use crate::dsp::peak::PeakMap;
 use crate::dsp::simd::rows::Rows;
 use crate::dsp::simd::{LANES, Level};
 use crate::dsp::stft::{Group, Stft};
-use crate::features::log_mel::LogMel;
-use crate::features::rms::rms;
-use crate::features::spectral_bandwidth::spectral_bandwidth;
-use crate::features::spectral_centroid::spectral_centroid;
-use crate::features::spectral_rolloff::spectral_rolloff;
-use crate::features::tuning::{PITCH_HOP_LENGTH, Pitches};
-use crate::features::zero_crossing_rate::ZeroCrossings;
+use crate::features::feature::{Feature, Frames};
+use crate::features::mfcc::Mfcc;
+use crate::features::rms::Rms;
+use crate::features::spectral_bandwidth::SpectralBandwidth;
+use crate::features::spectral_centroid::SpectralCentroid;
+use crate::features::spectral_rolloff::SpectralRolloff;
+use crate::features::tuning::Pitches;
+use crate::features::zero_crossing_rate::ZeroCrossingRate;
+use crate::recipe::FeatureKind;
 
 /// A pass over the frames of a signal that may still be growing.
 ///
 /// Groups of frames begin at multiples of [`LANES`], and one is treated only once all samples it
 /// reads are there, so the result does not depend on how the signal came.
 #[derive(Debug)]
-pub(crate) struct Sweep<'t> {
-    tables: &'t Tables,
+pub(super) struct Sweep {
+    tables: Arc<Tables>,
     level: Level,
     stft: Stft,
     peaks: PeakMap,
-    crossings: ZeroCrossings,
     power: Rows,
     moments: Moments,
-    edge: Vec<f32>,
-    swept: Swept,
+    /// Frames so far.
+    frames: usize,
+    pitches: Pitches,
+    features: Features,
 }
 
-/// What the pass yields, one value per frame.
-#[derive(Clone, Debug)]
-pub(crate) struct Swept {
-    pub(crate) frames: usize,
-    pub(crate) log_mel: LogMel,
-    pub(crate) pitches: Pitches,
-    pub(crate) spectral_centroid: Vec<f64>,
-    pub(crate) spectral_bandwidth: Vec<f64>,
-    pub(crate) spectral_rolloff: Vec<f64>,
-    pub(crate) rmse: Vec<f32>,
-    pub(crate) zcr: Vec<f64>,
+/// The features of a recipe that are computed frame by frame.
+type Features = Vec<(FeatureKind, Box<dyn Feature>)>;
+
+/// What the pass yields.
+#[derive(Debug)]
+pub(super) struct Swept {
+    pub(super) features: Features,
+    pub(super) pitches: Pitches,
+    pub(super) peaks: PeakMap,
 }
 
-impl<'t> Sweep<'t> {
-    pub(crate) fn new(tables: &'t Tables, level: Level) -> Self {
-        let window = Some(tables.window.clone());
+/// The object that computes a feature frame by frame; `None` if it needs the whole signal first.
+fn feature(kind: FeatureKind, tables: &Arc<Tables>, level: Level) -> Option<Box<dyn Feature>> {
+    let recipe = tables.recipe;
+    Some(match kind {
+        FeatureKind::Mfcc => Box::new(Mfcc::new(Arc::clone(tables), level)),
+        FeatureKind::SpectralCentroid => Box::new(SpectralCentroid::default()),
+        FeatureKind::SpectralBandwidth => Box::new(SpectralBandwidth::default()),
+        FeatureKind::SpectralRolloff => Box::new(SpectralRolloff::new(recipe.roll_percent)),
+        FeatureKind::Rms => Box::new(Rms::new(recipe.n_fft)),
+        FeatureKind::ZeroCrossingRate => Box::new(ZeroCrossingRate::new(recipe.n_fft, level)),
+        // Its filters lie at the tuning of the whole signal.
+        FeatureKind::ChromaCqt => return None,
+    })
+}
+
+impl Sweep {
+    pub(super) fn new(tables: Arc<Tables>, level: Level) -> Self {
+        let (window, recipe) = (Some(tables.window.clone()), tables.recipe);
+        let bins = recipe.n_fft / 2 + 1;
+        let kinds = recipe.families.iter().map(|family| family.feature);
+        let features = kinds.filter_map(|kind| Some((kind, feature(kind, &tables, level)?)));
         Self {
-            tables,
             level,
-            stft: Stft::new(tables.transform.clone(), window, 0..N_FFT / 2 + 1, level),
+            stft: Stft::new(tables.transform.clone(), window, 0..bins, level),
             peaks: PeakMap::default(),
-            crossings: ZeroCrossings::new(N_FFT, level),
             power: Rows::default(),
             moments: Moments::default(),
-            edge: Vec::new(),
-            swept: Swept {
-                frames: 0,
-                log_mel: LogMel::default(),
-                pitches: Pitches::new(tables.bin_hz(), N_FFT / 2 + 1),
-                spectral_centroid: Vec::new(),
-                spectral_bandwidth: Vec::new(),
-                spectral_rolloff: Vec::new(),
-                rmse: Vec::new(),
-                zcr: Vec::new(),
-            },
+            frames: 0,
+            pitches: Pitches::new(recipe.tuning, tables.bin_hz(), bins),
+            features: features.collect(),
+            tables,
         }
     }
 
     /// Treats the groups of frames for which `y`, so far, is long enough.
-    pub(crate) fn advance(
+    pub(super) fn advance(
         &mut self,
         y: &[f32],
         cancel: &dyn Fn() -> bool,
-        inspection: &mut impl Inspection,
+        observer: &mut dyn Observer,
     ) -> Result<(), AnalysisError> {
         let complete = PeakMap::complete(y.len());
-        let hop_length = self.tables.hop_length;
         loop {
-            let last = self.swept.frames + LANES - 1;
-            if last * hop_length + N_FFT / 2 > complete {
+            let last = self.frames + LANES - 1;
+            if last * self.tables.hop_length + self.tables.recipe.n_fft / 2 > complete {
                 return Ok(());
             }
             if cancel() {
                 return Err(AnalysisError::Cancelled);
             }
             self.peaks.extend(&y[..complete], self.level);
-            self.group(y, LANES, inspection);
+            self.group(y, LANES, observer);
         }
     }
 
     /// Treats the frames that are left, now that `y` is whole.
-    pub(crate) fn finish(
+    pub(super) fn finish(
         mut self,
         y: &[f32],
         cancel: &dyn Fn() -> bool,
-        inspection: &mut impl Inspection,
-    ) -> Result<(Swept, PeakMap), AnalysisError> {
+        observer: &mut dyn Observer,
+    ) -> Result<Swept, AnalysisError> {
         self.peaks.extend(y, self.level);
         let frames = frame_count(y.len(), self.tables.hop_length);
-        while self.swept.frames < frames {
+        while self.frames < frames {
             if cancel() {
                 return Err(AnalysisError::Cancelled);
             }
-            self.group(y, LANES.min(frames - self.swept.frames), inspection);
+            self.group(y, LANES.min(frames - self.frames), observer);
         }
-        if self.tables.hop_length != PITCH_HOP_LENGTH {
+        if self.tables.hop_length != self.tables.recipe.tuning.hop_length {
             self.sweep_pitches(y, cancel)?;
         }
-        Ok((self.swept, self.peaks))
+        let Self { features, pitches, peaks, .. } = self;
+        Ok(Swept { features, pitches, peaks })
     }
 
     /// Bytes that grow with the signal.
-    pub(crate) fn bytes(&self) -> usize {
-        let per_frame = 4 * size_of::<f64>() + size_of::<f32>();
-        self.swept.log_mel.bytes() + self.swept.pitches.bytes() + self.swept.frames * per_frame
+    pub(super) fn bytes(&self) -> usize {
+        let features: usize = self.features.iter().map(|(_, feature)| feature.bytes()).sum();
+        self.pitches.bytes() + features
     }
 
     /// The next `count` frames.
-    fn group(&mut self, y: &[f32], count: usize, inspection: &mut impl Inspection) {
-        let Self { tables, level, stft, peaks, power, moments, swept, .. } = self;
-        let (level, hop_length, bin_hz) = (*level, tables.hop_length, tables.bin_hz());
-        let first = swept.frames;
+    fn group(&mut self, y: &[f32], count: usize, observer: &mut dyn Observer) {
+        let Self { tables, level, stft, peaks, power, moments, .. } = self;
+        let (level, first, hop_length) = (*level, self.frames, tables.hop_length);
         let scale = stft.power(Group { y, peaks, hop_length, first, count }, power);
-        inspection.lap("stft");
+        observer.lap("stft");
         moments.sweep(power, level);
-        inspection.lap("moments");
-        inspection.magnitudes(first, count, &moments.magnitudes, &scale);
-        swept.log_mel.add(&tables.mel, power, &scale, level, |mel| {
-            inspection.mel(first, count, mel);
-        });
-        inspection.lap("mel, decibel");
-        if hop_length == PITCH_HOP_LENGTH {
-            swept.pitches.add(moments, &scale, count, level);
+        let (weights, sums) = (moments.weights(&scale, level), moments.first(level));
+        observer.lap("moments");
+        let (matrix, values) = (Intermediate::StftMagnitude, &*moments.magnitudes);
+        observer.see(Seen { matrix, row: 0, count, values, scale: Some(&scale) });
+        if hop_length == tables.recipe.tuning.hop_length {
+            self.pitches.add(moments, &scale, count, level);
         }
-        inspection.lap("pitches");
-        let rolloff = spectral_rolloff(moments, level);
-        let centroid = spectral_centroid(moments, &scale, level);
-        let bandwidth = spectral_bandwidth(moments, &scale, &centroid, level);
-        for lane in 0..count {
-            swept.spectral_centroid.push(centroid[lane] * bin_hz);
-            swept.spectral_bandwidth.push(bandwidth[lane] * bin_hz);
-            swept.spectral_rolloff.push(f64::from(rolloff[lane]) * bin_hz);
+        observer.lap("pitches");
+        let frames = Frames {
+            y,
+            hop_length,
+            first,
+            count,
+            power,
+            moments,
+            scale: &scale,
+            weights,
+            centroid: array::from_fn(|lane| sums[lane] * weights[lane]),
+            bin_hz: tables.bin_hz(),
+            level,
+        };
+        for (_, feature) in &mut self.features {
+            feature.add(&frames, observer);
         }
-        inspection.lap("centroid, bandwidth, rolloff");
-        for t in first..first + count {
-            swept.rmse.push(rms(frame(y, t, hop_length, N_FFT, &mut self.edge), level));
-            swept.zcr.push(self.crossings.rate(y, t * hop_length));
-        }
-        swept.frames += count;
-        inspection.lap("rms, zcr");
+        self.frames += count;
     }
 
     /// The pass for pitches alone, where the profile's hop is not theirs.
     fn sweep_pitches(&mut self, y: &[f32], cancel: &dyn Fn() -> bool) -> Result<(), AnalysisError> {
-        let (hop_length, frames) = (PITCH_HOP_LENGTH, frame_count(y.len(), PITCH_HOP_LENGTH));
+        let hop_length = self.tables.recipe.tuning.hop_length;
+        let frames = frame_count(y.len(), hop_length);
         for first in (0..frames).step_by(LANES) {
             if cancel() {
                 return Err(AnalysisError::Cancelled);
@@ -167,7 +180,7 @@ impl<'t> Sweep<'t> {
             let group = Group { y, peaks: &self.peaks, hop_length, first, count };
             let scale = self.stft.power(group, &mut self.power);
             self.moments.sweep(&self.power, self.level);
-            self.swept.pitches.add(&self.moments, &scale, count, self.level);
+            self.pitches.add(&self.moments, &scale, count, self.level);
         }
         Ok(())
     }

@@ -1,28 +1,34 @@
 //! The histogram of distances from the grid, whose fullest bin is the estimate.
 
-use crate::dsp::cqt::octaves::BINS_PER_OCTAVE;
+use crate::recipe::TuningGrid;
 
-/// Number of different estimates.
-pub(crate) const TUNINGS: usize = 100;
-
-/// An estimate: `-0.5 + index / 100` of a constant-Q bin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tuning(pub(super) u8);
+/// An estimate: one of the grid's edges.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Tuning {
+    bin: u8,
+    value: f64,
+}
 
 impl Tuning {
-    /// Position among the [`TUNINGS`].
-    pub(crate) fn index(self) -> usize {
-        usize::from(self.0)
+    /// The estimate that the histogram's `bin` stands for.
+    pub(super) fn of(grid: TuningGrid, bin: usize) -> Self {
+        let bin = bin as u8;
+        Self { bin, value: grid.edge(bin) }
     }
 
-    /// The estimate in fractions of a bin, as `numpy.linspace(-0.5, 0.5, 101)` has it.
+    /// Position among the grid's bins.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.bin)
+    }
+
+    /// The estimate in steps of the grid.
     pub(crate) fn value(self) -> f64 {
-        edge(self.0)
+        self.value
     }
 }
 
 /// An estimate, and what it is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Estimate {
     /// The estimate.
     pub(crate) tuning: Tuning,
@@ -30,34 +36,30 @@ pub(crate) struct Estimate {
     pub(crate) is_ambiguous: bool,
 }
 
-fn edge(index: u8) -> f64 {
-    f64::from(index) * (1.0 / TUNINGS as f64) - 0.5
-}
-
 /// The first of the bins with the most peaks.
-pub(super) fn fullest(histogram: &[u32; TUNINGS]) -> usize {
+pub(super) fn fullest(histogram: &[u32]) -> usize {
     let most = histogram.iter().copied().max().unwrap_or(0);
     histogram.iter().position(|&count| count == most).unwrap_or(0)
 }
 
-/// Distance of a pitch from the grid, in bins, -0.5 up to 0.5.
-pub(super) fn residual(hz: f32) -> f64 {
+/// Distance of a pitch from the grid, in its steps, -0.5 up to 0.5.
+pub(super) fn residual(grid: TuningGrid, hz: f32) -> f64 {
     // librosa.hz_to_octs: octaves above 27.5 Hz.
     let octaves = f64::from(hz / 27.5).log2() as f32;
-    let bins = BINS_PER_OCTAVE as f32 * octaves;
+    let bins = grid.steps_per_octave as f32 * octaves;
     // Pitches lie far above the reference, so that this is the remainder.
     let residual = bins - bins.floor();
     f64::from(if residual >= 0.5 { residual - 1.0 } else { residual })
 }
 
 /// Histogram bin of such a distance.
-pub(super) fn residual_bin(residual: f64) -> u8 {
+pub(super) fn residual_bin(grid: TuningGrid, residual: f64) -> u8 {
     // The guess is right or one off; the edges decide.
-    let last = TUNINGS as u8 - 1;
-    let guess = (((residual + 0.5) * TUNINGS as f64) as u8).min(last);
-    if residual < edge(guess) {
+    let last = (grid.bins - 1) as u8;
+    let guess = (((residual + 0.5) * grid.bins as f64) as u8).min(last);
+    if residual < grid.edge(guess) {
         guess.saturating_sub(1)
-    } else if guess < last && residual >= edge(guess + 1) {
+    } else if guess < last && residual >= grid.edge(guess + 1) {
         guess + 1
     } else {
         guess
@@ -84,6 +86,7 @@ pub(super) fn median(values: &mut [f32]) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::LIBROSA_0_11;
 
     #[test]
     fn median_is_numpys() {
@@ -99,7 +102,8 @@ mod tests {
             [(0.004, 50), (-0.004, 49), (0.494, 99), (-0.494, 0), (0.255, 75)]
         {
             let hz = 440.0 * 2.0_f64.powf((72.0 + bins_above_a) / 36.0);
-            assert_eq!(residual_bin(residual(hz as f32)), expected, "{bins_above_a}");
+            let grid = LIBROSA_0_11.tuning;
+            assert_eq!(residual_bin(grid, residual(grid, hz as f32)), expected, "{bins_above_a}");
         }
     }
 }

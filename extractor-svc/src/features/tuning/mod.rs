@@ -10,5 +10,5 @@ mod histogram;
 mod pitches;
 mod rounding;
 
-pub(crate) use self::histogram::{Estimate, TUNINGS, Tuning};
-pub(crate) use self::pitches::{PITCH_HOP_LENGTH, Pitches};
+pub(super) use self::histogram::{Estimate, Tuning};
+pub(super) use self::pitches::Pitches;

@@ -2,14 +2,11 @@
 
 use std::mem;
 
-use super::histogram::{Estimate, TUNINGS, Tuning, fullest, median, residual, residual_bin};
+use super::histogram::{Estimate, Tuning, fullest, median, residual, residual_bin};
 use super::rounding::Evidence;
 use crate::dsp::moments::Moments;
 use crate::dsp::simd::{Isa, Kernel, LANES, Lanes, Level, each_lane};
-
-/// Hop of the spectra that pitches come from, in samples: a quarter of a frame, whatever the hop
-/// of the profile.
-pub(crate) const PITCH_HOP_LENGTH: usize = 512;
+use crate::recipe::TuningGrid;
 
 /// Range of pitches in Hz, lower end included.
 const PITCH_HZ: [f64; 2] = [150.0, 4000.0];
@@ -20,6 +17,7 @@ const THRESHOLD: f32 = 0.1;
 /// The peaks found so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Pitches {
+    grid: TuningGrid,
     bin_hz: f64,
     /// Candidate bins: first, and one past the last.
     bins: [usize; 2],
@@ -37,7 +35,7 @@ pub(crate) struct Pitches {
 
 impl Pitches {
     /// No peaks yet, for spectra of `bins` bins `bin_hz` apart.
-    pub(crate) fn new(bin_hz: f64, bins: usize) -> Self {
+    pub(crate) fn new(grid: TuningGrid, bin_hz: f64, bins: usize) -> Self {
         let in_range = |&bin: &usize| {
             let hz = bin as f64 * bin_hz;
             PITCH_HZ[0] <= hz && hz < PITCH_HZ[1].min((bins - 1) as f64 * bin_hz)
@@ -46,6 +44,7 @@ impl Pitches {
         let first = range.next().unwrap_or(1);
         let end = range.next_back().map_or(first + 1, |bin| bin + 1);
         Self {
+            grid,
             bin_hz,
             bins: [first, end],
             magnitudes: Vec::new(),
@@ -89,16 +88,18 @@ impl Pitches {
 
     /// The estimate: 0 without any peak.
     pub(crate) fn estimate(self) -> Estimate {
+        let grid = self.grid;
         let Some(median) = median(&mut self.magnitudes.clone()) else {
-            return Estimate { tuning: Tuning(TUNINGS as u8 / 2), is_ambiguous: false };
+            return Estimate { tuning: Tuning::of(grid, grid.bins / 2), is_ambiguous: false };
         };
-        let mut histogram = [0_u32; TUNINGS];
+        let mut histogram = vec![0_u32; grid.bins];
         for (&magnitude, &hz) in self.magnitudes.iter().zip(&self.hertz) {
             if magnitude >= median {
-                histogram[usize::from(residual_bin(residual(hz)))] += 1;
+                histogram[usize::from(residual_bin(grid, residual(grid, hz)))] += 1;
             }
         }
         let evidence = Evidence {
+            grid,
             magnitudes: &self.magnitudes,
             hertz: &self.hertz,
             median,
@@ -108,7 +109,7 @@ impl Pitches {
             bins: self.bins[1] - self.bins[0],
         };
         let is_ambiguous = evidence.is_ambiguous();
-        Estimate { tuning: Tuning(fullest(&histogram) as u8), is_ambiguous }
+        Estimate { tuning: Tuning::of(grid, fullest(&histogram)), is_ambiguous }
     }
 }
 
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn no_pitch_is_tuning_zero() {
-        let pitches = Pitches::new(22050.0 / 2048.0, 1025);
+        let pitches = Pitches::new(crate::recipe::LIBROSA_0_11.tuning, 22050.0 / 2048.0, 1025);
         assert_eq!(pitches.bins, [14, 372]);
         let Estimate { tuning, is_ambiguous } = pitches.estimate();
         assert!(tuning.value().abs() < 1e-300 && tuning.index() == 50 && !is_ambiguous);

@@ -20,7 +20,8 @@
 //! In 143 recordings, noise of 1e-9 of full scale changed librosa's estimate of 8, and of none without
 //! frames of silence or of such noise alone.
 
-use super::histogram::{TUNINGS, fullest, residual, residual_bin};
+use super::histogram::{fullest, residual, residual_bin};
+use crate::recipe::TuningGrid;
 
 /// Relative uncertainty of a magnitude: some steps of `f32`, of which the transform of a frame
 /// adds up a dozen.
@@ -40,6 +41,8 @@ const NOISE_PEAKS: f64 = 0.276;
 /// The peaks of a recording and the estimate from them.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
+    /// The grid of the estimate.
+    pub(super) grid: TuningGrid,
     /// Interpolated magnitude of every peak.
     pub(super) magnitudes: &'a [f32],
     /// Frequency of every peak, in Hz.
@@ -47,7 +50,7 @@ pub(super) struct Evidence<'a> {
     /// Least magnitude that counts.
     pub(super) median: f32,
     /// Peaks that count, by bin.
-    pub(super) histogram: &'a [u32; TUNINGS],
+    pub(super) histogram: &'a [u32],
     /// Largest magnitude of all frames.
     pub(super) largest: f32,
     /// Frames whose magnitudes are all 0.
@@ -64,25 +67,27 @@ impl Evidence<'_> {
 
     /// Whether peaks beside edges and beside the median can.
     fn hangs_on_a_step(&self) -> bool {
+        let grid = self.grid;
+        let bin_of = |hz: f32| residual_bin(grid, residual(grid, hz));
         let best = fullest(self.histogram);
         let mut loss = 0;
-        let mut gains = [0; TUNINGS];
+        let mut gains = vec![0; grid.bins];
         let near = MAGNITUDE_NOISE * self.median;
-        let (mut above, mut below) = ([0_u32; TUNINGS], [0_u32; TUNINGS]);
+        let (mut above, mut below) = (vec![0_u32; grid.bins], vec![0_u32; grid.bins]);
         for (&magnitude, &hz) in self.magnitudes.iter().zip(self.hertz) {
             if (magnitude - self.median).abs() <= near {
                 let side = if magnitude >= self.median { &mut above } else { &mut below };
-                side[usize::from(residual_bin(residual(hz)))] += 1;
+                side[usize::from(bin_of(hz))] += 1;
             }
             if magnitude < self.median {
                 continue;
             }
-            let at = residual(hz);
-            if !is_near_edge(at) {
+            let at = residual(grid, hz);
+            if !is_near_edge(grid, at) {
                 continue;
             }
-            let bin = residual_bin(at);
-            let beside = [hz.next_down(), hz.next_up()].map(|hz| residual_bin(residual(hz)));
+            let bin = residual_bin(grid, at);
+            let beside = [hz.next_down(), hz.next_up()].map(bin_of);
             for &other in beside.iter().filter(|&&other| other != bin) {
                 gains[usize::from(other)] += 1;
             }
@@ -95,7 +100,7 @@ impl Evidence<'_> {
             *gain += below[bin].min(all_above - above[bin]);
         }
         let least = self.histogram[best].saturating_sub(loss);
-        (0..TUNINGS).filter(|&bin| bin != best).any(|bin| {
+        (0..grid.bins).filter(|&bin| bin != best).any(|bin| {
             let most = self.histogram[bin] + gains[bin];
             // Of two that are alike, the lower one is taken.
             most > least || (most == least && bin < best)
@@ -126,8 +131,8 @@ impl Evidence<'_> {
         let (loudest, others) = sound.split_at_mut(fewest);
         others.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         let estimate = fullest(self.histogram);
-        let bin_of = |hz: f32| usize::from(residual_bin(residual(hz)));
-        let mut counts = [0_u32; TUNINGS];
+        let bin_of = |hz: f32| usize::from(residual_bin(self.grid, residual(self.grid, hz)));
+        let mut counts = vec![0_u32; self.grid.bins];
         loudest.iter().for_each(|&(_, hz)| counts[bin_of(hz)] += 1);
         if fullest(&counts) != estimate {
             return true;
@@ -142,22 +147,26 @@ impl Evidence<'_> {
         }
         // Beyond the sound it is noise that counts: as much in every bin, but for its deviation, of
         // which twice that of a difference of two is allowed for.
-        let each = most.saturating_sub(loudest.len() + others.len()) as f64 / TUNINGS as f64;
-        let second = (0..TUNINGS).filter(|&bin| bin != estimate).map(|bin| counts[bin]).max();
+        let each = most.saturating_sub(loudest.len() + others.len()) as f64 / self.grid.bins as f64;
+        let second =
+            (0..self.grid.bins).filter(|&bin| bin != estimate).map(|bin| counts[bin]).max();
         let ahead = counts[estimate] - second.unwrap_or(0);
         each > 0.0 && f64::from(ahead) <= 2.0 * (2.0 * each).sqrt()
     }
 }
 
-fn is_near_edge(residual: f64) -> bool {
-    let position = (residual + 0.5) * TUNINGS as f64;
-    (position - position.round()).abs() <= NEAR_EDGE * TUNINGS as f64
+fn is_near_edge(grid: TuningGrid, residual: f64) -> bool {
+    let position = (residual + 0.5) * grid.bins as f64;
+    (position - position.round()).abs() <= NEAR_EDGE * grid.bins as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::histogram::median;
     use super::*;
+    use crate::recipe::LIBROSA_0_11;
+
+    const GRID: TuningGrid = LIBROSA_0_11.tuning;
 
     /// A pitch so many bins of a third of a semitone above A440.
     fn pitch(bins_above_a: f64) -> f32 {
@@ -167,14 +176,16 @@ mod tests {
     fn is_ambiguous(peaks: &[(f32, f32)], silent_frames: usize) -> bool {
         let (magnitudes, hertz): (Vec<f32>, Vec<f32>) = peaks.iter().copied().unzip();
         let median = median(&mut magnitudes.clone()).unwrap();
-        let mut histogram = [0; TUNINGS];
+        let mut histogram = [0; GRID.bins];
         for (&magnitude, &hz) in magnitudes.iter().zip(&hertz) {
-            histogram[usize::from(residual_bin(residual(hz)))] += u32::from(magnitude >= median);
+            histogram[usize::from(residual_bin(GRID, residual(GRID, hz)))] +=
+                u32::from(magnitude >= median);
         }
         let (median, histogram) = (median, &histogram);
         let (magnitudes, hertz) = (&magnitudes[..], &hertz[..]);
         let (largest, bins) = (100.0, 358);
-        Evidence { magnitudes, hertz, median, histogram, largest, silent_frames, bins }
+        let grid = GRID;
+        Evidence { grid, magnitudes, hertz, median, histogram, largest, silent_frames, bins }
             .is_ambiguous()
     }
 
@@ -201,7 +212,10 @@ mod tests {
     fn a_pitch_at_an_edge_between_two_counts_alike_decides() {
         let edge = (0..2000)
             .map(|i| pitch(0.11 + f64::from(i - 1000) * 1e-6))
-            .find(|hz| residual_bin(residual(*hz)) != residual_bin(residual(hz.next_up())))
+            .find(|hz| {
+                residual_bin(GRID, residual(GRID, *hz))
+                    != residual_bin(GRID, residual(GRID, hz.next_up()))
+            })
             .unwrap();
         let mut peaks = two_bins(5, 0);
         peaks.extend((0..5).map(|i| (20.0 + i as f32, pitch(0.115))));

@@ -1,40 +1,42 @@
-//! `librosa.feature.chroma_cqt`: constant-Q magnitudes of seven octaves folded onto twelve pitch
-//! classes, each frame divided by its largest value.
+//! `librosa.feature.chroma_cqt(y=y, sr=sr)`, `[12, t]`: constant-Q magnitudes of seven octaves folded onto
+//! twelve pitch classes, each frame divided by its largest value. No unit, 0 to 1; C comes first.
+//!
+//! `librosa.cqt` of 252 bins, 36 per octave, from C1 at the signal's own tuning up (`[252, t]`, zeros
+//! beyond the ends); the three bins of a semitone and its seven octaves are summed.
+//!
+//! Schörkhuber and Klapuri, "Constant-Q transform toolbox for music processing", Sound and Music
+//! Computing Conference (2010).
 
 use ndarray::Array2;
 
-use crate::dsp::cqt::octaves::{BINS_PER_OCTAVE, OctavePlan};
-use crate::dsp::cqt::{OctaveGroup, OctaveSink, Signal, cqt, cqt_frames};
+use crate::dsp::cqt::octaves::OctavePlan;
+use crate::dsp::cqt::{CqtShape, OctaveGroup, OctaveSink, Signal, cqt, cqt_frames};
+use crate::dsp::observer::{Intermediate, Observer, Seen};
 use crate::dsp::resample::{Halving, Stopped};
 use crate::dsp::simd::{LANES, Lanes, Level, ZERO};
-use crate::dsp::stopwatch::Laps;
-use crate::features::analysis::Inspection;
 
 /// Pitch classes.
 const N_CHROMA: usize = 12;
 
-/// Constant-Q bins per pitch class.
-const MERGE: usize = BINS_PER_OCTAVE / N_CHROMA;
-
-/// The pitch class of a bin: C takes the first bin and its two neighbours.
-fn pitch_class(bin: usize) -> usize {
-    (bin + MERGE / 2) / MERGE % N_CHROMA
+/// The pitch class of a bin, of which `merge` make one: C takes the first bin and those beside it.
+fn pitch_class(bin: usize, merge: usize) -> usize {
+    (bin + merge / 2) / merge % N_CHROMA
 }
 
 /// The chromagram, `[12, t]`; the signal is used up.
-pub(crate) fn chroma_cqt(
+pub(super) fn chroma_cqt(
     signal: Signal,
     plan: &OctavePlan,
     halving: &Halving,
     level: Level,
     proceed: &dyn Fn() -> bool,
-    inspection: &mut impl Inspection,
+    observer: &mut dyn Observer,
 ) -> Result<Array2<f32>, Stopped> {
     let frames = cqt_frames(plan, signal.y.len());
     let groups = vec![[ZERO; N_CHROMA]; frames.div_ceil(LANES)];
-    let mut fold = Fold { groups, frames, inspection };
+    let mut fold = Fold { groups, shape: plan.shape, observer };
     cqt(signal, plan, halving, level, proceed, &mut fold)?;
-    let Fold { mut groups, inspection, .. } = fold;
+    let Fold { mut groups, observer, .. } = fold;
     let mut chroma = Array2::zeros((N_CHROMA, frames));
     for (index, classes) in groups.iter_mut().enumerate() {
         normalize(classes);
@@ -45,32 +47,34 @@ pub(crate) fn chroma_cqt(
             }
         }
     }
-    inspection.lap("chroma");
+    observer.lap("chroma");
     Ok(chroma)
 }
 
 /// Sums octaves and merged bins.
-struct Fold<'a, I> {
+struct Fold<'a> {
     /// `[group][pitch class][lane]`.
     groups: Vec<[Lanes; N_CHROMA]>,
-    frames: usize,
-    inspection: &'a mut I,
+    shape: CqtShape,
+    observer: &'a mut dyn Observer,
 }
 
-impl<I: Inspection> OctaveSink for Fold<'_, I> {
+impl OctaveSink for Fold<'_> {
     fn octave(&mut self, group: OctaveGroup<'_>) {
-        self.inspection.cqt(self.frames, group);
-        let classes = &mut self.groups[group.first / LANES];
-        for (bin, magnitudes) in group.magnitudes.iter().enumerate() {
-            let class = &mut classes[pitch_class(bin)];
+        let CqtShape { octaves, bins_per_octave } = self.shape;
+        let OctaveGroup { octave, first, count, magnitudes: values } = group;
+        let row = (octaves - 1 - octave) * bins_per_octave;
+        let matrix = Intermediate::CqtMagnitude;
+        self.observer.see(Seen { matrix, row, count, values, scale: None });
+        let (classes, merge) = (&mut self.groups[first / LANES], bins_per_octave / N_CHROMA);
+        for (bin, magnitudes) in values.iter().enumerate() {
+            let class = &mut classes[pitch_class(bin, merge)];
             class.iter_mut().zip(magnitudes).for_each(|(sum, magnitude)| *sum += magnitude);
         }
     }
-}
 
-impl<I: Inspection> Laps for Fold<'_, I> {
-    fn lap(&mut self, stage: &'static str) {
-        self.inspection.lap(stage);
+    fn observer(&mut self) -> &mut dyn Observer {
+        self.observer
     }
 }
 
@@ -90,7 +94,7 @@ mod tests {
 
     #[test]
     fn classes_are_centred_on_their_notes() {
-        assert_eq!([35, 0, 1, 2, 3, 4, 5].map(pitch_class), [0, 0, 0, 1, 1, 1, 2]);
+        assert_eq!([35, 0, 1, 2, 3, 4, 5].map(|bin| pitch_class(bin, 3)), [0, 0, 0, 1, 1, 1, 2]);
     }
 
     #[test]
