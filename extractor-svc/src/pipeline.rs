@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     decode::{EncodedAudio, SourceFacts, Stop, Window, WindowedDecoder},
     error::ExtractError,
-    features::{Analysis, AnalysisError},
+    features::{self, Analysis, AnalysisError, FeatureSet},
     limits::Limits,
     recipe::Profile,
     stages::{Stage, StageTimes, Stages},
@@ -29,8 +29,8 @@ pub struct Extraction {
     pub times: StageTimes,
 }
 
-/// Whom an extraction is for.
-pub trait Host {
+/// What an extraction needs of its surroundings: cancellation, memory, and the time it stood still.
+pub trait ExtractionContext {
     /// Tells whether nobody waits for the result any more. It is asked often, also while a source is
     /// opened and searched; once it says yes, the work stops.
     fn stop(&self) -> Stop;
@@ -41,14 +41,14 @@ pub trait Host {
     /// When that is too much.
     fn allow(&self, bytes: usize) -> Result<(), ExtractError>;
 
-    /// For how long the work has stood still so far, waiting for this host.
+    /// For how long the work has stood still so far, waiting for the caller.
     fn waited(&self) -> Duration {
         Duration::ZERO
     }
 }
 
-/// A flag is a host that allows any memory.
-impl<F: Fn() -> bool + Clone + Send + Sync + 'static> Host for F {
+/// A flag cancels, and allows any memory.
+impl<F: Fn() -> bool + Clone + Send + Sync + 'static> ExtractionContext for F {
     fn stop(&self) -> Stop {
         Arc::new(self.clone())
     }
@@ -67,21 +67,54 @@ pub fn extract(
     window: &Window,
     profile: &Profile,
     limits: &Limits,
-    host: &(impl Host + ?Sized),
+    context: &(impl ExtractionContext + ?Sized),
 ) -> Result<Extraction, ExtractError> {
-    let (is_gone, waited) = (host.stop(), || host.waited());
+    let extracted =
+        run(audio, window, profile, limits, context, Analysis::new, |analysis, cancel| {
+            Ok((analysis.finish(cancel)?, ()))
+        });
+    Ok(extracted?.0)
+}
+
+/// Extracts as [`extract`] does, and keeps the analysed samples and every matrix on the way.
+///
+/// # Errors
+/// As [`extract`], except that values are not checked to be finite.
+pub fn inspect(
+    audio: EncodedAudio,
+    window: &Window,
+    profile: &Profile,
+    limits: &Limits,
+    context: &(impl ExtractionContext + ?Sized),
+) -> Result<(Extraction, features::Stages), ExtractError> {
+    run(audio, window, profile, limits, context, Analysis::recorded, |analysis, cancel| {
+        analysis.finish_recorded(cancel)
+    })
+}
+
+/// The story itself, with an analysis that `begin` makes and `finish` ends.
+fn run<T>(
+    audio: EncodedAudio,
+    window: &Window,
+    profile: &Profile,
+    limits: &Limits,
+    context: &(impl ExtractionContext + ?Sized),
+    begin: impl FnOnce(&Profile) -> Analysis,
+    finish: impl FnOnce(Analysis, &dyn Fn() -> bool) -> Result<(FeatureSet, T), AnalysisError>,
+) -> Result<(Extraction, T), ExtractError> {
+    let (is_gone, waited) = (context.stop(), || context.waited());
     let audio = audio.with_stop(Arc::clone(&is_gone));
     let mut stages = Stages::new();
     let open = || WindowedDecoder::open(audio, window, limits);
     let mut decoder = stages.turn(Stage::Decode, waited, open)?;
-    let (mut block, mut analysis) = (Vec::new(), Analysis::new(profile));
+    let (mut block, mut analysis) = (Vec::new(), begin(profile));
     let mut resampler = analysis.resampler(decoder.sample_rate());
     while stages.turn(Stage::Decode, waited, || decoder.next_block(&mut block))? {
         if is_gone() {
             return Err(ExtractError::Cancelled);
         }
         stages.turn(Stage::Resample, waited, || resampler.push(&block, analysis.signal()));
-        host.allow(analysis.bytes())?;
+        context.allow(analysis.bytes())?;
         stages.turn(Stage::Spectrum, waited, || analysis.advance(&*is_gone))?;
     }
     stages.turn(Stage::Resample, waited, || resampler.finish(analysis.signal()));
@@ -89,13 +122,13 @@ pub fn extract(
     drop(decoder);
     source.find_short_window(profile.recommended_seconds());
     source.accept(limits)?;
-    let features = stages.turn(Stage::Finish, waited, || analysis.finish(&*is_gone))?;
+    let (features, kept) = stages.turn(Stage::Finish, waited, || finish(analysis, &*is_gone))?;
     source.find_ambiguous_tuning(features.is_tuning_ambiguous);
     source.accept(limits)?;
     // One order on the wire, in tables and in the log; the kinds as the contract has them.
     source.warnings.sort_by_key(|warning| warning.code);
     let (values, tuning, times) = (features.values, features.tuning, stages.times());
-    Ok(Extraction { values, tuning, source, times })
+    Ok((Extraction { values, tuning, source, times }, kept))
 }
 
 impl From<AnalysisError> for ExtractError {

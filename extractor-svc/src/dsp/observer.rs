@@ -50,6 +50,21 @@ pub(crate) struct Unobserved;
 
 impl Observer for Unobserved {}
 
+/// Looks away if it is `None`.
+impl<O: Observer> Observer for Option<O> {
+    fn lap(&mut self, stage: &'static str) {
+        if let Some(observer) = self {
+            observer.lap(stage);
+        }
+    }
+
+    fn see(&mut self, seen: Seen<'_>) {
+        if let Some(observer) = self {
+            observer.see(seen);
+        }
+    }
+}
+
 /// Sums the time of every stage.
 #[derive(Clone, Debug)]
 pub(crate) struct Stopwatch {

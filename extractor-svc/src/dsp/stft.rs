@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::frame::{frame, frame_range};
-use crate::dsp::fft::radix4::{Forward, QUARTERS, place};
+use crate::dsp::fft::radix4::{QUARTERS, RealFft, place};
 use crate::dsp::fft::{Complex32, PowerOfTwo};
 use crate::dsp::peak::PeakMap;
 use crate::dsp::simd::rows::Rows;
@@ -27,7 +27,7 @@ pub(crate) struct Stft {
     window: Option<Vec<f32>>,
     /// Bins that are computed.
     bins: Range<usize>,
-    transform: Forward,
+    transform: RealFft,
     /// Spectra of the pairs, in quarters, each followed by its first bin again.
     spectra: Vec<Complex32>,
     scratch: Vec<Complex32>,
@@ -54,7 +54,7 @@ impl Stft {
     /// Frames as long as `transform` under `window` (all ones if `None`), of which `bins` are
     /// wanted.
     pub(crate) fn new(
-        transform: Forward,
+        transform: RealFft,
         window: Option<Vec<f32>>,
         bins: Range<usize>,
         level: Level,

@@ -60,7 +60,8 @@ pub fn draw(
     inspected: &Inspected,
     profile: &Profile,
 ) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
-    let Inspected { y, stages, report } = inspected;
+    let Inspected { stages, report } = inspected;
+    let y = &stages.y;
     let seconds = y.len() as f64 / f64::from(profile.sample_rate());
     let mut svg = String::new();
     {

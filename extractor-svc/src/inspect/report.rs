@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     config::InspectConfig,
-    decode::SourceFacts,
     features::Stages,
+    pipeline::Extraction,
     recipe::{Family, Recipe},
 };
 
@@ -57,28 +57,28 @@ impl Report {
     pub(super) fn new(
         config: &InspectConfig,
         bytes: u64,
-        source: &SourceFacts,
-        y: &[f32],
+        extraction: &Extraction,
         stages: &Stages,
     ) -> Self {
+        let source = &extraction.source;
         let (container, codec) =
             source.source_codec.split_once('/').unwrap_or((&source.source_codec, ""));
         let finding = |warning: &crate::findings::Warning| Finding {
             code: warning.code.name(),
             message: warning.message.clone(),
         };
-        let statistics = stages.matrices.statistics();
         let recipe = config.profile.recipe();
         let schema = recipe.schema();
-        let features = schema.names().iter().cloned().zip(statistics.iter().map(|&x| x.into()));
-        let mut rest = statistics.as_slice();
+        let features =
+            schema.names().iter().cloned().zip(extraction.values.iter().map(|&x| x.into()));
+        let mut rest = extraction.values.as_slice();
         let values = recipe.families.iter().map(|&Family { name, rows, .. }| {
             let (mean, tail) = rest.split_at(rows);
             let (std, tail) = tail.split_at(rows);
             rest = tail;
             (name, mean.iter().copied().zip(std.iter().copied()).collect())
         });
-        let octaves = stages.tuning / recipe.tuning.steps_per_octave as f64;
+        let octaves = extraction.tuning / recipe.tuning.steps_per_octave as f64;
         Self {
             path: config.file.display().to_string(),
             bytes,
@@ -95,10 +95,10 @@ impl Report {
             warnings: source.warnings.iter().map(finding).collect(),
             profile_id: config.profile.id().to_owned(),
             profile: config.profile.description(),
-            analysed_samples: y.len(),
+            analysed_samples: stages.y.len(),
             spectral_frames: stages.mel_power.ncols(),
-            peak: y.iter().fold(0.0, |peak, sample| peak.max(sample.abs())),
-            tuning: stages.tuning,
+            peak: stages.y.iter().fold(0.0, |peak, sample| peak.max(sample.abs())),
+            tuning: extraction.tuning,
             tuning_cents: 1200.0 * octaves,
             a4_hz: 440.0 * octaves.exp2(),
             recipe,

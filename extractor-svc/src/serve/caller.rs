@@ -16,7 +16,7 @@ use crate::{
     decode::{Pause, Stop},
     error::ExtractError,
     limits::Limits,
-    pipeline::Host,
+    pipeline::ExtractionContext,
     serve::{
         memory::{MemoryError, Reservation},
         status::CallError,
@@ -112,7 +112,7 @@ impl Caller {
     }
 }
 
-impl Host for Caller {
+impl ExtractionContext for Caller {
     fn stop(&self) -> Stop {
         let cancel = self.cancel.clone();
         Arc::new(move || cancel.is_cancelled())

@@ -1,9 +1,9 @@
 //! The gRPC edge: an upload's limits, its life beside others, and its answer.
 
 mod caller;
+mod concurrency;
 pub mod memory;
 pub mod metrics;
-mod places;
 pub mod service;
 pub mod status;
 pub mod upload;

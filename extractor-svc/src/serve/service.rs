@@ -25,9 +25,9 @@ use crate::{
     recipe::Profile,
     serve::{
         caller::{Account, CLIP_BYTES, Caller, CallerPause, MAX_UNREAD_BYTES, need_of},
+        concurrency::ConcurrencyLimit,
         memory::MemoryBudget,
         metrics::ExtractorMetrics,
-        places::Places,
         status::CallError,
         upload::{MAX_CHUNK_BYTES, Tally, Upload},
         wire::{self, ExtractionRequest, wire_duration},
@@ -47,7 +47,7 @@ pub struct Extractor {
     profiles: Arc<[Arc<Profile>]>,
     limits: Arc<Limits>,
     uploads: UploadLimits,
-    places: Places,
+    concurrency: ConcurrencyLimit,
     memory: MemoryBudget,
     pool: CpuPool,
     metrics: ExtractorMetrics,
@@ -66,7 +66,7 @@ impl Extractor {
         metrics.limits(uploads.max_uploads, uploads.max_memory);
         Self {
             profiles: profiles.into_iter().map(Arc::new).collect(),
-            places: Places::new(uploads.max_uploads).shown_in(metrics.places()),
+            concurrency: ConcurrencyLimit::new(uploads.max_uploads).shown_in(metrics.places()),
             memory: MemoryBudget::new(uploads.max_memory, need_of(&limits))
                 .shown_in(metrics.memory()),
             limits: Arc::new(limits),
@@ -82,8 +82,8 @@ impl Extractor {
         last_chunk: &Mutex<Option<Instant>>,
     ) -> Result<(ExtractionRequest, Extraction), CallError> {
         let peer = CallContext::current().map_or(PeerKey::Local, |call| call.peer.key());
-        let _place = self
-            .places
+        let _permit = self
+            .concurrency
             .take(peer)
             .ok_or(CallError::Busy { max_uploads: self.uploads.max_uploads })?;
         let reservation = self.memory.admit(CLIP_BYTES, self.patience()).await?;

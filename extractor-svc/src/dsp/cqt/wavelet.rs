@@ -9,7 +9,7 @@
 use std::f64::consts::PI;
 use std::ops::Range;
 
-use crate::dsp::fft::radix4::Forward;
+use crate::dsp::fft::radix4::RealFft;
 use crate::dsp::fft::{Complex64, forward_f64_in_place};
 use crate::dsp::window::hann;
 
@@ -34,7 +34,7 @@ pub(crate) struct Filter {
 #[derive(Clone, Debug)]
 pub(crate) struct WaveletBasis {
     /// Transform of the frames that the filters apply to.
-    pub(crate) transform: Forward,
+    pub(crate) transform: RealFft,
     /// Bins that any filter uses.
     pub(crate) bins: Range<usize>,
     /// The filters, as long as their non-zero values reach.
@@ -68,7 +68,7 @@ impl WaveletBasis {
         let end = filters.iter().map(|filter| filter.first + filter.re.len()).max().unwrap_or(0);
         filters.iter_mut().for_each(|filter| filter.first -= start);
         let turns = (start..end).map(|bin| turn_back(bin, n_fft - 1, n_fft)).collect();
-        Self { transform: Forward::new(n_fft), bins: start..end, filters, turns }
+        Self { transform: RealFft::new(n_fft), bins: start..end, filters, turns }
     }
 }
 

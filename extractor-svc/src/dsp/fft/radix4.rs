@@ -1,6 +1,5 @@
-//! Transforms of two real signals at once, in quarters: one step of radix 4 is done here, together
-//! with what is to be done with the samples anyway, and the four transforms of a quarter's length
-//! that are left by `rustfft`, which takes longer for one of the whole length.
+//! Fourier transforms of two real signals at once: a radix-4 pass fused with windowing and scaling, and
+//! rustfft for the four transforms of a quarter of the length. Faster than one rustfft of the whole.
 //!
 //! Spectra are in four quarters: the bins `4k + 1`, `4k + 2`, `4k + 3`, and `4k` last.
 
@@ -39,12 +38,12 @@ fn twiddles(len: usize, sign: f64) -> Arc<[f32]> {
 
 /// `X[k] = Σ (x[n] + i y[n]) exp(-2πikn/N)`.
 #[derive(Clone, Debug)]
-pub(crate) struct Forward {
+pub(crate) struct RealFft {
     quarter: Transform,
     twiddles: Arc<[f32]>,
 }
 
-impl Forward {
+impl RealFft {
     /// A transform of `len` points, a multiple of 4.
     pub(crate) fn new(len: usize) -> Self {
         debug_assert!(len.is_multiple_of(QUARTERS), "{len} points have no quarters");
@@ -56,12 +55,12 @@ impl Forward {
         QUARTERS * self.quarter.len()
     }
 
-    /// Points that `scratch` of [`Forward::process`] needs.
+    /// Points that `scratch` of [`RealFft::process`] needs.
     pub(crate) fn scratch_len(&self) -> usize {
         self.quarter.scratch_len()
     }
 
-    /// Transforms two `signals` of [`Forward::len`] samples, times their `scales` and, if there is
+    /// Transforms two `signals` of [`RealFft::len`] samples, times their `scales` and, if there is
     /// one, the `window`.
     pub(crate) fn process(
         &self,
@@ -81,12 +80,12 @@ impl Forward {
 
 /// `x[n] + i y[n] = Σ X[k] exp(+2πikn/N)`, not divided by `N`.
 #[derive(Clone, Debug)]
-pub(crate) struct Inverse {
+pub(crate) struct InverseRealFft {
     quarter: Transform,
     twiddles: Arc<[f32]>,
 }
 
-impl Inverse {
+impl InverseRealFft {
     /// A transform of `len` points, a multiple of 4.
     pub(crate) fn new(len: usize) -> Self {
         debug_assert!(len.is_multiple_of(QUARTERS), "{len} points have no quarters");
@@ -98,12 +97,12 @@ impl Inverse {
         QUARTERS * self.quarter.len()
     }
 
-    /// Points that `scratch` of [`Inverse::process`] needs.
+    /// Points that `scratch` of [`InverseRealFft::process`] needs.
     pub(crate) fn scratch_len(&self) -> usize {
         self.quarter.scratch_len()
     }
 
-    /// Transforms `spectrum`, which is used up, into two signals of [`Inverse::len`] samples, times
+    /// Transforms `spectrum`, which is used up, into two signals of [`InverseRealFft::len`] samples, times
     /// their `gains`.
     pub(crate) fn process(
         &self,
@@ -313,7 +312,7 @@ mod tests {
         {
             let (x, y) = (signal(len, 3), signal(len, 5));
             let window: Vec<f32> = (0..len).map(|n| 1.0 + n as f32 / len as f32).collect();
-            let forward = Forward::new(len);
+            let forward = RealFft::new(len);
             assert_eq!(forward.len(), len);
             let mut scratch = vec![Complex32::default(); forward.scratch_len()];
             let mut spectrum = vec![Complex32::default(); len];
@@ -334,7 +333,7 @@ mod tests {
             }
 
             forward.process(signals, [1.0; 2], None, &mut spectrum, &mut scratch, level);
-            let inverse = Inverse::new(len);
+            let inverse = InverseRealFft::new(len);
             assert_eq!(inverse.len(), len);
             let mut scratch = vec![Complex32::default(); inverse.scratch_len()];
             let (mut back_x, mut back_y) = (vec![0.0; len], vec![0.0; len]);

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use crate::dsp::fft::radix4::{Forward, Inverse, QUARTERS, in_quarters};
+use crate::dsp::fft::radix4::{InverseRealFft, QUARTERS, RealFft, in_quarters};
 use crate::dsp::fft::{Complex32, PowerOfTwo, forward_f64};
 use crate::dsp::peak::Peak;
 use crate::dsp::simd::{Isa, Kernel, Level};
@@ -36,8 +36,8 @@ pub(crate) struct OverlapSave {
     margin: usize,
     /// Input samples from one block to the next.
     step: usize,
-    forward: Forward,
-    inverse: Inverse,
+    forward: RealFft,
+    inverse: InverseRealFft,
     /// Real, even frequency response on the fine grid, divided by its length, in quarters.
     response: Arc<[f32]>,
     level: Level,
@@ -80,8 +80,8 @@ impl OverlapSave {
             half,
             margin,
             step,
-            forward: Forward::new(input),
-            inverse: Inverse::new(fine / down),
+            forward: RealFft::new(input),
+            inverse: InverseRealFft::new(fine / down),
             response: in_quarters(&response).iter().map(|bin| bin.re as f32).collect(),
             level,
         }

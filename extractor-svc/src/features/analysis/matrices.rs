@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use crate::features::feature::Matrix;
+use crate::features::tuning::Estimate;
 use crate::recipe::{FeatureKind, Recipe};
 
 /// What a signal's analysis yields.
@@ -14,6 +15,17 @@ pub struct FeatureSet {
     pub tuning: f64,
     /// Whether rounding decided between this tuning and another.
     pub is_tuning_ambiguous: bool,
+}
+
+impl FeatureSet {
+    /// The vector of some matrices; not checked to be finite.
+    pub(super) fn of(matrices: &Matrices, estimate: Estimate) -> Self {
+        Self {
+            values: matrices.statistics(),
+            tuning: estimate.tuning.value(),
+            is_tuning_ambiguous: estimate.is_ambiguous,
+        }
+    }
 }
 
 /// The feature matrices, `[d, t]`, of a recipe's families.
@@ -56,6 +68,8 @@ impl Matrices {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Stages {
+    /// The signal, mono at the profile's rate.
+    pub y: Vec<f32>,
     /// `abs(librosa.stft(y))`, `[1025, t]`.
     pub stft_magnitude: Array2<f32>,
     /// `librosa.feature.melspectrogram`, `[128, t]`.

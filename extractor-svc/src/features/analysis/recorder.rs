@@ -13,13 +13,19 @@ use crate::features::tuning::Estimate;
 pub(super) struct Recorder(BTreeMap<Intermediate, Vec<Vec<f32>>>);
 
 impl Recorder {
-    pub(super) fn into_stages(mut self, matrices: Matrices, estimate: Estimate) -> Stages {
+    pub(super) fn into_stages(
+        mut self,
+        y: Vec<f32>,
+        matrices: Matrices,
+        estimate: Estimate,
+    ) -> Stages {
         let mut matrix = |which| {
             let rows = self.0.remove(&which).unwrap_or_default();
             let frames = rows.iter().map(Vec::len).min().unwrap_or(0);
             Array2::from_shape_fn((rows.len(), frames), |(d, t)| rows[d][t])
         };
         Stages {
+            y,
             stft_magnitude: matrix(Intermediate::StftMagnitude),
             mel_power: matrix(Intermediate::MelPower),
             log_mel: matrix(Intermediate::LogMel),

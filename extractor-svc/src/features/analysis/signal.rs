@@ -28,6 +28,7 @@ pub struct Analysis {
     sweep: Sweep,
     tables: Arc<Tables>,
     level: Level,
+    recorder: Option<Recorder>,
 }
 
 impl Analysis {
@@ -38,9 +39,16 @@ impl Analysis {
         Self::of(Vec::with_capacity(usual), profile, Level::detect())
     }
 
+    /// The same, of which every matrix is kept for [`finish_recorded`](Self::finish_recorded).
+    #[must_use]
+    pub fn recorded(profile: &Profile) -> Self {
+        Self { recorder: Some(Recorder::default()), ..Self::new(profile) }
+    }
+
     fn of(y: Vec<f32>, profile: &Profile, level: Level) -> Self {
         let tables = Tables::of(profile);
-        Self { y, sweep: Sweep::new(Arc::clone(&tables), level), tables, level }
+        let sweep = Sweep::new(Arc::clone(&tables), level);
+        Self { y, sweep, tables, level, recorder: None }
     }
 
     /// A new conversion from `from_hz` to the profile's rate.
@@ -65,7 +73,7 @@ impl Analysis {
     /// # Errors
     /// [`AnalysisError::Cancelled`] on cancellation.
     pub fn advance(&mut self, cancel: &dyn Fn() -> bool) -> Result<(), AnalysisError> {
-        self.sweep.advance(&self.y, cancel, &mut Unobserved)
+        self.sweep.advance(&self.y, cancel, &mut self.recorder)
     }
 
     /// Computes the rest, now that the signal is whole.
@@ -75,14 +83,28 @@ impl Analysis {
     pub fn finish(self, cancel: &dyn Fn() -> bool) -> Result<FeatureSet, AnalysisError> {
         let recipe = self.tables.recipe;
         let (matrices, estimate) = self.matrices(cancel, &mut Unobserved)?;
-        let Estimate { tuning, is_ambiguous: is_tuning_ambiguous } = estimate;
-        let values = matrices.statistics();
+        let features = FeatureSet::of(&matrices, estimate);
+        let values = &features.values;
         debug_assert_eq!(values.len(), recipe.dims(), "one value per column");
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             let column = recipe.schema().names()[index].clone();
             return Err(AnalysisError::NotFinite { column, value: values[index] });
         }
-        Ok(FeatureSet { values, tuning: tuning.value(), is_tuning_ambiguous })
+        Ok(features)
+    }
+
+    /// Computes the rest, and returns every matrix that was [`recorded`](Self::recorded).
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish), except that values are not checked to be finite.
+    pub fn finish_recorded(
+        mut self,
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<(FeatureSet, Stages), AnalysisError> {
+        let (y, mut recorder) = (self.y.clone(), self.recorder.take().unwrap_or_default());
+        let (matrices, estimate) = self.matrices(cancel, &mut recorder)?;
+        let features = FeatureSet::of(&matrices, estimate);
+        Ok((features, recorder.into_stages(y, matrices, estimate)))
     }
 
     /// The order of work: one sweep over the spectra, then what needs the whole of it.
@@ -91,7 +113,7 @@ impl Analysis {
         cancel: &dyn Fn() -> bool,
         observer: &mut dyn Observer,
     ) -> Result<(Matrices, Estimate), AnalysisError> {
-        let Self { y, sweep, tables, level } = self;
+        let Self { y, sweep, tables, level, .. } = self;
         if y.is_empty() {
             return Err(AnalysisError::Empty);
         }
@@ -150,10 +172,7 @@ pub fn analyze_stages(
     profile: &Profile,
     level: Level,
 ) -> Result<Stages, AnalysisError> {
-    let mut recorder = Recorder::default();
-    let analysis = Analysis::of(y, profile, level);
-    let (matrices, estimate) = analysis.matrices(&|| false, &mut recorder)?;
-    Ok(recorder.into_stages(matrices, estimate))
+    Ok(Analysis::of(y, profile, level).finish_recorded(&|| false)?.1)
 }
 
 /// Analyses `y` as [`analyze`] does, by the same code, and returns the time of every stage.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::dsp::cqt::octaves::{OctavePlan, SegmentTables};
 use crate::dsp::dct::Dct;
-use crate::dsp::fft::radix4::Forward;
+use crate::dsp::fft::radix4::RealFft;
 use crate::dsp::mel::MelFilters;
 use crate::dsp::resample::{Halving, Resamplers};
 use crate::dsp::window::hann;
@@ -27,7 +27,7 @@ pub(crate) struct Tables {
     /// Samples from frame to frame.
     pub(crate) hop_length: usize,
     /// Transform of the spectral features.
-    pub(crate) transform: Forward,
+    pub(crate) transform: RealFft,
     /// Periodic Hann window.
     pub(crate) window: Vec<f32>,
     /// Mel filter bank.
@@ -56,7 +56,7 @@ impl Tables {
             recipe,
             sample_rate,
             hop_length,
-            transform: Forward::new(n_fft),
+            transform: RealFft::new(n_fft),
             resamplers: Resamplers::default(),
             halving: Halving::new(),
             window: hann(n_fft).map(|value| value as f32).collect(),

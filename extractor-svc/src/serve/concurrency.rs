@@ -1,5 +1,5 @@
-//! Places of uploads in flight: so many in all, the last eighth of them for callers that hold fewer
-//! than that, so that no caller's crowd keeps all others out.
+//! How many uploads may be in flight: a concurrency limit, of which the last eighth of the permits is
+//! reserved for callers that hold less than an eighth, so that no caller keeps all others out.
 
 use std::{
     collections::HashMap,
@@ -8,36 +8,36 @@ use std::{
 
 use serving::{metrics::IntGauge, peer::PeerKey};
 
-/// The share of the places that is kept for callers that hold few.
+/// One permit of so many is reserved for callers that hold few.
 const RESERVE: usize = 8;
 
-/// The places. Clones share them.
+/// A number of permits. Clones share them.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct ConcurrencyLimit {
     held: Arc<Mutex<HashMap<PeerKey, usize>>>,
     count: usize,
     gauge: Option<IntGauge>,
 }
 
-/// One upload's place; free again when dropped.
+/// One upload's permit, released when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Places,
+pub(crate) struct Permit {
+    limit: ConcurrencyLimit,
     peer: PeerKey,
 }
 
-impl Places {
+impl ConcurrencyLimit {
     pub(crate) fn new(count: usize) -> Self {
         Self { held: Arc::default(), count, gauge: None }
     }
 
-    /// The same places; how many are taken is shown in `gauge`.
+    /// The same limit; how many permits are held is shown in `gauge`.
     pub(crate) fn shown_in(self, gauge: IntGauge) -> Self {
         Self { gauge: Some(gauge), ..self }
     }
 
-    /// A place for an upload of `peer`, unless there is none for it.
-    pub(crate) fn take(&self, peer: PeerKey) -> Option<Place> {
+    /// A permit for an upload of `peer`, unless there is none for it.
+    pub(crate) fn take(&self, peer: PeerKey) -> Option<Permit> {
         let mut held = self.held();
         let free = self.count.saturating_sub(held.values().sum());
         let own = held.get(&peer).copied().unwrap_or(0);
@@ -48,7 +48,7 @@ impl Places {
         *held.entry(peer.clone()).or_default() += 1;
         drop(held);
         self.gauge.iter().for_each(IntGauge::inc);
-        Some(Place { places: self.clone(), peer })
+        Some(Permit { limit: self.clone(), peer })
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<PeerKey, usize>> {
@@ -57,9 +57,9 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut held = self.places.held();
+        let mut held = self.limit.held();
         if let Some(own) = held.get_mut(&self.peer) {
             *own -= 1;
             if *own == 0 {
@@ -67,7 +67,7 @@ impl Drop for Place {
             }
         }
         drop(held);
-        self.places.gauge.iter().for_each(IntGauge::dec);
+        self.limit.gauge.iter().for_each(IntGauge::dec);
     }
 }
 
@@ -79,44 +79,44 @@ mod tests {
         PeerKey::Identity(name.into())
     }
 
-    fn crowd(places: &Places, name: &str) -> Vec<Place> {
-        std::iter::from_fn(|| places.take(peer(name))).collect()
+    fn crowd(limit: &ConcurrencyLimit, name: &str) -> Vec<Permit> {
+        std::iter::from_fn(|| limit.take(peer(name))).collect()
     }
 
     #[test]
-    fn a_crowd_leaves_places_to_others() {
-        let places = Places::new(64);
-        let mut of_crowd = crowd(&places, "crowd");
+    fn a_crowd_leaves_limit_to_others() {
+        let limit = ConcurrencyLimit::new(64);
+        let mut of_crowd = crowd(&limit, "crowd");
         assert_eq!(of_crowd.len(), 56);
-        let single = places.take(peer("single"));
+        let single = limit.take(peer("single"));
         assert!(single.is_some());
         of_crowd.truncate(50);
-        of_crowd.extend(crowd(&places, "crowd"));
+        of_crowd.extend(crowd(&limit, "crowd"));
         assert_eq!(of_crowd.len(), 55, "one is another's");
         of_crowd.truncate(50);
         drop(single);
-        let others: Vec<_> = (0..).map_while(|name| places.take(peer(&name.to_string()))).collect();
+        let others: Vec<_> = (0..).map_while(|name| limit.take(peer(&name.to_string()))).collect();
         assert_eq!(others.len(), 14);
     }
 
     #[test]
     fn what_is_taken_is_shown() {
-        let gauge = IntGauge::new("taken", "places").expect("a name");
-        let places = Places::new(3).shown_in(gauge.clone());
-        let taken = crowd(&places, "one");
+        let gauge = IntGauge::new("taken", "limit").expect("a name");
+        let limit = ConcurrencyLimit::new(3).shown_in(gauge.clone());
+        let taken = crowd(&limit, "one");
         assert_eq!(gauge.get(), 3);
         drop(taken);
         assert_eq!(gauge.get(), 0);
     }
 
     #[test]
-    fn few_places_are_for_anybody() {
-        let places = Places::new(2);
-        let both = crowd(&places, "one");
+    fn few_limit_are_for_anybody() {
+        let limit = ConcurrencyLimit::new(2);
+        let both = crowd(&limit, "one");
         assert_eq!(both.len(), 2);
-        assert!(places.take(peer("other")).is_none());
+        assert!(limit.take(peer("other")).is_none());
         drop(both);
-        assert!(places.take(peer("other")).is_some());
-        assert!(places.held().is_empty());
+        assert!(limit.take(peer("other")).is_some());
+        assert!(limit.held().is_empty());
     }
 }
