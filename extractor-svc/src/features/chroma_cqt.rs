@@ -34,7 +34,10 @@ pub(super) fn chroma_cqt(
 ) -> Result<Array2<f32>, Stopped> {
     let frames = cqt_frames(plan, signal.y.len());
     let groups = vec![[ZERO; N_CHROMA]; frames.div_ceil(LANES)];
-    let mut fold = Fold { groups, shape: plan.shape, observer };
+    let CqtShape { octaves, bins_per_octave } = plan.shape;
+    let merge = bins_per_octave / N_CHROMA;
+    let classes = (0..bins_per_octave).map(|bin| pitch_class(bin, merge)).collect();
+    let mut fold = Fold { groups, octaves, classes, observer };
     cqt(signal, plan, halving, level, proceed, &mut fold)?;
     let Fold { mut groups, observer, .. } = fold;
     let mut chroma = Array2::zeros((N_CHROMA, frames));
@@ -55,20 +58,21 @@ pub(super) fn chroma_cqt(
 struct Fold<'a> {
     /// `[group][pitch class][lane]`.
     groups: Vec<[Lanes; N_CHROMA]>,
-    shape: CqtShape,
+    octaves: usize,
+    /// The pitch class of each bin of an octave.
+    classes: Vec<usize>,
     observer: &'a mut dyn Observer,
 }
 
 impl OctaveSink for Fold<'_> {
     fn octave(&mut self, group: OctaveGroup<'_>) {
-        let CqtShape { octaves, bins_per_octave } = self.shape;
         let OctaveGroup { octave, first, count, magnitudes: values } = group;
-        let row = (octaves - 1 - octave) * bins_per_octave;
+        let row = (self.octaves - 1 - octave) * values.len();
         let matrix = Intermediate::CqtMagnitude;
         self.observer.see(Seen { matrix, row, count, values, scale: None });
-        let (classes, merge) = (&mut self.groups[first / LANES], bins_per_octave / N_CHROMA);
-        for (bin, magnitudes) in values.iter().enumerate() {
-            let class = &mut classes[pitch_class(bin, merge)];
+        let sums = &mut self.groups[first / LANES];
+        for (&class, magnitudes) in self.classes.iter().zip(values) {
+            let class = &mut sums[class];
             class.iter_mut().zip(magnitudes).for_each(|(sum, magnitude)| *sum += magnitude);
         }
     }

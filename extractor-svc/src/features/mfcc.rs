@@ -18,7 +18,8 @@ use super::feature::{Feature, Frames, Matrix};
 use crate::dsp::decibel::power_to_db;
 use crate::dsp::observer::{Intermediate, Observer, Seen};
 use crate::dsp::peak::larger;
-use crate::dsp::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane};
+use crate::dsp::simd::rows::Rows;
+use crate::dsp::simd::{Isa, Kernel, LANES, Lanes, Level, each_lane};
 
 /// The mel spectrogram in decibels, not clipped yet: the clip depends on all of it.
 #[derive(Debug)]
@@ -26,25 +27,28 @@ pub(super) struct Mfcc {
     tables: Arc<Tables>,
     level: Level,
     frames: usize,
+    /// Work space for a group, `[band][lane]`.
+    mel: Rows,
     /// `[group][band][lane]`.
     groups: Vec<Lanes>,
 }
 
 impl Mfcc {
     pub(super) fn new(tables: Arc<Tables>, level: Level) -> Self {
-        Self { tables, level, frames: 0, groups: Vec::new() }
+        let mut mel = Rows::default();
+        mel.resize(tables.recipe.n_mels);
+        Self { tables, level, frames: 0, mel, groups: Vec::new() }
     }
 }
 
 impl Feature for Mfcc {
     fn add(&mut self, frames: &Frames<'_>, observer: &mut dyn Observer) {
-        let start = self.groups.len();
-        self.groups.resize(start + self.tables.recipe.n_mels, ZERO);
-        let mel = &mut self.groups[start..];
+        let mel = &mut *self.mel;
         self.tables.mel.apply(frames.power, frames.scale, mel, self.level);
         let (matrix, count) = (Intermediate::MelPower, frames.count);
         observer.see(Seen { matrix, row: 0, count, values: mel, scale: None });
         power_to_db(mel, self.level);
+        self.groups.extend_from_slice(mel);
         self.frames += count;
         observer.lap("mel, decibel");
     }
@@ -54,7 +58,7 @@ impl Feature for Mfcc {
     }
 
     fn finish(self: Box<Self>, observer: &mut dyn Observer) -> Matrix {
-        let Self { tables, level, frames, mut groups } = *self;
+        let Self { tables, level, frames, mut groups, .. } = *self;
         // Lanes without a frame are at the least power, so they never are the loudest.
         let floor = level.run(Loudest(&groups)) - tables.recipe.top_db;
         let mut mfcc = Array2::zeros((tables.dct.rows(), frames));

@@ -126,7 +126,7 @@ struct Buffers {
     spectra: SegmentSpectra,
     /// Real and imaginary parts, in turn.
     turned: Rows,
-    magnitudes: Vec<Lanes>,
+    magnitudes: Rows,
 }
 
 impl Buffers {
@@ -134,13 +134,15 @@ impl Buffers {
         let stft = |basis: &WaveletBasis| {
             Stft::new(basis.transform.clone(), None, basis.bins.clone(), level)
         };
+        let mut magnitudes = Rows::default();
+        magnitudes.resize(plan.shape.bins_per_octave);
         Self {
             stfts: plan.bases.iter().map(stft).collect(),
             re: Rows::default(),
             im: Rows::default(),
             spectra: SegmentSpectra::default(),
             turned: Rows::default(),
-            magnitudes: vec![ZERO; plan.shape.bins_per_octave],
+            magnitudes,
         }
     }
 
@@ -167,7 +169,7 @@ impl Buffers {
             let rows = Spectra { re: &self.re, im: &self.im, stride: 1 };
             let (turned, into) = (&mut self.turned, &mut self.magnitudes);
             respond(basis, &basis.turns, rows, level, turned, into);
-            for magnitudes in &mut self.magnitudes {
+            for magnitudes in self.magnitudes.iter_mut() {
                 *magnitudes = each_lane(|lane| magnitudes[lane] * scale[lane]);
             }
             sink.octave(OctaveGroup { octave: index, first, count, magnitudes: &self.magnitudes });

@@ -71,10 +71,10 @@ fn samples_come_before_the_end_of_the_stream() {
     let mut decoder = Decoder::open(audio, &Limits::default()).unwrap();
     let mut block = Vec::new();
     assert!(decoder.next_mono_block(&mut block).unwrap());
-    let held = writer.held();
+    assert!(writer.held() > 0);
     drop(decoder);
     writer.push("ignored").unwrap();
-    assert_eq!(writer.held(), held);
+    assert_eq!(writer.held(), 0, "nobody wants them any more");
 }
 
 #[test]
