@@ -12,7 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{Manifest, ManifestError};
+use crate::manifest::ManifestError;
 
 /// Name of the record in an index directory.
 pub const BUILD_FILE: &str = "build.json";
@@ -39,15 +39,10 @@ impl BuildRecord {
         }
     }
 
-    /// The record of the index at `directory`: its `build.json`, or what the manifest says, which had
-    /// these fields up to format version 3. None where neither says it; the log tells of a file that is
-    /// there and cannot be read.
+    /// The record of the index at `directory`, where it has one; the log tells of a file that is there and
+    /// cannot be read.
     #[must_use]
-    pub fn read(directory: &Path, manifest: &Manifest) -> Option<Self> {
-        if let (Some(built_at_unix), Some(built_by)) = (manifest.built_at_unix, &manifest.built_by)
-        {
-            return Some(Self { built_at_unix, built_by: built_by.clone() });
-        }
+    pub fn read(directory: &Path) -> Option<Self> {
         let path = directory.join(BUILD_FILE);
         let record = File::open(&path).and_then(|file| {
             let mut text = Vec::new();

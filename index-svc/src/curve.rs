@@ -42,14 +42,11 @@ impl QueryKind {
 /// The smallest effort of an engine that met a target when the index was built.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecallPoint {
-    /// The engine; up to format version 3 it was always `blocks`.
-    #[serde(default = "blocks")]
+    /// The engine.
     pub engine: EngineName,
     /// What queries started from.
-    #[serde(default)]
     pub queries: QueryKind,
-    /// Length of the lists; up to format version 3 it was always 10.
-    #[serde(default = "ten")]
+    /// Length of the lists.
     pub k: u32,
     /// The recall at `k` that was aimed at.
     pub target: f64,
@@ -61,8 +58,7 @@ pub struct RecallPoint {
     pub search_k: Option<u32>,
     /// Recall at `k` of queries other than those that chose the effort.
     pub recall: f64,
-    /// Queries that `recall` was measured with; 0 where the format did not say.
-    #[serde(default)]
+    /// Queries that `recall` was measured with.
     pub sample: u32,
     /// Mean share of the rows that the engine looked at.
     pub scored_share: f64,
@@ -71,14 +67,6 @@ pub struct RecallPoint {
     /// not measure it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<f64>,
-}
-
-fn blocks() -> EngineName {
-    EngineName::Blocks
-}
-
-fn ten() -> u32 {
-    10
 }
 
 impl RecallPoint {

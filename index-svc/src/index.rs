@@ -1,7 +1,6 @@
 //! An opened index: everything a query needs, checked to fit together.
 //!
-//! Opening maps the blocks engine's image, or the scaled vectors where there is none (those of formats 1
-//! to 3 are read into memory), and checks the quick digest of every file that it opens, counts, names and the forest's
+//! Opening maps the blocks engine's image, or the scaled vectors where there is none, and checks the quick digest of every file that it opens, counts, names and the forest's
 //! shape; [`Index::verify_files`] and [`crate::verify`] check SHA-256 digests and every row too.
 
 use std::{
@@ -24,8 +23,7 @@ use crate::{
     scaler::Scaler,
     seal::quick_digest,
     store::{
-        DATA_FILE, ReadTxn, RowPlaces, SCALED_FILE, SCALER, ScaledFile, Store, TRACKS_FILE,
-        VECTORS_FILE,
+        DATA_FILE, ReadTxn, SCALED_FILE, SCALER, ScaledFile, Store, TRACKS_FILE, VECTORS_FILE,
     },
     vectors::ScaledVectors,
     versions::{Place, resolve},
@@ -101,7 +99,7 @@ impl Index {
         version: String,
         choice: EngineChoice,
     ) -> Result<Self, Error> {
-        let store = Arc::new(Store::open(path, manifest.row_places())?);
+        let store = Arc::new(Store::open(path, manifest.rows as usize, manifest.dims as usize)?);
         let txn = store.read()?;
         let rows = manifest.rows as usize;
         for (what, got) in store.counts(&txn)? {
@@ -115,7 +113,7 @@ impl Index {
         };
         let vectors = Arc::new(match &blocks {
             Some(blocks) => ScaledVectors::of_image(Arc::clone(blocks)),
-            None => stored_vectors(path, &store, &manifest)?,
+            None => stored_vectors(path, &manifest)?,
         });
         drop(txn);
         let forest = match choice {
@@ -133,7 +131,7 @@ impl Index {
         let engines = Engines::new(Arc::clone(&vectors), blocks, forest);
         let schema = manifest.schema();
         let (filters, here) = (Filters::default(), OnceLock::new());
-        let build = BuildRecord::read(path, &manifest);
+        let build = BuildRecord::read(path);
         Ok(Self {
             manifest,
             version,
@@ -214,30 +212,25 @@ impl Index {
     /// # Errors
     /// When the store fails or the row is past the end.
     pub fn metadata(&self, row: u32) -> Result<TrackMetadata, Error> {
-        self.metadata_in(&self.store.read()?, row)
-    }
-
-    /// As [`Self::metadata`], in an open transaction.
-    pub(crate) fn metadata_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<TrackMetadata, Error> {
-        let record = self.store.track(txn, row)?;
+        let record = self.store.track(row)?;
         Ok(TrackMetadata::decode(&record, &self.manifest.attribute_names)?)
     }
 
     /// The id of the track at `row`.
-    pub(crate) fn track_id_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<String, Error> {
-        let record = self.store.track(txn, row)?;
+    pub(crate) fn track_id(&self, row: u32) -> Result<String, Error> {
+        let record = self.store.track(row)?;
         Ok(metadata::field(&record, metadata::ID_FIELD)?.to_owned())
     }
 
     /// The artist of the track at `row`.
-    pub(crate) fn artist_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<String, Error> {
-        let record = self.store.track(txn, row)?;
+    pub(crate) fn artist(&self, row: u32) -> Result<String, Error> {
+        let record = self.store.track(row)?;
         Ok(metadata::field(&record, metadata::ARTIST_FIELD)?.to_owned())
     }
 
     /// The scaled vector of the track at `row`, from its raw one.
-    pub(crate) fn scaled_in(&self, txn: &ReadTxn<'_>, row: u32) -> Result<Vec<f64>, Error> {
-        Ok(self.scaler.transform_in_place(self.store.raw(txn, row, self.scaler.dims())?))
+    pub(crate) fn scaled(&self, row: u32) -> Result<Vec<f64>, Error> {
+        Ok(self.scaler.transform_in_place(self.store.raw(row, self.scaler.dims())?))
     }
 
     /// Calls `take` with the raw vector of every row of a range that ends with the index.
@@ -249,8 +242,7 @@ impl Index {
         rows: RangeFrom<u32>,
         take: &mut dyn FnMut(&[f64]),
     ) -> Result<(), Error> {
-        let txn = self.store.read()?;
-        let mut stored = self.store.in_order(&txn);
+        let mut stored = self.store.in_order();
         for row in rows.start..self.rows() {
             take(&stored.raw(row, self.manifest.dims as usize)?);
         }
@@ -259,7 +251,7 @@ impl Index {
 
     /// The scaled vectors of the store, which those of the image are a copy of.
     pub(crate) fn stored_vectors(&self) -> Result<ScaledVectors, Error> {
-        stored_vectors(self.store.path(), &self.store, &self.manifest)
+        stored_vectors(self.store.path(), &self.manifest)
     }
 
     /// The raw vector of the track at `row`, as it was indexed.
@@ -267,24 +259,13 @@ impl Index {
     /// # Errors
     /// When the store fails or the row is past the end.
     pub fn raw(&self, row: u32) -> Result<Vec<f64>, Error> {
-        Ok(self.store.raw(&self.store.read()?, row, self.manifest.dims as usize)?)
+        Ok(self.store.raw(row, self.manifest.dims as usize)?)
     }
 }
 
-fn stored_vectors(path: &Path, store: &Store, manifest: &Manifest) -> Result<ScaledVectors, Error> {
+fn stored_vectors(path: &Path, manifest: &Manifest) -> Result<ScaledVectors, Error> {
     let (rows, dims) = (manifest.rows as usize, manifest.dims as usize);
-    let vectors = match manifest.row_places() {
-        _ if dims == 0 => None,
-        RowPlaces::Files { .. } => {
-            Some(ScaledVectors::of_file(ScaledFile::open(path, rows, dims)?))
-        }
-        _ => ScaledVectors::new(store.scaled_blocks(rows, dims)?, dims),
-    };
-    vectors.ok_or_else(|| Error::Mismatch {
-        what: "columns".to_owned(),
-        got: "0".to_owned(),
-        expected: "at least 1".to_owned(),
-    })
+    Ok(ScaledVectors::of_file(ScaledFile::open(path, rows, dims)?))
 }
 
 fn forest(
@@ -307,13 +288,9 @@ fn blocks(path: &Path, manifest: &Manifest) -> Result<Option<Blocks>, Error> {
 
 /// Sizes and quick digests are compared at every opening, before a file is mapped: reading past the
 /// end of a memory map ends the process, and LMDB trusts the pages it is given. The blocks engine's
-/// image knows its own size and digest. Version 1 had sizes alone.
+/// image knows its own size and digest.
 fn check_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
-    let expected: &[&str] = match manifest.row_places() {
-        RowPlaces::Databases => &[DATA_FILE],
-        RowPlaces::ScaledInDatabase { .. } => &[DATA_FILE, VECTORS_FILE, TRACKS_FILE],
-        RowPlaces::Files { .. } => &[DATA_FILE, VECTORS_FILE, SCALED_FILE, TRACKS_FILE],
-    };
+    let expected = [DATA_FILE, VECTORS_FILE, SCALED_FILE, TRACKS_FILE];
     if let Some(name) = expected.iter().find(|name| !manifest.files.contains_key(**name)) {
         return Err(Error::NotAnIndex {
             path: path.to_owned(),
@@ -325,10 +302,8 @@ fn check_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
         let found =
             fs::metadata(&file).map_err(|source| Error::Io { path: file.clone(), source })?;
         expect(format!("bytes in {name}"), found.len(), facts.bytes)?;
-        if let Some(xxh3) = &facts.xxh3 {
-            let got = quick_digest(&file).map_err(|source| Error::Io { path: file, source })?;
-            expect(format!("as quick digest of {name}"), &got, xxh3)?;
-        }
+        let got = quick_digest(&file).map_err(|source| Error::Io { path: file, source })?;
+        expect(format!("as quick digest of {name}"), &got, &facts.xxh3)?;
     }
     Ok(())
 }

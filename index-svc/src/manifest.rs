@@ -6,7 +6,6 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Read as _, Write as _},
-    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -21,17 +20,14 @@ use crate::{
     lineage::{Growth, ScalerFacts},
     provenance::Provenance,
     seal,
-    store::RowPlaces,
 };
 
 /// Name of the manifest in an index directory.
 pub const MANIFEST_FILE: &str = "manifest.json";
 /// What `format` says.
 pub const FORMAT: &str = "soundalike-index";
-/// The format version this program writes.
-pub const FORMAT_VERSION: u32 = 4;
-/// The format versions it reads.
-pub const READABLE_VERSIONS: RangeInclusive<u32> = 1..=FORMAT_VERSION;
+/// The format version this program reads and writes.
+pub const FORMAT_VERSION: u32 = 1;
 /// The one metric of this format.
 pub const METRIC: &str = "euclidean";
 
@@ -43,10 +39,7 @@ pub(crate) const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 pub struct Manifest {
     /// Always [`FORMAT`].
     pub format: String,
-    /// [`FORMAT_VERSION`] of the writer. Version 2 added the seal, `scaler`, `growth`, and the quick
-    /// digests of files; version 3 put raw vectors and metadata into files of their own; version 4 scaled ones,
-    /// moved build time and program to `build.json`, and has a recall curve for each engine, kind of query and
-    /// length of list.
+    /// [`FORMAT_VERSION`] of the writer.
     pub format_version: u32,
     /// Profile of the vectors.
     pub profile_id: String,
@@ -98,12 +91,6 @@ pub struct Manifest {
     pub contents: ContentDigests,
     /// Files of the directory besides the manifest, as built.
     pub files: BTreeMap<String, FileFacts>,
-    /// Build time in seconds since 1970, up to format version 3.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) built_at_unix: Option<i64>,
-    /// Program that built it, up to format version 3.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) built_by: Option<String>,
 }
 
 /// How the forest was grown.
@@ -181,10 +168,8 @@ pub struct FileFacts {
     pub bytes: u64,
     /// SHA-256, lower-case hex.
     pub sha256: String,
-    /// XXH3 digest, which is compared whenever the file is opened; see [`seal::quick_digest`]. None in
-    /// format version 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub xxh3: Option<String>,
+    /// XXH3 digest, which is compared whenever the file is opened; see [`seal::quick_digest`].
+    pub xxh3: String,
 }
 
 /// Why a manifest was refused.
@@ -217,10 +202,8 @@ pub enum ManifestError {
     },
     /// The index has a format this program does not read.
     #[error(
-        "index format is `{format}` version {version}, expected `{FORMAT}` version {} to {}; build the \
-         index again from its tables, or open it with the program that built it",
-        READABLE_VERSIONS.start(),
-        READABLE_VERSIONS.end()
+        "index format is `{format}` version {version}, expected `{FORMAT}` version {FORMAT_VERSION}; build the \
+         index again from its tables, or open it with the program that built it"
     )]
     Format {
         /// Its format.
@@ -289,18 +272,13 @@ impl Manifest {
         let not_json = |source| ManifestError::Json { path: path.to_owned(), source };
         let FormatOnly { format, format_version } =
             serde_json::from_slice(text).map_err(not_json)?;
-        if format != FORMAT || !READABLE_VERSIONS.contains(&format_version) {
+        if format != FORMAT || format_version != FORMAT_VERSION {
             return Err(ManifestError::Format { format, version: format_version });
         }
-        // Version 1 had no seal.
-        if format_version > 1 && !seal::is_sealed(text) {
+        if !seal::is_sealed(text) {
             return Err(ManifestError::Seal { path: path.to_owned() });
         }
-        let mut manifest: Self = serde_json::from_slice(text).map_err(not_json)?;
-        if format_version == 1 {
-            // It was always fitted to all rows.
-            manifest.scaler.fitted_rows = Some(manifest.rows);
-        }
+        let manifest: Self = serde_json::from_slice(text).map_err(not_json)?;
         manifest.check()?;
         Ok((manifest, version_of(text)))
     }
@@ -318,16 +296,6 @@ impl Manifest {
             .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
             .map_err(|source| ManifestError::Io { path, source })?;
         Ok(version_of(&text))
-    }
-
-    /// Where its version has vectors and metadata records.
-    #[must_use]
-    pub fn row_places(&self) -> RowPlaces {
-        match self.format_version {
-            ..=2 => RowPlaces::Databases,
-            3 => RowPlaces::ScaledInDatabase { rows: self.rows as usize, dims: self.dims as usize },
-            _ => RowPlaces::Files { rows: self.rows as usize, dims: self.dims as usize },
-        }
     }
 
     /// What became of missing values in a row of its tables, counted from 0 over all of them.
@@ -413,6 +381,6 @@ pub fn file_facts(path: &Path) -> Result<FileFacts, ManifestError> {
             Err(error) => return Err(failed(error)),
         }
     }
-    let xxh3 = Some(seal::quick_digest(path).map_err(failed)?);
+    let xxh3 = seal::quick_digest(path).map_err(failed)?;
     Ok(FileFacts { bytes, sha256: hex(&digest.finalize()), xxh3 })
 }

@@ -11,7 +11,6 @@ use crate::{
     metadata::TrackMetadata,
     query::{Query, Seed},
     stop::Stop,
-    store::ReadTxn,
     target::Target,
 };
 
@@ -19,7 +18,6 @@ impl Index {
     /// The rows of the page that was asked for, in their order.
     pub(crate) fn page(
         &self,
-        txn: &ReadTxn<'_>,
         query: &Query,
         span: &Span,
         list: &List,
@@ -38,12 +36,12 @@ impl Index {
                 continue;
             }
             let scores: Vec<f64> = rows.iter().map(|chosen| chosen.score).collect();
-            let vectors = rows.iter().map(|chosen| self.scaled_in(txn, chosen.row));
+            let vectors = rows.iter().map(|chosen| self.scaled(chosen.row));
             let vectors: Vec<_> = vectors.collect::<Result<_, _>>()?;
             let mut ordered = diversity::Block::new(scores, vectors);
             for earlier in &list.chosen[..start] {
                 stop.check()?;
-                ordered.behind(&self.scaled_in(txn, earlier.row)?);
+                ordered.behind(&self.scaled(earlier.row)?);
             }
             let order = ordered.order(diversity, to - start, stop)?;
             page.extend(order[from - start..].iter().map(|place| rows[*place]));
@@ -53,21 +51,20 @@ impl Index {
 
     pub(crate) fn join(
         &self,
-        txn: &ReadTxn<'_>,
         target: &Target,
         page: &[Chosen],
         explained: bool,
     ) -> Result<Vec<Neighbor>, Error> {
         let plain = target.is_plain();
         let explain_row = |row| -> Result<Explanation, Error> {
-            let scaled = self.scaled_in(txn, row)?;
+            let scaled = self.scaled(row)?;
             Ok(explain(self.schema.names(), target.nearest(&scaled), &scaled))
         };
         page.iter()
             .map(|chosen| {
                 Ok(Neighbor {
                     row: chosen.row,
-                    metadata: self.metadata_in(txn, chosen.row)?,
+                    metadata: self.metadata(chosen.row)?,
                     distance: chosen.distance,
                     score: (!plain).then_some(chosen.score),
                     similarity_percentile: self.pairs.share_farther(chosen.distance),
@@ -78,32 +75,24 @@ impl Index {
     }
 
     /// The track that a query by one row starts from.
-    pub(crate) fn named(
-        &self,
-        txn: &ReadTxn<'_>,
-        query: &Query,
-    ) -> Result<Option<(u32, TrackMetadata)>, Error> {
+    pub(crate) fn named(&self, query: &Query) -> Result<Option<(u32, TrackMetadata)>, Error> {
         match &query.examples[..] {
-            [only] => self.track_of(txn, &only.seed),
+            [only] => self.track_of(&only.seed),
             _ => Ok(None),
         }
     }
 
-    pub(crate) fn track_of(
-        &self,
-        txn: &ReadTxn<'_>,
-        seed: &Seed,
-    ) -> Result<Option<(u32, TrackMetadata)>, Error> {
+    pub(crate) fn track_of(&self, seed: &Seed) -> Result<Option<(u32, TrackMetadata)>, Error> {
         match seed {
-            Seed::Row(row) => Ok(Some((*row, self.metadata_in(txn, *row)?))),
+            Seed::Row(row) => Ok(Some((*row, self.metadata(*row)?))),
             Seed::Vector(_) => Ok(None),
         }
     }
 
     /// The id of a seed's track; empty for a vector.
-    pub(crate) fn id_of(&self, txn: &ReadTxn<'_>, seed: &Seed) -> Result<String, Error> {
+    pub(crate) fn id_of(&self, seed: &Seed) -> Result<String, Error> {
         match seed {
-            Seed::Row(row) => self.track_id_in(txn, *row),
+            Seed::Row(row) => self.track_id(*row),
             Seed::Vector(_) => Ok(String::new()),
         }
     }

@@ -15,7 +15,6 @@ use crate::{
     query::{Comparison, Query, Seed},
     recommend::{self, Weighted},
     stop::Stop,
-    store::ReadTxn,
     target::Target,
     vectors::distance,
     work::Work,
@@ -62,9 +61,8 @@ impl Index {
         max_work: u64,
         stop: Stop<'_>,
     ) -> Result<Answer, Error> {
-        let txn = self.store.read()?;
-        let asked = self.ask(&txn, query, max_work, stop)?;
-        let answer = self.answer(&txn, &asked, (usize::MAX, None), stop)?;
+        let asked = self.ask(query, max_work, stop)?;
+        let answer = self.answer(&asked, (usize::MAX, None), stop)?;
         Ok(answer.expect("no index has that many rows"))
     }
 
@@ -82,10 +80,9 @@ impl Index {
         max_work: u64,
         stop: Stop<'_>,
     ) -> Result<Vec<Result<Answer, Error>>, Error> {
-        let txn = self.store.read()?;
         let asked: Vec<Result<Asked<'_>, Error>> = queries
             .iter()
-            .map(|query| still_waited(self.ask(&txn, query, max_work, stop)))
+            .map(|query| still_waited(self.ask(query, max_work, stop)))
             .collect::<Result<_, Error>>()?;
         let (places, sound): (Vec<usize>, Vec<&Asked<'_>>) = asked
             .iter()
@@ -98,7 +95,7 @@ impl Index {
         }
         let answers = asked.into_iter().zip(found).map(|(asked, first)| {
             let answer = asked.and_then(|asked| {
-                let answer = self.answer(&txn, &asked, (usize::MAX, first), stop)?;
+                let answer = self.answer(&asked, (usize::MAX, first), stop)?;
                 Ok(answer.expect("no index has that many rows"))
             });
             still_waited(answer)
@@ -118,26 +115,19 @@ impl Index {
             && query.options.k <= MAX_HERE;
         match self.here.get() {
             Some(rows) if short => {
-                let txn = self.store.read()?;
-                let asked = self.ask(&txn, query, u64::MAX, Stop::never())?;
-                self.answer(&txn, &asked, (*rows, None), Stop::never())
+                let asked = self.ask(query, u64::MAX, Stop::never())?;
+                self.answer(&asked, (*rows, None), Stop::never())
             }
             _ => Ok(None),
         }
     }
 
-    fn ask<'q>(
-        &self,
-        txn: &ReadTxn<'_>,
-        query: &'q Query,
-        max_work: u64,
-        stop: Stop<'_>,
-    ) -> Result<Asked<'q>, Error> {
+    fn ask<'q>(&self, query: &'q Query, max_work: u64, stop: Stop<'_>) -> Result<Asked<'q>, Error> {
         let work = Work::within(max_work);
-        let allowed = self.allowed(txn, query, &work, stop)?;
+        let allowed = self.allowed(query, &work, stop)?;
         let matched_count = allowed.as_ref().map_or(self.rows() as usize, |set| set.len());
         work.foresee(self.foreseen(query, matched_count))?;
-        let seeds = self.seeds(txn, query)?;
+        let seeds = self.seeds(query)?;
         let target = self.target(query, &seeds);
         let plan = self.plan_for(query, matched_count);
         Ok(Asked { query, seeds, target, allowed, matched_count, plan, work })
@@ -175,7 +165,6 @@ impl Index {
     /// it has found already.
     fn answer(
         &self,
-        txn: &ReadTxn<'_>,
         asked: &Asked<'_>,
         (most, first): (usize, Option<Candidates>),
         stop: Stop<'_>,
@@ -187,21 +176,21 @@ impl Index {
         let wish = Wish { target, rules: &rules, allowed, need: span.need() };
         let demand = Some(self.demand(query, *matched_count));
         let way = Way { plan: *plan, demand, most, first, work };
-        let Some(list) = self.list(txn, wish, way, stop)? else { return Ok(None) };
-        let chosen = self.page(txn, query, &span, &list, stop)?;
+        let Some(list) = self.list(wish, way, stop)? else { return Ok(None) };
+        let chosen = self.page(query, &span, &list, stop)?;
         let next = span.next(query, &list, &chosen);
         let far = list.ended && next.is_none() && query.options.max_distance.is_some();
         let names = self.schema.names();
-        let seed = self.named(txn, query)?;
+        let seed = self.named(query)?;
         let seed_track_ids = match &seed {
             Some((_, track)) => vec![track.track_id.clone()],
             None => {
-                let ids = query.examples.iter().map(|example| self.id_of(txn, &example.seed));
+                let ids = query.examples.iter().map(|example| self.id_of(&example.seed));
                 ids.collect::<Result<_, _>>()?
             }
         };
         Ok(Some(Answer {
-            neighbors: self.join(txn, target, &chosen, query.options.explained)?,
+            neighbors: self.join(target, &chosen, query.options.explained)?,
             seed,
             seed_track_ids,
             next_page_token: next.as_ref().map_or_else(String::new, |place| {
@@ -222,14 +211,13 @@ impl Index {
     /// # Errors
     /// When the index cannot be read.
     pub fn compare(&self, comparison: &Comparison) -> Result<Compared, Error> {
-        let txn = self.store.read()?;
-        let left = self.scaled_seed(&txn, &comparison.left)?;
-        let right = self.scaled_seed(&txn, &comparison.right)?;
+        let left = self.scaled_seed(&comparison.left)?;
+        let right = self.scaled_seed(&comparison.right)?;
         let distance = distance(&left, &right);
         let names = self.schema.names();
         Ok(Compared {
-            track: self.track_of(&txn, &comparison.right)?,
-            track_ids: [self.id_of(&txn, &comparison.left)?, self.id_of(&txn, &comparison.right)?],
+            track: self.track_of(&comparison.right)?,
+            track_ids: [self.id_of(&comparison.left)?, self.id_of(&comparison.right)?],
             distance,
             similarity_percentile: self.pairs.share_farther(distance),
             explanation: explain(names, &left, &right),
@@ -242,13 +230,12 @@ impl Index {
     /// # Errors
     /// When the index cannot be read.
     pub(crate) fn nearest_distance(&self, row: u32, wanted: Wanted) -> Result<Option<f64>, Error> {
-        let txn = self.store.read()?;
-        let raw = self.store.raw(&txn, row, self.scaler.dims())?;
+        let raw = self.store.raw(row, self.scaler.dims())?;
         let scaled = self.scaler.transform(&raw);
         let rules = Rules { include_duplicates: true, ..Rules::default() };
-        let ranking = self.rank(&txn, &Target::point(scaled), &rules, 1, self.plan(wanted, 1))?;
+        let ranking = self.rank(&Target::point(scaled), &rules, 1, self.plan(wanted, 1))?;
         let Some(nearest) = ranking.rows.first() else { return Ok(None) };
-        self.metadata_in(&txn, nearest.row)?;
+        self.metadata(nearest.row)?;
         Ok(Some(nearest.distance))
     }
 
@@ -268,13 +255,12 @@ impl Index {
     /// Never: a search without a limit has an end.
     pub(crate) fn rank(
         &self,
-        txn: &ReadTxn<'_>,
         target: &Target,
         rules: &Rules<'_>,
         k: usize,
         plan: Plan,
     ) -> Result<Ranking, Error> {
-        self.rank_from(txn, Wish { target, rules, allowed: None, need: k }, plan, None)
+        self.rank_from(Wish { target, rules, allowed: None, need: k }, plan, None)
     }
 
     /// As [`Self::rank`] by the exact plan, for many wishes of plain targets of one point: what an engine shares between
@@ -282,11 +268,7 @@ impl Index {
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub(crate) fn rank_exactly(
-        &self,
-        txn: &ReadTxn<'_>,
-        wishes: &[Wish<'_>],
-    ) -> Result<Vec<Ranking>, Error> {
+    pub(crate) fn rank_exactly(&self, wishes: &[Wish<'_>]) -> Result<Vec<Ranking>, Error> {
         let plan = self.exact_plan();
         let queries = wishes.iter().flat_map(|wish| within_reach(&wish.target.wanted[0].scaled));
         let queries: Vec<f32> = queries.collect();
@@ -295,22 +277,18 @@ impl Index {
         let stop = Stop::never();
         let found = self.engines.nearest_many(engine, &queries, fetch, None, effort, stop)?;
         let found = found.unwrap_or_default().into_iter();
-        found
-            .zip(wishes)
-            .map(|(first, wish)| self.rank_from(txn, *wish, plan, Some(first)))
-            .collect()
+        found.zip(wishes).map(|(first, wish)| self.rank_from(*wish, plan, Some(first))).collect()
     }
 
     fn rank_from(
         &self,
-        txn: &ReadTxn<'_>,
         wish: Wish<'_>,
         plan: Plan,
         first: Option<Candidates>,
     ) -> Result<Ranking, Error> {
         let work = Work::unlimited();
         let way = Way { first, ..Way::by(plan, &work) };
-        let list = self.list(txn, wish, way, Stop::never())?;
+        let list = self.list(wish, way, Stop::never())?;
         let list = list.expect("no index has that many rows");
         let ranked = |chosen: &Chosen| Ranked { row: chosen.row, distance: chosen.distance };
         Ok(Ranking {
@@ -322,21 +300,21 @@ impl Index {
         })
     }
 
-    fn seeds(&self, txn: &ReadTxn<'_>, query: &Query) -> Result<Seeds, Error> {
+    fn seeds(&self, query: &Query) -> Result<Seeds, Error> {
         let mut seeds = Seeds::default();
         for example in &query.examples {
             if let Seed::Row(row) = example.seed {
                 seeds.rows.push(row);
             }
-            seeds.vectors.push(self.scaled_seed(txn, &example.seed)?);
+            seeds.vectors.push(self.scaled_seed(&example.seed)?);
         }
         Ok(seeds)
     }
 
-    fn scaled_seed(&self, txn: &ReadTxn<'_>, seed: &Seed) -> Result<Vec<f64>, Error> {
+    fn scaled_seed(&self, seed: &Seed) -> Result<Vec<f64>, Error> {
         match seed {
             Seed::Vector(raw) => Ok(self.scaler.transform(raw)),
-            Seed::Row(row) => self.scaled_in(txn, *row),
+            Seed::Row(row) => self.scaled(*row),
         }
     }
 
@@ -352,13 +330,12 @@ impl Index {
 
     fn allowed(
         &self,
-        txn: &ReadTxn<'_>,
         query: &Query,
         work: &Work,
         stop: Stop<'_>,
     ) -> Result<Option<Arc<RowSet>>, Error> {
         let filter = query.options.filter.as_ref();
-        let rows = |filter| self.filters.allowed(&self.store, txn, self.rows(), filter, work, stop);
+        let rows = |filter| self.filters.allowed(&self.store, self.rows(), filter, work, stop);
         filter.map(rows).transpose()
     }
 }

@@ -7,10 +7,8 @@
 //! | `forest` | arroy's | arroy's |
 //!
 //! Rows and blocks are big-endian `u32`, so that LMDB's order is row order. Raw vectors and metadata
-//! records are in files of their own, see `rows`, and so are scaled ones, see `scaled`. Formats 1 and 2 had raw
-//! vectors and records in two more databases, `raw` and `tracks`, by row; formats 1 to 3 had scaled vectors in one more,
-//! `scaled`, in blocks of [`BLOCK_ROWS`]. The directory must be on a local file system: LMDB's memory map is not sound on
-//! a network one.
+//! records are in files of their own, see `rows`, and so are scaled ones, see `scaled`. The directory must be on a local
+//! file system: LMDB's memory map is not sound on a network one.
 
 mod error;
 mod file;
@@ -30,7 +28,7 @@ use heed::{
     types::{Bytes, Str, U32},
 };
 
-use self::rows::{FilesAhead, RowFiles};
+use self::rows::{RowFiles, missing};
 pub use self::{
     error::StoreError,
     rows::{TRACKS_FILE, VECTORS_FILE},
@@ -47,20 +45,12 @@ pub(crate) use self::{
 pub const DATA_FILE: &str = "data.mdb";
 /// The lock file that LMDB makes while an index is built; a finished index has none.
 pub const LOCK_FILE: &str = "lock.mdb";
-/// Rows of one block of scaled vectors in formats 1 to 3.
-const BLOCK_ROWS: usize = 1024;
 /// Fact: the scaler's means, then its scales.
 pub const SCALER: &str = "scaler";
 
 /// Address space of an environment that is written, not memory nor disk: 256 GiB.
 const BUILD_MAP_BYTES: usize = 1 << 38;
 const DATABASES: [&str; 3] = ["facts", "ids", "forest"];
-/// The database that formats 1 to 3 had besides.
-const SCALED_DATABASE: &str = "scaled";
-/// Databases of the format that has most.
-const MOST_DATABASES: u32 = 6;
-/// Databases that formats 1 and 2 had besides.
-const ROW_DATABASES: [&str; 2] = ["raw", "tracks"];
 
 type RowKey = U32<BigEndian>;
 
@@ -68,27 +58,6 @@ type RowKey = U32<BigEndian>;
 pub type ReadTxn<'e> = RoTxn<'e, WithoutTls>;
 /// A write transaction.
 pub type WriteTxn<'e> = RwTxn<'e>;
-
-/// Where vectors and metadata records are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowPlaces {
-    /// In databases, as in formats 1 and 2.
-    Databases,
-    /// Scaled vectors in a database, as in format 3, the rest in files.
-    ScaledInDatabase {
-        /// Number of tracks.
-        rows: usize,
-        /// Values of a vector.
-        dims: usize,
-    },
-    /// In files, of so many rows of so many values.
-    Files {
-        /// Number of tracks.
-        rows: usize,
-        /// Values of a vector.
-        dims: usize,
-    },
-}
 
 /// An open environment, its databases, and the files of rows.
 #[derive(Debug)]
@@ -98,19 +67,8 @@ pub struct Store {
     facts: Database<'static, Str, Bytes>,
     ids: Database<'static, Bytes, RowKey>,
     forest: Database<'static, Bytes, Bytes>,
-    rows: Rows,
-}
-
-/// Raw vectors and metadata records.
-#[derive(Debug)]
-enum Rows {
-    /// Somebody writes them, or will.
-    Unfinished,
-    Databases {
-        raw: Database<'static, RowKey, Bytes>,
-        tracks: Database<'static, RowKey, Bytes>,
-    },
-    Files(RowFiles),
+    /// Raw vectors and metadata records; none while somebody writes them, or will.
+    rows: Option<RowFiles>,
 }
 
 impl Store {
@@ -134,15 +92,15 @@ impl Store {
             .map_err(failed)?
             .unwrap_commit()
         };
-        Ok(Self::with_databases(path, env, databases, Rows::Unfinished))
+        Ok(Self::with_databases(path, env, databases, None))
     }
 
     /// Opens a finished environment, read-only and without a lock file, so that a read-only file
-    /// system will do, and its rows.
+    /// system will do, and its `rows` rows of `dims` values.
     ///
     /// # Errors
     /// When a file is missing or not an index's, or the index is open in this process.
-    pub fn open(path: &Path, places: RowPlaces) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, rows: usize, dims: usize) -> Result<Self, StoreError> {
         let data = path.join(DATA_FILE);
         let bytes =
             fs::metadata(&data).map_err(|source| StoreError::Io { path: data, source })?.len();
@@ -151,57 +109,29 @@ impl Store {
         // Trees are walked from page to page; read ahead, others' pages would go where memory is scarce.
         let flags = EnvFlags::READ_ONLY | EnvFlags::NO_LOCK | EnvFlags::NO_READ_AHEAD;
         let mut store = Self::existing(path, map_bytes, flags)?;
-        store.rows = match places {
-            RowPlaces::Databases => {
-                let [raw, tracks] = named(path, &store.env, ROW_DATABASES)?;
-                Rows::Databases { raw: raw.remap_types(), tracks: tracks.remap_types() }
-            }
-            RowPlaces::ScaledInDatabase { rows, dims } | RowPlaces::Files { rows, dims } => {
-                Rows::Files(RowFiles::open(path, rows, dims)?)
-            }
-        };
+        store.rows = Some(RowFiles::open(path, rows, dims)?);
         Ok(store)
     }
 
-    /// Opens a copy of a finished environment for writing, as [`Self::create`] makes one. Rows that were
-    /// in databases are no longer there.
+    /// Opens a copy of a finished environment for writing, as [`Self::create`] makes one.
     ///
     /// # Errors
     /// When the data file is missing or not an index's, or cannot be written.
-    pub fn grow(path: &Path, places: RowPlaces) -> Result<Self, StoreError> {
-        let store = Self::existing(path, BUILD_MAP_BYTES, EnvFlags::NO_SYNC)?;
-        let [raw, tracks] = ROW_DATABASES;
-        let left: &[&str] = match places {
-            RowPlaces::Databases => &[SCALED_DATABASE, raw, tracks],
-            RowPlaces::ScaledInDatabase { .. } => &[SCALED_DATABASE],
-            RowPlaces::Files { .. } => &[],
-        };
-        if !left.is_empty() {
-            // A transaction knows the databases that were open when it began.
-            let databases = left
-                .iter()
-                .map(|name| named(path, &store.env, [*name]).map(|[database]| database))
-                .collect::<Result<Vec<_>, _>>()?;
-            let mut txn = store.write()?;
-            for database in databases {
-                database.clear(&mut txn).map_err(|source| lmdb(path, source))?;
-            }
-            store.commit(txn)?;
-        }
-        Ok(store)
+    pub fn grow(path: &Path) -> Result<Self, StoreError> {
+        Self::existing(path, BUILD_MAP_BYTES, EnvFlags::NO_SYNC)
     }
 
     fn existing(path: &Path, map_bytes: usize, flags: EnvFlags) -> Result<Self, StoreError> {
         let env = open_env(path, map_bytes, flags)?;
         let databases = named(path, &env, DATABASES)?;
-        Ok(Self::with_databases(path, env, databases, Rows::Unfinished))
+        Ok(Self::with_databases(path, env, databases, None))
     }
 
     fn with_databases(
         path: &Path,
         env: Env<WithoutTls>,
         [facts, ids, forest]: [Database<'static, Bytes, Bytes>; 3],
-        rows: Rows,
+        rows: Option<RowFiles>,
     ) -> Self {
         Self {
             path: path.to_owned(),
@@ -290,64 +220,25 @@ impl Store {
     ///
     /// # Errors
     /// When it is missing or has another length.
-    pub fn raw(&self, txn: &ReadTxn<'_>, row: u32, dims: usize) -> Result<Vec<f64>, StoreError> {
-        match &self.rows {
-            Rows::Files(files) => raw_values(row, &files.vector(row)?, dims),
-            Rows::Databases { raw, .. } => {
-                raw_values(row, self.entry(*raw, txn, "raw vector", row)?, dims)
-            }
-            Rows::Unfinished => Err(unfinished("raw vector", row)),
-        }
-    }
-
-    /// All scaled vectors, `[rows, dims]`, of an index of formats 1 to 3.
-    ///
-    /// # Errors
-    /// When a block is missing or has another length.
-    pub fn scaled_blocks(&self, rows: usize, dims: usize) -> Result<Vec<f32>, StoreError> {
-        let [scaled] = named(&self.path, &self.env, [SCALED_DATABASE])?;
-        let scaled = scaled.remap_types();
-        // It knows the databases that were open when it began.
-        let txn = self.read()?;
-        let mut values = Vec::with_capacity(rows.saturating_mul(dims));
-        for (start, block) in (0..rows).step_by(BLOCK_ROWS).zip(0_u32..) {
-            let bytes = self.entry(scaled, &txn, "scaled block", block)?;
-            let expected = BLOCK_ROWS.min(rows - start) * dims * 4;
-            let (chunks, rest) = bytes.as_chunks::<4>();
-            if bytes.len() != expected || !rest.is_empty() {
-                let (key, got) = (block.to_string(), bytes.len());
-                return Err(StoreError::Length { what: "scaled block", key, got, expected });
-            }
-            values.extend(chunks.iter().map(|chunk| f32::from_le_bytes(*chunk)));
-        }
-        Ok(values)
+    pub fn raw(&self, row: u32, dims: usize) -> Result<Vec<f64>, StoreError> {
+        raw_values(row, &self.files("raw vector", row)?.vector(row)?, dims)
     }
 
     /// The metadata record of a row.
     ///
     /// # Errors
     /// When it is missing.
-    pub fn track<'t>(
-        &'t self,
-        txn: &'t ReadTxn<'_>,
-        row: u32,
-    ) -> Result<Cow<'t, [u8]>, StoreError> {
-        match &self.rows {
-            Rows::Files(files) => files.track(row),
-            Rows::Databases { tracks, .. } => {
-                self.entry(*tracks, txn, "metadata of row", row).map(Cow::Borrowed)
-            }
-            Rows::Unfinished => Err(unfinished("metadata of row", row)),
-        }
+    pub fn track(&self, row: u32) -> Result<Cow<'_, [u8]>, StoreError> {
+        self.files("metadata of row", row)?.track(row)
     }
 
     /// For whoever reads all rows, or many, in their order.
-    pub(crate) fn in_order<'s>(&'s self, txn: &'s ReadTxn<'s>) -> InOrder<'s> {
-        let files = match &self.rows {
-            Rows::Files(files) => Some(FilesAhead::new(files)),
-            _ => None,
-        };
-        InOrder::new(self, txn, files)
+    pub(crate) fn in_order(&self) -> InOrder<'_> {
+        InOrder::new(self.rows.as_ref())
+    }
+
+    fn files(&self, what: &'static str, row: u32) -> Result<&RowFiles, StoreError> {
+        self.rows.as_ref().ok_or_else(|| missing(what, row))
     }
 
     /// Stores the row of a track id; an id that has a row already keeps it, and it is returned.
@@ -397,32 +288,9 @@ impl Store {
     /// # Errors
     /// When LMDB fails.
     pub fn counts(&self, txn: &ReadTxn<'_>) -> Result<[(&'static str, u64); 3], StoreError> {
-        let failed = |source| lmdb(&self.path, source);
-        let (vectors, records) = match &self.rows {
-            Rows::Files(files) => (files.rows() as u64, files.rows() as u64),
-            Rows::Databases { raw, tracks } => {
-                (raw.len(txn).map_err(failed)?, tracks.len(txn).map_err(failed)?)
-            }
-            Rows::Unfinished => (0, 0),
-        };
-        Ok([
-            ("raw vectors", vectors),
-            ("metadata records", records),
-            ("track ids", self.ids.len(txn).map_err(failed)?),
-        ])
-    }
-
-    fn entry<'t>(
-        &self,
-        database: Database<'static, RowKey, Bytes>,
-        txn: &'t ReadTxn<'_>,
-        what: &'static str,
-        row: u32,
-    ) -> Result<&'t [u8], StoreError> {
-        database
-            .get(txn, &row)
-            .map_err(|source| lmdb(&self.path, source))?
-            .ok_or_else(|| StoreError::Missing { what, key: row.to_string() })
+        let rows = self.rows.as_ref().map_or(0, RowFiles::rows) as u64;
+        let ids = self.ids.len(txn).map_err(|source| lmdb(&self.path, source))?;
+        Ok([("raw vectors", rows), ("metadata records", rows), ("track ids", ids)])
     }
 }
 
@@ -450,10 +318,6 @@ fn named<const N: usize>(
     Ok(databases.try_into().expect("one for each name"))
 }
 
-fn unfinished(what: &'static str, row: u32) -> StoreError {
-    StoreError::Missing { what, key: row.to_string() }
-}
-
 fn raw_values(row: u32, bytes: &[u8], dims: usize) -> Result<Vec<f64>, StoreError> {
     f64_values("raw vector", || row.to_string(), bytes, dims)
 }
@@ -468,7 +332,7 @@ fn lmdb(path: &Path, source: heed::Error) -> StoreError {
 #[expect(unsafe_code, reason = "opening a memory map is unsafe; this is the one place that does")]
 fn open_env(path: &Path, map_bytes: usize, flags: EnvFlags) -> Result<Env<WithoutTls>, StoreError> {
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
-    options.map_size(map_bytes).max_dbs(MOST_DATABASES);
+    options.map_size(map_bytes).max_dbs(DATABASES.len() as u32);
     // SAFETY: the mapped file must not change while it is mapped. A finished index is never
     // written again: its builder writes under a fresh name that nobody else knows and renames it
     // when it is complete. That is also why readers need no lock (NO_LOCK). While it is written,

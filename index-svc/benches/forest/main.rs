@@ -12,7 +12,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use index_svc::{
     engine::{Effort, Engine as _, Forest, ForestWriter},
-    store::{RowPlaces, Store},
+    store::Store,
     vectors::ScaledVectors,
 };
 
@@ -69,8 +69,8 @@ fn main() {
     writer.build(&store, &vectors, trees, SEED).expect("grown");
     let build_s = start.elapsed().as_secs_f64();
     store.close().expect("closed");
-    let store = Store::open(folder.path(), RowPlaces::Databases);
-    let store = Arc::new(store.expect("opened"));
+    // As it is read: for growing, since there are no rows beside it.
+    let store = Arc::new(Store::grow(folder.path()).expect("opened"));
     let forest = Forest::open(store, vectors, trees).expect("a forest");
 
     let figures = EFFORTS.map(|search_k| {

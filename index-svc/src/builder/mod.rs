@@ -274,8 +274,6 @@ pub(crate) fn assemble(
         sources: sources_facts(plan, sources, &taken.rows_per_table)?,
         contents,
         files: files(place.path())?,
-        built_at_unix: None,
-        built_by: None,
     };
     let manifest = verified(place.path(), manifest, plan.seed)?;
     Ok(Assembled { place, manifest })

@@ -29,10 +29,9 @@ impl Duplicates {
 
 /// Duplicates of an index, and the rows that repeat an earlier one, ascending.
 pub(super) fn find(index: &Index) -> Result<(Duplicates, Vec<u32>), Error> {
-    let txn = index.store.read()?;
     let dims = index.scaler.dims();
     let mut keyed = Vec::with_capacity(index.rows() as usize);
-    let mut stored = index.store.in_order(&txn);
+    let mut stored = index.store.in_order();
     for row in 0..index.rows() {
         let scaled = index.scaler.transform_in_place(stored.raw(row, dims)?);
         keyed.push((key(&scaled), row));
@@ -42,10 +41,10 @@ pub(super) fn find(index: &Index) -> Result<(Duplicates, Vec<u32>), Error> {
     for same_key in keyed.chunk_by(|a, b| a.0 == b.0).filter(|same_key| same_key.len() > 1) {
         // Equal keys are equal vectors but for one chance in 2^100; the vectors decide.
         let first_row = same_key[0].1;
-        let first = index.scaled_in(&txn, first_row)?;
+        let first = index.scaled(first_row)?;
         let before = repeats.len();
         for (_, row) in &same_key[1..] {
-            if is_equal(&first, &index.scaled_in(&txn, *row)?) {
+            if is_equal(&first, &index.scaled(*row)?) {
                 repeats.push(*row);
             }
         }

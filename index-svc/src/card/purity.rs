@@ -55,19 +55,18 @@ fn measure(
     column: &str,
     value: impl Fn(&TrackMetadata) -> String,
 ) -> Result<Option<Purity>, Error> {
-    let txn = index.store.read()?;
     let mut shares = Vec::new();
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     let mut sample = 0;
     for (row, near) in lists {
-        let own = value(&index.metadata_in(&txn, *row)?);
+        let own = value(&index.metadata(*row)?);
         sample += 1;
         if own.is_empty() || near.is_empty() {
             continue;
         }
         let mut same = 0;
         for neighbor in *near {
-            same += usize::from(value(&index.metadata_in(&txn, neighbor.row)?) == own);
+            same += usize::from(value(&index.metadata(neighbor.row)?) == own);
         }
         shares.push(same as f64 / near.len() as f64);
         *seen.entry(own).or_default() += 1;

@@ -42,8 +42,7 @@ impl Warnings {
         let field = |name: &str| names.iter().position(|known| known == name);
         let Some(warnings) = field(WARNINGS) else { return Ok(None) };
         let damage = field(DAMAGED_SHARE);
-        let txn = index.store.read()?;
-        let mut stored = index.store.in_order(&txn);
+        let mut stored = index.store.in_order();
         let mut counted = Self::default();
         for row in 0..index.rows() {
             let record = stored.track(row)?;

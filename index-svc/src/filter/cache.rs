@@ -8,14 +8,7 @@ use super::{
     column::{Column, Texts},
     evaluate::evaluate,
 };
-use crate::{
-    engine::RowSet,
-    error::Error,
-    metadata,
-    stop::Stop,
-    store::{ReadTxn, Store},
-    work::Work,
-};
+use crate::{engine::RowSet, error::Error, metadata, stop::Stop, store::Store, work::Work};
 
 /// Memory that columns may hold, in bytes; one that is larger is read for each new filter.
 const COLUMN_BYTES: usize = 64 << 20;
@@ -48,7 +41,6 @@ impl Filters {
     pub(crate) fn allowed(
         &self,
         store: &Store,
-        txn: &ReadTxn<'_>,
         rows: u32,
         filter: &Filter,
         work: &Work,
@@ -57,7 +49,7 @@ impl Filters {
         if let Some(set) = lock(&self.sets).find(&filter.text) {
             return Ok(set);
         }
-        let mut column = |field| self.column(store, txn, rows, field, work, stop);
+        let mut column = |field| self.column(store, rows, field, work, stop);
         let set = evaluate(&filter.expression, rows as usize, &mut column, work, stop)?;
         // The engine keeps the set in the order of its leaves too, in as much again and the leaves' counts.
         let bytes = 3 * set.rows().div_ceil(8) + filter.text.len();
@@ -67,7 +59,6 @@ impl Filters {
     fn column(
         &self,
         store: &Store,
-        txn: &ReadTxn<'_>,
         rows: u32,
         field: usize,
         work: &Work,
@@ -76,7 +67,7 @@ impl Filters {
         if let Some(column) = lock(&self.columns).find(&field) {
             return Ok(column);
         }
-        let mut stored = store.in_order(txn);
+        let mut stored = store.in_order();
         let mut texts = Texts::default();
         for row in 0..rows {
             if row.is_multiple_of(STOP_ROWS) {

@@ -37,7 +37,6 @@ use crate::{
     index::Index,
     planner::{Demand, Plan},
     stop::Stop,
-    store::ReadTxn,
     target::Target,
     work::{Work, comparisons},
 };
@@ -111,7 +110,6 @@ impl Index {
     /// Lists rows; `None` where an engine would have to look at more than it may.
     pub(crate) fn list(
         &self,
-        txn: &ReadTxn<'_>,
         wish: Wish<'_>,
         way: Way<'_>,
         stop: Stop<'_>,
@@ -139,8 +137,8 @@ impl Index {
                 continue;
             }
             let scored = leads.scored;
-            let stream = Stream::new(self, txn, wish.target, leads, work);
-            let walk = Walk::run(self, txn, stream, wish.rules, wish.need, stop)?;
+            let stream = Stream::new(self, wish.target, leads, work);
+            let walk = Walk::run(self, stream, wish.rules, wish.need, stop)?;
             match walk.end {
                 End::Full if self.is_out_of_reach(plan, &walk.chosen) => {
                     if most < usize::MAX {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use twox_hash::XxHash3_64;
 
 use super::stream::{Candidate, Next, Stream};
-use crate::{error::Error, index::Index, stop::Stop, store::ReadTxn};
+use crate::{error::Error, index::Index, stop::Stop};
 
 /// Rows walked between two looks at whether anybody still waits.
 const STOP_ROWS: usize = 1 << 10;
@@ -85,14 +85,12 @@ impl Walk {
     /// Walks until `need` rows are taken or no more come.
     pub(super) fn run(
         index: &Index,
-        txn: &ReadTxn<'_>,
         mut stream: Stream<'_>,
         rules: &Rules<'_>,
         need: usize,
         stop: Stop<'_>,
     ) -> Result<Self, Error> {
-        let mut taken =
-            Taken { index, txn, rules, artists: HashMap::new(), vectors: HashMap::new() };
+        let mut taken = Taken { index, rules, artists: HashMap::new(), vectors: HashMap::new() };
         for row in rules.taken {
             let candidate = stream.look_at(*row)?;
             taken.count_artist(candidate.row)?;
@@ -158,7 +156,6 @@ fn digest(scaled: &[f64]) -> u64 {
 /// What is in the list already.
 struct Taken<'a> {
     index: &'a Index,
-    txn: &'a ReadTxn<'a>,
     rules: &'a Rules<'a>,
     artists: HashMap<String, usize>,
     /// Rows by the digest of their vector. By their score there may be any number of them: to a query beyond the
@@ -169,7 +166,7 @@ struct Taken<'a> {
 impl Taken<'_> {
     fn has_equal(&self, candidate: &Candidate) -> Result<bool, Error> {
         for row in self.vectors.get(&digest(&candidate.scaled)).into_iter().flatten() {
-            if self.index.scaled_in(self.txn, *row)? == candidate.scaled {
+            if self.index.scaled(*row)? == candidate.scaled {
                 return Ok(true);
             }
         }
@@ -187,7 +184,7 @@ impl Taken<'_> {
         if self.rules.max_per_artist == 0 {
             return Ok(true);
         }
-        let artist = self.index.artist_in(self.txn, row)?;
+        let artist = self.index.artist(row)?;
         // Tracks of nobody are not all by one artist.
         if artist.is_empty() {
             return Ok(true);

@@ -11,7 +11,6 @@ use super::leads::Leads;
 use crate::{
     error::Error,
     index::Index,
-    store::ReadTxn,
     target::Target,
     work::{Work, reads},
 };
@@ -39,7 +38,6 @@ pub(super) enum Next {
 /// Candidates in exact order.
 pub(super) struct Stream<'a> {
     index: &'a Index,
-    txn: &'a ReadTxn<'a>,
     target: &'a Target,
     leads: Leads,
     /// Leads whose score is known.
@@ -49,14 +47,8 @@ pub(super) struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    pub(super) fn new(
-        index: &'a Index,
-        txn: &'a ReadTxn<'a>,
-        target: &'a Target,
-        leads: Leads,
-        work: &'a Work,
-    ) -> Self {
-        Self { index, txn, target, leads, looked_at: 0, work, ready: BinaryHeap::new() }
+    pub(super) fn new(index: &'a Index, target: &'a Target, leads: Leads, work: &'a Work) -> Self {
+        Self { index, target, leads, looked_at: 0, work, ready: BinaryHeap::new() }
     }
 
     pub(super) fn next(&mut self) -> Result<Next, Error> {
@@ -90,7 +82,7 @@ impl<'a> Stream<'a> {
     /// The exact score of a row.
     pub(super) fn look_at(&self, row: u32) -> Result<Candidate, Error> {
         self.work.did(reads(1, self.target.points()))?;
-        let scaled = self.index.scaled_in(self.txn, row)?;
+        let scaled = self.index.scaled(row)?;
         let scored = self.target.score(&scaled);
         Ok(Candidate { score: scored.score, distance: scored.distance, row, scaled })
     }

@@ -91,14 +91,12 @@ impl<'i> Climb<'i> {
             Some((length, walks)) if length == k => walks,
             _ => {
                 let known = self.trial.of_depth(k);
-                each(self.trial.index, self.trial.threads, known, |_, known| {
-                    begin(blocks, known, k)
-                })?
+                each(self.trial.threads, known, |known| begin(blocks, known, k))?
             }
         };
         let (_, walks) = self.walks.insert((k, walks));
         let walks = walks.iter_mut().collect();
-        each(self.trial.index, self.trial.threads, walks, |_, walked| {
+        each(self.trial.threads, walks, |walked| {
             let met = walked.trail.at(blocks, margin).map_err(EngineError::from)?;
             Ok((met.found, walked.sought, met.scanned))
         })
@@ -113,8 +111,7 @@ impl<'i> Climb<'i> {
         let least = asked.iter().map(|known| first_fetch(known, k)).max();
         let rows = rows.max(least.unwrap_or_default());
         if !self.inspected.contains_key(&rows) {
-            let inspected =
-                each(index, *threads, asked.clone(), |_, known| inspect(index, known, rows))?;
+            let inspected = each(*threads, asked.clone(), |known| inspect(index, known, rows))?;
             self.inspected.insert(rows, inspected);
         }
         let inspected = self.inspected.get(&rows).into_iter().flatten();

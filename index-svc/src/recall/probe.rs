@@ -7,7 +7,6 @@ use crate::{
     index::Index,
     list::Rules,
     recommend::{Strategy, Weighted, target},
-    store::ReadTxn,
     target::Target,
 };
 
@@ -83,7 +82,7 @@ pub(super) struct Question {
 }
 
 impl Question {
-    pub(super) fn of(index: &Index, txn: &ReadTxn<'_>, probe: &Probe) -> Result<Self, Error> {
+    pub(super) fn of(index: &Index, probe: &Probe) -> Result<Self, Error> {
         let mut question = Self {
             target: Target::point(Vec::new()),
             row: None,
@@ -92,7 +91,7 @@ impl Question {
         };
         match probe {
             Probe::Row(row) => {
-                let scaled = index.scaled_in(txn, *row)?;
+                let scaled = index.scaled(*row)?;
                 question.target = Target::point(scaled.clone());
                 question.row = Some(*row);
                 question.seed_rows.push(*row);
@@ -106,7 +105,7 @@ impl Question {
             Probe::Centroid(tracks) => {
                 let mut examples = Vec::with_capacity(tracks.len());
                 for (row, weight) in tracks {
-                    let scaled = index.scaled_in(txn, *row)?;
+                    let scaled = index.scaled(*row)?;
                     question.seed_rows.push(*row);
                     question.seed_vectors.push(scaled.clone());
                     examples.push(Weighted { scaled, weight: *weight });

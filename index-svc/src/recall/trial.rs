@@ -18,7 +18,6 @@ use crate::{
     list::{Rules, Wish},
     planner::{Plan, Wanted},
     search::{Ranked, Ranking},
-    store::ReadTxn,
 };
 
 /// Queries of a calibration that look for their true neighbours together.
@@ -82,10 +81,10 @@ impl<'i> Trial<'i> {
     /// When the index cannot be read.
     pub fn new(index: &'i Index, probes: &[Probe], k: usize) -> Result<Self, Error> {
         let plan = index.exact_plan();
-        let known = each(index, 1, probes.iter().collect(), |txn, probe| {
-            let question = Question::of(index, txn, probe)?;
+        let known = each(1, probes.iter().collect(), |probe| {
+            let question = Question::of(index, probe)?;
             let start = Instant::now();
-            let truth = index.rank(txn, &question.target, &question.rules(), k, plan)?;
+            let truth = index.rank(&question.target, &question.rules(), k, plan)?;
             Ok((Known { question, depth: k, truth }, start.elapsed()))
         })?;
         let (questions, times) = known.into_iter().unzip();
@@ -114,15 +113,15 @@ impl<'i> Trial<'i> {
         let alike = asked.chunk_by(|a, b| a.0 == b.0).flat_map(|alike| alike.chunks(TOGETHER));
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let known =
-            each(index, threads, alike.collect(), |txn, asked| {
-                let of = |(_, _, probe): &(usize, usize, &Probe)| Question::of(index, txn, probe);
+            each(threads, alike.collect(), |asked| {
+                let of = |(_, _, probe): &(usize, usize, &Probe)| Question::of(index, probe);
                 let questions: Vec<Question> = asked.iter().map(of).collect::<Result<_, _>>()?;
                 let rules: Vec<Rules<'_>> = questions.iter().map(Question::rules).collect();
                 let wishes =
                     questions.iter().zip(&rules).zip(asked).map(|((question, rules), asked)| {
                         Wish { target: &question.target, rules, allowed: None, need: asked.0 }
                     });
-                let truths = index.rank_exactly(txn, &wishes.collect::<Vec<_>>())?;
+                let truths = index.rank_exactly(&wishes.collect::<Vec<_>>())?;
                 let known = questions.into_iter().zip(truths).zip(asked);
                 let known = known.map(|((question, truth), (depth, number, _))| {
                     (*number, Known { question, depth: *depth, truth })
@@ -181,10 +180,10 @@ impl<'i> Trial<'i> {
             let step = known.len().div_ceil(FOREST_QUESTIONS).max(1);
             known = known.into_iter().step_by(step).collect();
         }
-        let answers = each(self.index, self.threads, known, |txn, known| {
+        let answers = each(self.threads, known, |known| {
             let Known { question, truth, .. } = known;
             let start = Instant::now();
-            let found = self.index.rank(txn, &question.target, &question.rules(), k, plan)?;
+            let found = self.index.rank(&question.target, &question.rules(), k, plan)?;
             let took = start.elapsed();
             Ok(((recalled(truth, &found, k), found.candidate_count as f64), took))
         })?;
@@ -230,17 +229,13 @@ impl Figures {
     }
 }
 
-/// Answers each of `items`, in their order, on so many threads; each has a transaction.
+/// Answers each of `items`, in their order, on so many threads.
 pub(super) fn each<I: Send, T: Send>(
-    index: &Index,
     threads: usize,
     items: Vec<I>,
-    answer: impl Fn(&ReadTxn<'_>, I) -> Result<T, Error> + Sync,
+    answer: impl Fn(I) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
-    let part = |items: Vec<I>| -> Result<Vec<T>, Error> {
-        let txn = index.store.read()?;
-        items.into_iter().map(|item| answer(&txn, item)).collect()
-    };
+    let part = |items: Vec<I>| items.into_iter().map(&answer).collect::<Result<Vec<T>, Error>>();
     if threads <= 1 {
         return part(items);
     }

@@ -2,37 +2,29 @@
 
 use std::borrow::Cow;
 
-use super::{ReadTxn, Store, StoreError, raw_values, rows::FilesAhead};
+use super::{
+    StoreError, raw_values,
+    rows::{FilesAhead, RowFiles, missing},
+};
 
-/// Rows read in their order: files a piece at a time.
-pub(crate) struct InOrder<'s> {
-    store: &'s Store,
-    txn: &'s ReadTxn<'s>,
-    files: Option<FilesAhead<'s>>,
-}
+/// Rows read in their order.
+#[derive(Debug)]
+pub(crate) struct InOrder<'s>(Option<FilesAhead<'s>>);
 
 impl<'s> InOrder<'s> {
-    pub(super) fn new(
-        store: &'s Store,
-        txn: &'s ReadTxn<'s>,
-        files: Option<FilesAhead<'s>>,
-    ) -> Self {
-        Self { store, txn, files }
+    pub(super) fn new(files: Option<&'s RowFiles>) -> Self {
+        Self(files.map(FilesAhead::new))
     }
 
-    /// As [`Store::raw`].
+    /// As [`super::Store::raw`].
     pub(crate) fn raw(&mut self, row: u32, dims: usize) -> Result<Vec<f64>, StoreError> {
-        match &mut self.files {
-            Some(files) => raw_values(row, files.vector(row)?, dims),
-            None => self.store.raw(self.txn, row, dims),
-        }
+        let files = self.0.as_mut().ok_or_else(|| missing("raw vector", row))?;
+        raw_values(row, files.vector(row)?, dims)
     }
 
-    /// As [`Store::track`].
+    /// As [`super::Store::track`].
     pub(crate) fn track(&mut self, row: u32) -> Result<Cow<'_, [u8]>, StoreError> {
-        match &mut self.files {
-            Some(files) => files.track(row).map(Cow::Borrowed),
-            None => self.store.track(self.txn, row),
-        }
+        let files = self.0.as_mut().ok_or_else(|| missing("metadata of row", row))?;
+        files.track(row).map(Cow::Borrowed)
     }
 }

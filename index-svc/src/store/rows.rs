@@ -25,11 +25,11 @@ pub const VECTORS_FILE: &str = "vectors.bin";
 /// The metadata records.
 pub const TRACKS_FILE: &str = "tracks.bin";
 
-/// Rows written per transaction; bounds the pages a transaction holds in memory.
-pub(crate) const COMMIT_ROWS: u32 = 16 << 10;
 /// Both files together are mapped up to this size, vectors first: most of what a process may use beside
 /// the engine's image. Larger ones are read.
 const MOST_MAPPED_BYTES: u64 = 80 << 20;
+/// Rows written per transaction; bounds the pages a transaction holds in memory.
+pub(crate) const COMMIT_ROWS: u32 = 16 << 10;
 const BUFFER_BYTES: usize = 1 << 20;
 /// Bytes of an end.
 const END_BYTES: u64 = 8;
@@ -152,7 +152,7 @@ pub(super) fn check_length(
     Err(StoreError::Length { what, key, got, expected })
 }
 
-fn missing(what: &'static str, row: u32) -> StoreError {
+pub(super) fn missing(what: &'static str, row: u32) -> StoreError {
     StoreError::Missing { what, key: row.to_string() }
 }
 

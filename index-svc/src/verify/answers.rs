@@ -10,7 +10,6 @@ use crate::{
     query::{Options, Query, QueryError},
     recall::{Figures, Trial, sample_rows},
     search::Answer,
-    store::ReadTxn,
 };
 
 /// How many standard errors a recall measured with other queries may be from the manifest's.
@@ -76,14 +75,13 @@ fn check_exact(index: &Index, rows: &[u32]) -> Result<Check, Error> {
     let asked: Vec<u32> = rows.iter().copied().step_by(step).collect();
     let truth = brute_force(index, &asked)?;
     let mut differing = None;
-    let txn = index.store.read()?;
     for (row, truth) in asked.iter().zip(truth) {
         let answer = ask(index, *row, true)?;
         let got: Vec<(f64, u32)> =
             answer.neighbors.iter().map(|near| (near.distance, near.row)).collect();
-        let query = plainly_scaled(index, &txn, *row)?;
+        let query = plainly_scaled(index, *row)?;
         let same = same_within_rounding(&got, &truth, |row| {
-            let other = plainly_scaled(index, &txn, row)?;
+            let other = plainly_scaled(index, row)?;
             Ok::<f64, Error>(squares(&query, &other).sqrt())
         })?;
         if !same {
@@ -127,8 +125,8 @@ fn same_within_rounding<E>(
 }
 
 /// The scaled vector of a row, with arithmetic of this file's own.
-fn plainly_scaled(index: &Index, txn: &ReadTxn<'_>, row: u32) -> Result<Vec<f64>, Error> {
-    let raw = index.store.raw(txn, row, index.scaler.dims())?;
+fn plainly_scaled(index: &Index, row: u32) -> Result<Vec<f64>, Error> {
+    let raw = index.store.raw(row, index.scaler.dims())?;
     Ok(scaled(index, &raw))
 }
 
@@ -144,10 +142,9 @@ fn squares(a: &[f64], b: &[f64]) -> f64 {
 /// The nearest rows to each of `asked`, themselves included, with their distances, ties by row: one
 /// pass over the raw vectors, with arithmetic of its own.
 fn brute_force(index: &Index, asked: &[u32]) -> Result<Vec<Vec<(f64, u32)>>, Error> {
-    let txn = index.store.read()?;
-    let mut stored = index.store.in_order(&txn);
+    let mut stored = index.store.in_order();
     let queries: Vec<Vec<f64>> =
-        asked.iter().map(|row| plainly_scaled(index, &txn, *row)).collect::<Result<_, _>>()?;
+        asked.iter().map(|row| plainly_scaled(index, *row)).collect::<Result<_, _>>()?;
     let mut nearest: Vec<Vec<(f64, u32)>> = vec![Vec::new(); queries.len()];
     for row in 0..index.rows() {
         let other = scaled(index, &stored.raw(row, index.scaler.dims())?);

@@ -30,7 +30,7 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
     let scaled = index.stored_vectors()?;
     let txn = index.store.read()?;
     let dims = index.scaler.dims();
-    let mut in_order = index.store.in_order(&txn);
+    let mut in_order = index.store.in_order();
     for row in 0..rows {
         let raw = in_order.raw(row, dims)?;
         let stored = scaled.row(row);
@@ -103,8 +103,7 @@ fn expected(index: &Index, stored: &mut InOrder<'_>, row: u32) -> Result<Vec<f32
 }
 
 fn blocks_failure(index: &Index, blocks: &Blocks) -> Result<Option<String>, Error> {
-    let txn = index.store.read()?;
-    let mut stored = index.store.in_order(&txn);
+    let mut stored = index.store.in_order();
     for row in 0..index.rows() {
         let expected = expected(index, &mut stored, row)?;
         if !blocks.row(row).is_some_and(|it| same_bits(it, &expected)) {
@@ -148,8 +147,7 @@ fn is_lifted(vector: &[f32], scaled: &[f32]) -> bool {
 }
 
 fn forest_failure(index: &Index, forest: &Forest) -> Result<Option<String>, Error> {
-    let txn = index.store.read()?;
-    let mut stored = index.store.in_order(&txn);
+    let mut stored = index.store.in_order();
     let (mut failure, mut unreadable) = (None, None);
     let mut next = 0;
     forest.each_vector(|row, vector| {

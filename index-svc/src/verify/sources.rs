@@ -60,11 +60,11 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
             .map(|(value, fill)| if value.is_nan() { *fill } else { *value })
             .collect();
         // The stored features follow from the raw vectors, which is a check of its own.
-        let raw = index.store.raw(&txn, at, index.scaler.dims())?;
+        let raw = index.store.raw(at, index.scaler.dims())?;
         let scaled = |raw: &[f64]| to_f32(&index.scaler.transform(raw));
         let other_features = (!same_bits(&scaled(&filled), &scaled(&raw)))
             .then(|| format!("{}: row {at} has other features", here()));
-        let other_metadata = (row.metadata != index.metadata_in(&txn, at)?)
+        let other_metadata = (row.metadata != index.metadata(at)?)
             .then(|| format!("{}: row {at} has other metadata", here()));
         if !in_order && (other_features.is_some() || other_metadata.is_some()) {
             unlike.entry(at).or_insert((other_features, other_metadata));

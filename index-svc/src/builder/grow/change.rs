@@ -28,7 +28,7 @@ use crate::{
     error::Error,
     index::Index,
     lineage::{CurveOrigin, constant_columns},
-    manifest::{BlocksFacts, ContentDigests, FORMAT_VERSION, Manifest},
+    manifest::{BlocksFacts, ContentDigests, Manifest},
     metadata::id_key,
     provenance::Provenance,
     recall::{Trial, sample_rows},
@@ -58,7 +58,7 @@ impl<'i> Growing<'i> {
         let place = Workplace::beside(&goal.beside())?;
         let (from, to) = (goal.from().join(DATA_FILE), place.path().join(DATA_FILE));
         fs::copy(&from, &to).map_err(|source| Error::Io { path: to, source })?;
-        let store = Store::grow(place.path(), old.manifest().row_places())?;
+        let store = Store::grow(place.path())?;
         let manifest = old.manifest().clone();
         let forest = (manifest.forest.trees > 0)
             .then(|| ForestWriter::new(&store, old.scaler.dims(), place.path()));
@@ -122,17 +122,16 @@ impl<'i> Growing<'i> {
         let left = before - gone.len() as u32;
         let fillers = (left..before).filter(|row| !gone.contains(row));
         self.moved = gone.range(..left).copied().zip(fillers).collect();
-        let reading = self.old.store.read()?;
         let mut txn = self.store.write()?;
         for row in gone {
-            let id = self.old.metadata_in(&reading, *row)?.track_id;
+            let id = self.old.metadata(*row)?.track_id;
             self.store.remove_id(&mut txn, &id_key(&id))?;
             if let Some(forest) = &self.forest {
                 forest.remove(&mut txn, *row)?;
             }
         }
         for (hole, filler) in &self.moved {
-            let id = self.old.metadata_in(&reading, *filler)?.track_id;
+            let id = self.old.metadata(*filler)?.track_id;
             self.store.move_id(&mut txn, &id_key(&id), *hole)?;
             let from = *filler as usize * dims;
             self.values.copy_within(from..from + dims, *hole as usize * dims);
@@ -158,13 +157,12 @@ impl<'i> Growing<'i> {
     fn write_kept(&self, rows: Range<u32>) -> Result<(VectorWriter, TrackWriter), Error> {
         let mut vectors = VectorWriter::create(self.place.path())?;
         let mut tracks = TrackWriter::create(self.place.path())?;
-        let txn = self.old.store.read()?;
-        let mut in_order = self.old.store.in_order(&txn);
+        let mut in_order = self.old.store.in_order();
         for row in rows {
             let moved = self.moved.get(&row);
             if let Some(from) = moved {
-                vectors.push(&self.old.store.raw(&txn, *from, self.dims())?)?;
-                tracks.push(&self.old.store.track(&txn, *from)?)?;
+                vectors.push(&self.old.store.raw(*from, self.dims())?)?;
+                tracks.push(&self.old.store.track(*from)?)?;
             } else {
                 vectors.push(&in_order.raw(row, self.dims())?)?;
                 tracks.push(&in_order.track(row)?)?;
@@ -218,13 +216,9 @@ impl<'i> Growing<'i> {
         store.close()?;
         drop(vectors);
 
-        manifest.format_version = FORMAT_VERSION;
         manifest.rows = rows;
         manifest.blocks = blocks;
         manifest.files = files(place.path())?;
-        // Up to format version 3 they were in the manifest.
-        manifest.built_at_unix = None;
-        manifest.built_by = None;
         let ready = Ready { place };
         let mut index = ready.open(manifest)?;
         let constant = constant_columns(dims, |take| index.each_raw(0.., take))?;
@@ -250,8 +244,7 @@ impl<'i> Growing<'i> {
 fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<ContentDigests, Error> {
     let dims = old.scaler.dims();
     let stored = new.stored_vectors()?;
-    let (old_txn, new_txn) = (old.store.read()?, new.store.read()?);
-    let (mut old_rows, mut new_rows) = (old.store.in_order(&old_txn), new.store.in_order(&new_txn));
+    let (mut old_rows, mut new_rows) = (old.store.in_order(), new.store.in_order());
     let [mut raw_vectors, mut scaled_vectors, mut metadata] = [(); 3].map(|()| Sha256::new());
     for row in 0..new.rows() {
         let raw = f64_bytes(&new_rows.raw(row, dims)?);
@@ -261,8 +254,8 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
             let same = if before == row {
                 f64_bytes(&old_rows.raw(row, dims)?) == raw && old_rows.track(row)? == record
             } else {
-                f64_bytes(&old.store.raw(&old_txn, before, dims)?) == raw
-                    && old.store.track(&old_txn, before)? == record
+                f64_bytes(&old.store.raw(before, dims)?) == raw
+                    && old.store.track(before)? == record
             };
             if !same {
                 let text = format!("row {row} is not row {before} of the version before");

@@ -88,9 +88,8 @@ impl Projection {
 
 fn genres(index: &Index, rows: &[u32], column: Option<&str>) -> Result<Vec<String>, Error> {
     let Some(column) = column else { return Ok(vec![String::new(); rows.len()]) };
-    let txn = index.store.read()?;
     rows.iter()
-        .map(|row| Ok(index.metadata_in(&txn, *row)?.attributes.remove(column).unwrap_or_default()))
+        .map(|row| Ok(index.metadata(*row)?.attributes.remove(column).unwrap_or_default()))
         .collect()
 }
 

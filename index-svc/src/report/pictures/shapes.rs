@@ -29,11 +29,10 @@ pub(crate) struct Shape {
 }
 
 pub(super) fn shapes(index: &Index, rows: &[u32]) -> Result<Vec<Shape>, Error> {
-    let txn = index.store.read()?;
     let dims = index.scaler.dims();
     let mut columns = vec![Vec::with_capacity(rows.len()); dims];
     for row in rows {
-        let raw = index.store.raw(&txn, *row, dims)?;
+        let raw = index.store.raw(*row, dims)?;
         columns.iter_mut().zip(raw).for_each(|(column, value)| column.push(value));
     }
     let (mean, scale) = (index.scaler.mean(), index.scaler.scale());
