@@ -49,7 +49,8 @@ fn main() {
     }
     let traits = many(&index, Strategy::SharedTraits, plain());
     report(&index, &format!("shared traits of {EXAMPLES} rows"), &[traits]);
-    for far in [1e1, 1e2, 5e5, 1e9, 1e14] {
+    // More than a million deviations are refused.
+    for far in [1e1, 1e2, 5e5] {
         let rows = |at: u32, options: &Options| -> Vec<u32> {
             let (_, answer) = timed(&index, &away(&index, at, far, options));
             answer.neighbors.iter().map(|near| near.row).collect()

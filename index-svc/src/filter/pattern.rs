@@ -31,7 +31,7 @@ impl Pattern {
         Self { parts }
     }
 
-    /// The pattern that finds this one anywhere in a text, by [`Matcher::is_within`]: stars at the ends say nothing
+    /// The pattern that finds this one anywhere in a text, by [`Self::within`]: stars at the ends say nothing
     /// there. None if nothing is left but stars.
     pub(super) fn anywhere(self) -> Option<Self> {
         let stars = self.parts.len() > 1;
@@ -47,40 +47,76 @@ impl Pattern {
         Self { parts: self.parts.iter().map(|part| fold(part).into_owned()).collect() }
     }
 
-    /// What finds it in texts.
-    pub(super) fn matcher(&self) -> Matcher {
-        let parts = self.parts.iter().map(|part| Finder::new(part).into_owned()).collect();
-        Matcher { parts, bytes: self.parts.iter().map(String::len).sum() }
+    /// What tells whether it is all of a text.
+    pub(super) fn whole(&self) -> Whole {
+        let [first, middle @ .., last] = &self.parts[..] else {
+            let only = self.parts.first().cloned().unwrap_or_default();
+            return Whole { first: only, rest: None };
+        };
+        let bytes = self.bytes();
+        let rest = Rest { last: last.clone(), middle: finders(middle), bytes };
+        Whole { first: first.clone(), rest: Some(rest) }
     }
+
+    /// What tells whether a text contains it.
+    pub(super) fn within(&self) -> Within {
+        Within { parts: finders(&self.parts), bytes: self.bytes() }
+    }
+
+    /// Bytes of all parts; no shorter text matches.
+    fn bytes(&self) -> usize {
+        self.parts.iter().map(String::len).sum()
+    }
+}
+
+/// A pattern, prepared to be compared with many texts.
+#[derive(Clone, Debug)]
+pub(super) struct Whole {
+    /// What texts begin with, or all of them where the pattern has no star.
+    first: String,
+    rest: Option<Rest>,
+}
+
+/// What is behind the first star.
+#[derive(Clone, Debug)]
+struct Rest {
+    last: String,
+    /// Between the first and the last star.
+    middle: Vec<Finder<'static>>,
+    bytes: usize,
 }
 
 /// A pattern, prepared to be looked for in many texts: what a search takes beforehand, in proportion to the
 /// pattern's length, is done once.
 #[derive(Clone, Debug)]
-pub(super) struct Matcher {
+pub(super) struct Within {
     parts: Vec<Finder<'static>>,
-    /// Bytes of all parts; no shorter text matches.
     bytes: usize,
 }
 
-impl Matcher {
-    /// Whether it is all of a text.
+impl Whole {
+    /// Whether the pattern is all of a text.
     pub(super) fn is(&self, text: &str) -> bool {
-        let [first, middle @ .., last] = &self.parts[..] else {
-            return self.parts.iter().all(|only| only.needle() == text.as_bytes());
+        let Self { first, rest: Some(Rest { last, middle, bytes }) } = self else {
+            return self.first == text;
         };
-        if text.len() < self.bytes {
-            return false;
-        }
-        let rest = text.as_bytes().strip_prefix(first.needle());
-        let rest = rest.and_then(|rest| rest.strip_suffix(last.needle()));
-        rest.is_some_and(|rest| in_order(middle, rest))
+        // A longer text has room for both ends, so they do not overlap.
+        text.len() >= *bytes
+            && text.ends_with(last.as_str())
+            && text.starts_with(first.as_str())
+            && in_order(middle, &text.as_bytes()[first.len()..text.len() - last.len()])
     }
+}
 
-    /// Whether a text contains it.
-    pub(super) fn is_within(&self, text: &str) -> bool {
+impl Within {
+    /// Whether a text contains the pattern.
+    pub(super) fn is_in(&self, text: &str) -> bool {
         text.len() >= self.bytes && in_order(&self.parts, text.as_bytes())
     }
+}
+
+fn finders(parts: &[String]) -> Vec<Finder<'static>> {
+    parts.iter().map(|part| Finder::new(part).into_owned()).collect()
 }
 
 /// Whether a text has all parts, each behind the one before.
@@ -137,10 +173,10 @@ mod tests {
         fn a_match_is_one_by_trying_everything(pattern in "[a*é]{0,5}", text in "[aé]{0,5}") {
             let chars = |text: &str| text.chars().collect::<Vec<char>>();
             let expected = matches(&chars(&pattern), &chars(&text));
-            prop_assert_eq!(wild(&pattern).matcher().is(&text), expected);
-            let within = wild(&format!("*{pattern}*")).matcher().is(&text);
+            prop_assert_eq!(wild(&pattern).whole().is(&text), expected);
+            let within = wild(&format!("*{pattern}*")).whole().is(&text);
             let anywhere = wild(&pattern).anywhere();
-            prop_assert_eq!(anywhere.is_none_or(|part| part.matcher().is_within(&text)), within);
+            prop_assert_eq!(anywhere.is_none_or(|part| part.within().is_in(&text)), within);
         }
     }
 
@@ -156,7 +192,7 @@ mod tests {
             ("*", "", true),
             ("a**b", "ab", true),
         ] {
-            assert_eq!(wild(pattern).matcher().is(text), expected, "{pattern} {text}");
+            assert_eq!(wild(pattern).whole().is(text), expected, "{pattern} {text}");
         }
     }
 
@@ -164,7 +200,7 @@ mod tests {
     #[test]
     fn many_parts_take_one_pass() {
         let text = "a".repeat(100_000);
-        let pattern = wild(&format!("{}b", "a*".repeat(2000))).matcher();
-        assert!(!pattern.is(&text) && !pattern.is_within(&text));
+        let pattern = wild(&format!("{}b", "a*".repeat(2000)));
+        assert!(!pattern.whole().is(&text) && !pattern.within().is_in(&text));
     }
 }

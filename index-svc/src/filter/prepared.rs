@@ -7,15 +7,15 @@ use super::{
     column::Column,
     decimal::Decimal,
     expression::{Comparison, Term, Test, Value},
-    pattern::Matcher,
+    pattern::{Whole, Within},
 };
 
 /// Work of one lookup of a text among those that it is compared with, in the units of [`crate::work`].
 const LOOKUP: u64 = 16;
 /// Work of a search in a text, however short it is.
-const SEARCH: u64 = 8;
+const SEARCH: u64 = 2;
 /// Bytes of a text that are searched for one unit of work.
-const SEARCHED_BYTES: u64 = 8;
+const SEARCHED_BYTES: u64 = 32;
 
 /// Twice the number of constants below a value, and one more if it is one of them.
 type Rank = usize;
@@ -35,9 +35,9 @@ enum Ready {
     Text(Comparison, Rank),
     Number(Comparison, Rank),
     /// Whether it must match, and what.
-    Pattern(bool, Matcher),
+    Pattern(bool, Whole),
     /// Is within the folded text.
-    Contains(Matcher),
+    Contains(Within),
     Present,
     In(Listed),
 }
@@ -48,7 +48,7 @@ struct Listed {
     /// By rank, whether it is listed.
     texts: Vec<bool>,
     numbers: Vec<bool>,
-    patterns: Vec<Matcher>,
+    patterns: Vec<Whole>,
 }
 
 /// A distinct text of the column, looked up.
@@ -89,9 +89,9 @@ impl<'e> Prepared<'e> {
             }
             // Patterns are in equality alone.
             Test::Compare(comparison, Value::Pattern(pattern)) => {
-                Ready::Pattern(*comparison == Comparison::Equal, pattern.matcher())
+                Ready::Pattern(*comparison == Comparison::Equal, pattern.whole())
             }
-            Test::Contains(part) => Ready::Contains(part.folded().matcher()),
+            Test::Contains(part) => Ready::Contains(part.folded().within()),
             Test::Present => Ready::Present,
             Test::In(values) => {
                 let mut listed = Listed {
@@ -103,7 +103,7 @@ impl<'e> Prepared<'e> {
                     match value {
                         Value::Text(text) => listed.texts[self.among_texts(text)] = true,
                         Value::Number(number) => listed.numbers[self.constant(number)] = true,
-                        Value::Pattern(pattern) => listed.patterns.push(pattern.matcher()),
+                        Value::Pattern(pattern) => listed.patterns.push(pattern.whole()),
                     }
                 }
                 Ready::In(listed)
@@ -187,7 +187,7 @@ impl Ready {
                 .among_numbers
                 .map_or(*comparison == Comparison::NotEqual, |own| comparison.holds(own.cmp(rank))),
             Self::Pattern(wanted, pattern) => pattern.is(value.text) == *wanted,
-            Self::Contains(part) => part.is_within(value.folded),
+            Self::Contains(part) => part.is_in(value.folded),
             Self::Present => !value.text.is_empty(),
             Self::In(listed) => {
                 listed.texts[value.among_texts]

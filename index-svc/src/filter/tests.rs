@@ -112,7 +112,7 @@ fn holds(expression: &Expression, row: &[String]) -> bool {
             Comparison::Greater => text > other,
             Comparison::GreaterOrEqual => text >= other,
         },
-        (Value::Pattern(pattern), _) => pattern.matcher().is(text) == (sign == Comparison::Equal),
+        (Value::Pattern(pattern), _) => pattern.whole().is(text) == (sign == Comparison::Equal),
         (Value::Number(other), Some(number)) => match sign {
             Comparison::Equal => number == other,
             Comparison::NotEqual => number != other,
@@ -125,7 +125,7 @@ fn holds(expression: &Expression, row: &[String]) -> bool {
     };
     match &term.test {
         Test::Compare(sign, value) => compare(*sign, value),
-        Test::Contains(part) => part.folded().matcher().is_within(&fold(text)),
+        Test::Contains(part) => part.folded().within().is_in(&fold(text)),
         Test::Present => !text.is_empty(),
         Test::In(values) => values.iter().any(|value| compare(Comparison::Equal, value)),
     }
@@ -377,10 +377,10 @@ fn what_a_filter_takes_is_counted_before_it_is_done() {
     // Values that one field may equal are one list.
     assert_eq!(of(&many("=", " OR ")), of("year = 't'"));
     assert!(of(&many("!=", " AND ")) > 190 * 2 * ROWS);
-    assert!(of(&many(":", " OR ")) > 190 * 8 * ROWS);
+    assert!(of(&many(":", " OR ")) > 190 * 2 * ROWS);
     // The longer the texts, the more there is to search.
     let in_long = taken("year : 't1'", &long, u64::MAX).expect("no limit");
-    assert!(in_long > of("year : 't1'") + ROWS * 1000 / 10);
+    assert!(in_long > of("year : 't1'") + ROWS * 1000 / 40);
     let (filter, all) = (many(":", " OR "), of(&many(":", " OR ")));
     assert_eq!(taken(&filter, &short, all).expect("as much as may be"), all);
     let refused = taken(&filter, &short, all / 2);
