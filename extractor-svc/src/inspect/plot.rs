@@ -56,6 +56,9 @@ struct Curve<'a> {
 }
 
 /// The page as SVG.
+///
+/// # Errors
+/// When it cannot be drawn.
 pub fn draw(
     inspected: &Inspected,
     profile: &Profile,

@@ -97,13 +97,13 @@ impl Cache {
             Some(Arc::clone(&kept[0]))
         };
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tables) = find(&mut *lock()) {
+        if let Some(tables) = find(&mut lock()) {
             return tables;
         }
         // Made without the lock: signals of other recipes need not wait for it.
         let made = Arc::new(Tables::new(recipe, sample_rate, hop_length));
         let mut kept = lock();
-        find(&mut *kept).unwrap_or_else(|| {
+        find(&mut kept).unwrap_or_else(|| {
             kept.insert(0, Arc::clone(&made));
             kept.truncate(MAX_KEPT);
             made
