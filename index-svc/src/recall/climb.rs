@@ -2,7 +2,7 @@
 //! had found on its way, so nothing is searched twice: each question keeps its walk through the blocks engine, and
 //! what the forest inspected serves lists of every length.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::trial::{Figures, Known, Trial, each};
 use crate::{
@@ -110,11 +110,13 @@ impl<'i> Climb<'i> {
         // The forest inspects as many rows as it shall find, at least.
         let least = asked.iter().map(|known| first_fetch(known, k)).max();
         let rows = rows.max(least.unwrap_or_default());
-        if !self.inspected.contains_key(&rows) {
-            let inspected = each(*threads, asked.clone(), |known| inspect(index, known, rows))?;
-            self.inspected.insert(rows, inspected);
-        }
-        let inspected = self.inspected.get(&rows).into_iter().flatten();
+        let inspected: &Vec<Inspected> = match self.inspected.entry(rows) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let asked = asked.clone();
+                place.insert(each(*threads, asked, |known| inspect(index, known, rows))?)
+            }
+        };
         let outcomes = asked.into_iter().zip(inspected).filter(|(known, _)| known.depth >= k);
         let outcome = |(known, inspected): (&Known, &Inspected)| match fetch(known, k) {
             // Copies of what was asked with are left out, and take the place of results.

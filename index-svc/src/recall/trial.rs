@@ -195,7 +195,7 @@ impl<'i> Trial<'i> {
     pub(super) fn reach(&self, k: usize) -> f64 {
         let known = self.of_depth(k);
         let last =
-            |known: &&Known| known.truth.rows.iter().take(k).last().map(|near| near.distance);
+            |known: &&Known| known.truth.rows.iter().take(k).next_back().map(|near| near.distance);
         let mut last: Vec<f64> = known.iter().filter_map(last).collect();
         last.sort_unstable_by(f64::total_cmp);
         let place = (last.len().saturating_sub(1) as f64 * NEAR_SHARE) as usize;
