@@ -59,7 +59,8 @@ mod tests {
             assert_eq!(printable(text), expected);
         }
         let mut lines = Lines(Vec::new());
-        writeln!(lines, "one {}\ntwo", "\u{1b}c").expect("memory");
+        let hostile = "\u{1b}c";
+        writeln!(lines, "one {hostile}\ntwo").expect("memory");
         assert_eq!(lines.0, b"one \\u{1b}c\ntwo\n");
     }
 }
