@@ -18,9 +18,11 @@ class Scaler:
 
 
 def distances(rows, point, weights=None):
-    """Euclidean distances of rows to a point; weights multiply squared differences."""
+    """Euclidean distances of rows to a point; weights multiply squared differences.
+
+    No matrix product: it rounds equal rows differently by where they lie, and equal rows are equally far."""
     squares = (rows - point) ** 2
-    return np.sqrt(squares.sum(axis=1) if weights is None else squares @ weights)
+    return np.sqrt((squares if weights is None else squares * weights).sum(axis=1))
 
 
 class Pairs:
