@@ -9,13 +9,14 @@ use std::{
     sync::Arc,
 };
 
+use engine::Stop;
+
 use crate::{
     error::Error,
     filter::Filter,
     index::Index,
     query::{Query, QueryError},
     status,
-    stop::Stop,
     work::comparisons,
 };
 
@@ -121,7 +122,7 @@ pub(crate) fn each<I, T, R>(
 ) -> Result<Vec<R>, QueryError> {
     let mut results = Vec::new();
     for item in items {
-        stop.check()?;
+        stop.check().map_err(Error::from)?;
         results.push(wire(match caught(|| answer(item)) {
             Ok(found) => Ok(found),
             Err(QueryError::Index(Error::Stopped)) => return Err(Error::Stopped.into()),

@@ -10,9 +10,10 @@
 
 use std::collections::HashMap;
 
+use engine::{Effort, EngineName};
+
 use crate::{
     curve::{LIST_LENGTHS, QueryKind, RecallPoint, TARGETS},
-    engine::{Effort, EngineName},
     error::Error,
     index::Index,
     planner::{Plan, SMALL_ROWS},

@@ -3,9 +3,8 @@
 //!
 //! Points hold counted work and no times, so that the same rows make the same curve.
 
+use engine::{Effort, EngineName};
 use serde::{Deserialize, Serialize};
-
-use crate::engine::{Effort, EngineName};
 
 /// Targets a build calibrates, ascending.
 pub const TARGETS: [f64; 3] = [0.95, 0.99, 0.999];

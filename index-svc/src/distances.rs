@@ -4,12 +4,12 @@
 //! Neighbours are nearer than nearly all pairs, so the nearest thousandth of the sample is kept as it is and
 //! counted; quantiles, between which shares are interpolated, do for the rest.
 
+use engine::{ScaledVectors, squared_distance};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use crate::{
     error::Error,
     store::{ReadTxn, Store, StoreError, WriteTxn},
-    vectors::{ScaledVectors, squared_distance},
 };
 
 /// Pairs that are drawn; where there are no more, each is taken once. A thousandth of them are a thousand.

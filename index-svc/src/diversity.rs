@@ -5,7 +5,9 @@
 //! producing summaries", SIGIR 1998; here with distances in place of similarities: the next is the one
 //! with the least `(1 - diversity) score - diversity d`, `d` being its distance to the nearest chosen one.
 
-use crate::{error::Error, stop::Stop, vectors::distance};
+use engine::{Stop, distance};
+
+use crate::error::Error;
 
 /// Results that are reordered at a time. What is beyond them is never nearer, so that a list can be
 /// told page by page.

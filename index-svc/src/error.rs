@@ -2,12 +2,12 @@
 
 use std::{io, path::PathBuf};
 
+use engine::{EngineError, Stopped};
 use thiserror::Error as ThisError;
 
 use crate::{
-    distribution::DistributionError, engine::EngineError, import::ImportError,
-    manifest::ManifestError, metadata::RecordError, store::StoreError, table::TableError,
-    versions::PointerError,
+    distribution::DistributionError, import::ImportError, manifest::ManifestError,
+    metadata::RecordError, store::StoreError, table::TableError, versions::PointerError,
 };
 
 /// Why an index could not be opened, built, read or checked.
@@ -140,6 +140,12 @@ pub enum Error {
     /// An index did not pass its checks: one just built, or one about to be served.
     #[error("the index failed its checks: {0}")]
     Unsound(String),
+}
+
+impl From<Stopped> for Error {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
 }
 
 /// The first few of a list.

@@ -10,12 +10,15 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use engine::{
+    BLOCKS_FILE, EngineError, EngineName, Engines, Forest, ScaledVectors, blocks::Blocks,
+    open_blocks,
+};
 use proto::features::FeatureSchema;
 
 use crate::{
     build_record::BuildRecord,
     distances::PairDistances,
-    engine::{BLOCKS_FILE, EngineError, EngineName, Engines, Forest, blocks::Blocks, open_blocks},
     error::Error,
     filter::Filters,
     manifest::{BlocksFacts, MANIFEST_FILE, Manifest, file_facts},
@@ -25,7 +28,6 @@ use crate::{
     store::{
         DATA_FILE, ReadTxn, SCALED_FILE, SCALER, ScaledFile, Store, TRACKS_FILE, VECTORS_FILE,
     },
-    vectors::ScaledVectors,
     versions::{Place, resolve},
 };
 
@@ -265,11 +267,11 @@ impl Index {
 
 fn stored_vectors(path: &Path, manifest: &Manifest) -> Result<ScaledVectors, Error> {
     let (rows, dims) = (manifest.rows as usize, manifest.dims as usize);
-    Ok(ScaledVectors::of_file(ScaledFile::open(path, rows, dims)?))
+    Ok(ScaledVectors::of_rows(ScaledFile::open(path, rows, dims)?))
 }
 
 fn forest(
-    store: &Arc<Store>,
+    store: &Store,
     vectors: &Arc<ScaledVectors>,
     manifest: &Manifest,
 ) -> Result<Option<Forest>, Error> {
@@ -277,7 +279,7 @@ fn forest(
     if trees == 0 {
         return Ok(None);
     }
-    Ok(Some(Forest::open(Arc::clone(store), Arc::clone(vectors), trees)?))
+    Ok(Some(Forest::open(store.forest(), Arc::clone(vectors), trees)?))
 }
 
 fn blocks(path: &Path, manifest: &Manifest) -> Result<Option<Blocks>, Error> {

@@ -10,7 +10,7 @@
 //!   parts of it
 //! - [`recommend`]: examples into one target; `list`: from a target to rows in order; [`diversity`]:
 //!   another order; [`explain`]: why two vectors are apart
-//! - [`scaler`], [`vectors`], [`engine`], [`metadata`]: the stages
+//! - [`scaler`], the crate [`engine`], [`metadata`]: the stages
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
 //! - [`card`]: what the neighbourhoods of an index are like, measured when it is built
 //! - [`lineage`]: what a version was grown from; [`seal`]: has a file changed
@@ -36,7 +36,6 @@ pub mod curve;
 pub mod distances;
 pub mod distribution;
 pub mod diversity;
-pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod filter;
@@ -68,12 +67,10 @@ pub mod search;
 pub mod service;
 pub mod sources;
 pub mod status;
-pub mod stop;
 pub mod store;
 pub mod table;
 mod target;
 pub mod validation;
-pub mod vectors;
 pub mod verify;
 pub mod versions;
 mod warm;

@@ -12,14 +12,13 @@ use std::{
     },
 };
 
+use engine::{EngineName, Stop};
 use serving::{
     CpuPool,
     metrics::{Histogram, IntCounter, MetricError, Registry},
 };
 
-use crate::{
-    engine::EngineName, index::Index, planner::Wanted, query::Query, search::Answer, stop::Stop,
-};
+use crate::{index::Index, planner::Wanted, query::Query, search::Answer};
 
 /// Upper bounds of the vectors that a query looked at.
 const EFFORT_BUCKETS: &[f64] =

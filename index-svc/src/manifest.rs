@@ -100,7 +100,7 @@ pub struct ForestFacts {
     pub trees: u32,
     /// Seed of the random splits, of the blocks engine's tree, and of all samples.
     pub seed: u64,
-    /// Radius of the paraboloid lift; see [`crate::engine::lift`].
+    /// Radius of the paraboloid lift; see [`engine::lift`].
     pub lift_radius: f32,
 }
 

@@ -5,17 +5,11 @@
 
 use std::io;
 
-use rustix::io::Errno;
 use storage::StorageError;
 
 use crate::{
-    distribution::DistributionError,
-    engine::{EngineError, blocks::BlocksError, forest_error_is_passing},
-    error::Error,
-    import::ImportError,
-    manifest::ManifestError,
-    table::TableError,
-    versions::PointerError,
+    distribution::DistributionError, error::Error, import::ImportError, manifest::ManifestError,
+    table::TableError, versions::PointerError,
 };
 
 impl Error {
@@ -26,7 +20,7 @@ impl Error {
             Self::Io { source, .. } => io_is_passing(source),
             Self::Manifest(error) => manifest(error),
             Self::Store(error) => error.is_passing(),
-            Self::Engine(error) => engine(error),
+            Self::Engine(error) => error.is_passing(),
             Self::Table(error) => table(error),
             Self::Pointer(error) => pointer(error),
             Self::Distribution(error) => distribution(error),
@@ -58,39 +52,6 @@ fn manifest(error: &ManifestError) -> bool {
         | ManifestError::Format { .. }
         | ManifestError::Seal { .. }
         | ManifestError::Field { .. } => false,
-    }
-}
-
-fn engine(error: &EngineError) -> bool {
-    match error {
-        EngineError::Forest(source) => forest_error_is_passing(&**source),
-        EngineError::Image { source, .. } | EngineError::Blocks(source) => blocks(source),
-        EngineError::Threads(_)
-        | EngineError::Width { .. }
-        | EngineError::ForeignImage { .. }
-        | EngineError::NotBuilt { .. }
-        | EngineError::ForestShape { .. } => false,
-    }
-}
-
-fn blocks(error: &BlocksError) -> bool {
-    match error {
-        BlocksError::Io(source) => io_is_passing(source),
-        BlocksError::Dims { .. }
-        | BlocksError::TooManyRows { .. }
-        | BlocksError::Shape { .. }
-        | BlocksError::LeafRows { .. }
-        | BlocksError::Value { .. }
-        | BlocksError::Effort { .. }
-        | BlocksError::FilterRows { .. }
-        | BlocksError::Length { .. }
-        | BlocksError::Magic
-        | BlocksError::ByteOrder { .. }
-        | BlocksError::Version { .. }
-        | BlocksError::Digest { .. }
-        | BlocksError::Structure { .. }
-        | BlocksError::Alignment { .. }
-        | BlocksError::Threads(_) => false,
     }
 }
 
@@ -168,39 +129,10 @@ fn distribution(error: &DistributionError) -> bool {
     }
 }
 
-/// Whether the operating system may say otherwise when it is asked again: a file is gone, a disk full,
-/// a call interrupted, a disk or the network away. A file that ends too early is damaged.
+/// As [`engine::io_is_passing`]; an error of an object store that came through a reader passes as it does itself.
 pub(crate) fn io_is_passing(error: &io::Error) -> bool {
-    // These have no kind: a disk that fails, and no room for open files.
-    let passing = [Errno::IO, Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
-    if let Some(number) = error.raw_os_error()
-        && passing.contains(&number)
-    {
-        return true;
-    }
-    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<StorageError>()) {
-        return error.is_passing();
-    }
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound
-            | io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::Interrupted
-            | io::ErrorKind::WouldBlock
-            | io::ErrorKind::TimedOut
-            | io::ErrorKind::ResourceBusy
-            | io::ErrorKind::OutOfMemory
-            | io::ErrorKind::StaleNetworkFileHandle
-            | io::ErrorKind::NetworkDown
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NotConnected
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
-    )
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<StorageError>());
+    inner.map_or_else(|| engine::io_is_passing(error), StorageError::is_passing)
 }
 
 #[cfg(test)]

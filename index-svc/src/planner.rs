@@ -5,10 +5,9 @@
 //! reasonable cost, as on a catalogue without structure, is answered exactly, and so are lists longer
 //! than those that were measured.
 
-use crate::{
-    curve::{QueryKind, RecallPoint},
-    engine::{Effort, EngineName},
-};
+use engine::{Effort, EngineName};
+
+use crate::curve::{QueryKind, RecallPoint};
 
 /// Up to this many rows, all of them are looked at: a walk saves nothing.
 pub const SMALL_ROWS: usize = 10_000;

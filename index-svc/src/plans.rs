@@ -1,5 +1,7 @@
 //! How an index answers a query: what the query demands of the planner.
 
+use engine::EngineName;
+
 use crate::{
     curve::QueryKind,
     index::Index,
@@ -31,8 +33,8 @@ impl Index {
     pub(crate) fn planner(&self) -> Planner<'_> {
         Planner {
             curve: &self.manifest.recall_curve,
-            blocks: self.engines.blocks.is_some(),
-            forest: self.engines.forest.is_some(),
+            blocks: self.engines.is_open(EngineName::Blocks),
+            forest: self.engines.is_open(EngineName::Forest),
         }
     }
 

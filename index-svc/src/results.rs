@@ -1,6 +1,8 @@
 //! From the rows of a list to results: the order that diversity gives them, metadata, explanations, and the names
 //! of the seeds.
 
+use engine::Stop;
+
 use crate::{
     answer::Neighbor,
     diversity,
@@ -10,7 +12,6 @@ use crate::{
     list::{Chosen, List, Span},
     metadata::TrackMetadata,
     query::{Query, Seed},
-    stop::Stop,
     target::Target,
 };
 

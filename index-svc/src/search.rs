@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use engine::{Candidates, RowSet, Stop, distance};
+
 use crate::{
-    engine::{Candidates, RowSet},
     error::Error,
     explain::{explain, out_of_range},
     groups::FeatureGroups,
@@ -14,9 +15,7 @@ use crate::{
     planner::{Plan, Wanted},
     query::{Comparison, Query, Seed},
     recommend::{self, Weighted},
-    stop::Stop,
     target::Target,
-    vectors::distance,
     work::Work,
 };
 

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use engine::Stop;
 use proto::v1::{
     BatchLookupRequest, BatchLookupResponse, BatchRecommendRequest, BatchRecommendResponse,
     ExplainDistanceRequest, ExplainDistanceResponse, GetIndexInfoRequest, GetIndexInfoResponse,
@@ -27,7 +28,6 @@ use crate::{
     reply,
     search::Answer,
     status,
-    stop::Stop,
     versions::Served,
     work::DEFAULT_MAX_WORK,
 };

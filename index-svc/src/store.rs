@@ -22,6 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use engine::ForestStore;
 use heed::{
     CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RoTxn, RwTxn, WithoutTls,
     byteorder::BigEndian,
@@ -35,9 +36,8 @@ pub use self::{
     scaled::{SCALED_FILE, ScaledFile},
 };
 pub(crate) use self::{
-    error::lmdb_is_passing,
     in_order::InOrder,
-    rows::{COMMIT_ROWS, TrackWriter, VectorWriter},
+    rows::{TrackWriter, VectorWriter},
     scaled::ScaledWriter,
 };
 
@@ -184,10 +184,11 @@ impl Store {
         fs::remove_file(&lock).map_err(|source| StoreError::Io { path: lock, source })
     }
 
-    /// The forest's database; its keys and values are arroy's.
+    /// Where the forest of this store is kept.
     #[must_use]
-    pub fn forest(&self) -> Database<'static, Bytes, Bytes> {
-        self.forest
+    pub fn forest(&self) -> ForestStore {
+        let Self { path, env, facts, forest, .. } = self;
+        ForestStore { path: path.clone(), env: env.clone(), forest: *forest, facts: *facts }
     }
 
     /// Stores a fact: a list of numbers.

@@ -10,7 +10,7 @@
 //! with `|v|_w = sqrt(sum of w_i v_i²)`. Least is best. `distance(x)` is `|x - p|` to the nearest
 //! wanted point, without weights or factors.
 
-use crate::vectors::distance;
+use engine::distance;
 
 /// A point, and what its distance is multiplied by.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use engine::{Effort, EngineName};
+
 use crate::{
-    engine::{Effort, EngineName},
     index::Index,
     recall::{Probe, sample_rows},
 };

@@ -7,7 +7,9 @@
 
 use std::cell::Cell;
 
-use crate::{engine::Effort, error::Error, index::Index, list::Span, planner::Plan, query::Query};
+use engine::Effort;
+
+use crate::{error::Error, index::Index, list::Span, planner::Plan, query::Query};
 
 /// Work of one query unless told otherwise, in rows compared with a point: some tenths of a second. A hundred
 /// times what an exact answer over a million rows takes, twice a list of a hundred thousand.

@@ -6,10 +6,10 @@ mod catalogue;
 use std::fs;
 
 use catalogue::{golden_rows, held_out, lcg, plan, write_csv};
+use engine::{Effort, EngineError, EngineName};
 use index_svc::{
     Error, Index,
     builder::{BuildEngines, build},
-    engine::{Effort, EngineError, EngineName},
     index::EngineChoice,
     planner::{SMALL_ROWS, Wanted},
     query::{Options, Query},

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod circles;
+mod ladder;
 mod manifests;
 mod shape;
 mod sources;

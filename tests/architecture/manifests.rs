@@ -30,6 +30,20 @@ const MANIFEST_ARROWS: &[(&str, &[&str])] = &[
         &["proto", "client", "serving", "storage", "extractor-svc", "index-svc", "e2e", "tonic"],
     ),
     ("extractor-svc/Cargo.toml", &["index-svc", "client", "e2e"]),
+    (
+        "index-svc/engine/Cargo.toml",
+        &[
+            "proto",
+            "client",
+            "serving",
+            "storage",
+            "roots",
+            "extractor-svc",
+            "e2e",
+            "tokio",
+            "tonic",
+        ],
+    ),
     ("index-svc/Cargo.toml", &["extractor-svc", "client", "e2e"]),
     ("tests/Cargo.toml", &["extractor-svc", "index-svc", "serving"]),
 ];

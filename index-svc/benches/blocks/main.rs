@@ -15,9 +15,8 @@ mod serve;
 
 use std::path::PathBuf;
 
-use index_svc::engine::blocks::{Blocks, BlocksOptions, Effort, Image, build};
-
 use catalogue::{Kind, Table};
+use engine::blocks::{Blocks, BlocksOptions, Effort, Image, build};
 use measure::{Sample, cpu_seconds, memory_mib, timed};
 
 /// Neighbours asked for.

@@ -11,7 +11,7 @@
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
-use index_svc::engine::blocks::{Blocks, Effort, RowSet};
+use engine::blocks::{Blocks, Effort, RowSet};
 
 use super::catalogue::Table;
 use super::measure::{Sample, thread_nanos, timed};

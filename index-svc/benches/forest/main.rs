@@ -10,11 +10,8 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
-use index_svc::{
-    engine::{Effort, Engine as _, Forest, ForestWriter},
-    store::Store,
-    vectors::ScaledVectors,
-};
+use engine::{Effort, Engine as _, Forest, ForestWriter, ScaledVectors};
+use index_svc::store::Store;
 
 const K: usize = 10;
 const SEED: u64 = 7;
@@ -63,15 +60,15 @@ fn main() {
 
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::create(folder.path()).expect("writable");
-    let writer = ForestWriter::new(&store, dims, folder.path());
+    let writer = ForestWriter::new(&store.forest(), dims, folder.path());
     let start = Instant::now();
-    writer.add(&store, &vectors, 0..vectors.rows() as u32, SEED).expect("written");
-    writer.build(&store, &vectors, trees, SEED).expect("grown");
+    writer.add(&store.forest(), &vectors, 0..vectors.rows() as u32, SEED).expect("written");
+    writer.build(&store.forest(), &vectors, trees, SEED).expect("grown");
     let build_s = start.elapsed().as_secs_f64();
     store.close().expect("closed");
     // As it is read: for growing, since there are no rows beside it.
-    let store = Arc::new(Store::grow(folder.path()).expect("opened"));
-    let forest = Forest::open(store, vectors, trees).expect("a forest");
+    let store = Store::grow(folder.path()).expect("opened");
+    let forest = Forest::open(store.forest(), vectors, trees).expect("a forest");
 
     let figures = EFFORTS.map(|search_k| {
         let (mut found, mut scored) = (0, 0);

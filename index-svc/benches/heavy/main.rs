@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use engine::Stop;
 use index_svc::{
     Index,
     query::{Example, Options, Query, Seed},
     recommend::Strategy,
     search::Answer,
-    stop::Stop,
 };
 
 /// Runs of each query; the first of a filter reads its columns.

@@ -7,11 +7,11 @@ use std::{
     path::Path,
 };
 
+use engine::BLOCKS_FILE;
 use proto::features::FeatureSchema;
 
 use super::{BuildPlan, intake::Intake, rows::RowSource};
 use crate::{
-    engine::BLOCKS_FILE,
     error::Error,
     manifest::{FileFacts, MissingValues, SourceFacts, file_facts},
     scaler::Scaler,

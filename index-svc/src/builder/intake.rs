@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use engine::COMMIT_ROWS;
 use proto::features::{FeatureSchema, hex};
 use sha2::{Digest as _, Sha256};
 
@@ -11,7 +12,7 @@ use crate::{
     error::Error,
     metadata::{MAX_TRACK_ID_BYTES, id_key},
     scaler::MeanPass,
-    store::{COMMIT_ROWS, Store, TrackWriter, WriteTxn},
+    store::{Store, TrackWriter, WriteTxn},
     table::{Row, TableError},
 };
 

@@ -25,6 +25,12 @@ pub use self::grow::{
     AppendPlan, Grown, Outcome, RemovePlan, Unchanged, UnknownRule, append, remove,
 };
 pub(crate) use self::rows::RowSource;
+use engine::{
+    BLOCKS_FILE, EngineError, ForestWriter, LIFT_RADIUS, ScaledVectors,
+    blocks::{self, Blocks, BlocksOptions},
+    digest_text, to_f32,
+};
+
 use self::{
     facts::{constant_features, files, missing_values, sources_facts},
     intake::intake,
@@ -36,11 +42,6 @@ use crate::{
     calibration::{CALIBRATION_K, CARD_SAMPLE, calibrate, sample_of},
     card::Card,
     distances::PairDistances,
-    engine::{
-        BLOCKS_FILE, EngineError, ForestWriter, LIFT_RADIUS,
-        blocks::{self, Blocks, BlocksOptions},
-        digest_text,
-    },
     error::Error,
     index::{EngineChoice, Index},
     lineage::{ScalerFacts, ScalerOrigin},
@@ -53,7 +54,6 @@ use crate::{
     sources::Sources,
     store::{SCALER, ScaledFile, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
     table::{ColumnRule, LeftOut},
-    vectors::{ScaledVectors, to_f32},
     verify,
 };
 
@@ -228,17 +228,19 @@ pub(crate) fn assemble(
         Some(scaler) => scaler,
         None => fit(&mut taken.spill, &filling, taken.sums.take(), sources)?,
     };
-    let forest =
-        plan.engines.forest().then(|| ForestWriter::new(&store, scaler.dims(), place.path()));
+    let forest = plan
+        .engines
+        .forest()
+        .then(|| ForestWriter::new(&store.forest(), scaler.dims(), place.path()));
     let mut contents = write_vectors(place.path(), &mut taken.spill, &filling, &scaler, sources)?;
     contents.metadata = std::mem::take(&mut taken.metadata_sha256);
     let vectors = ScaledFile::open(place.path(), taken.rows as usize, scaler.dims())?;
-    let vectors = ScaledVectors::of_file(vectors);
+    let vectors = ScaledVectors::of_rows(vectors);
     write_facts(&store, &scaler, &vectors, plan.seed, &mut contents)?;
     if let Some(forest) = &forest {
         tracing::info!(trees = plan.trees, "growing the forest");
-        forest.add(&store, &vectors, 0..taken.rows, plan.seed)?;
-        forest.build(&store, &vectors, plan.trees as usize, plan.seed)?;
+        forest.add(&store.forest(), &vectors, 0..taken.rows, plan.seed)?;
+        forest.build(&store.forest(), &vectors, plan.trees as usize, plan.seed)?;
     }
     store.close()?;
     let blocks = match plan.engines.blocks() {

@@ -7,15 +7,15 @@
 //! most [`HUB_ROWS`] rows drawn at random: figures of large and small indexes compare, and the cost
 //! is bounded. Rows that repeat another are left out: they are [`super::Duplicates`].
 
+use engine::{
+    Effort, EngineError,
+    blocks::{self, Blocks, BlocksError, BlocksOptions},
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{NEIGHBORS, close};
 use crate::{
-    engine::{
-        Effort, EngineError,
-        blocks::{self, Blocks, BlocksError, BlocksOptions},
-    },
     error::Error,
     index::Index,
     recall::{Neighborhood, Probe, sample_rows},

@@ -3,12 +3,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use engine::{RowSet, Stop};
+
 use super::{
     Filter,
     column::{Column, Texts},
     evaluate::evaluate,
 };
-use crate::{engine::RowSet, error::Error, metadata, stop::Stop, store::Store, work::Work};
+use crate::{error::Error, metadata, store::Store, work::Work};
 
 /// Memory that columns may hold, in bytes; one that is larger is read for each new filter.
 const COLUMN_BYTES: usize = 64 << 20;

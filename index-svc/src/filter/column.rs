@@ -2,8 +2,10 @@
 
 use std::{collections::HashMap, sync::OnceLock};
 
+use engine::Stop;
+
 use super::{decimal::nearest, fold::fold};
-use crate::{error::Error, stop::Stop};
+use crate::error::Error;
 
 /// Texts folded between two looks at whether anybody still waits.
 const STOP_TEXTS: usize = 1 << 12;

@@ -4,12 +4,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use engine::{RowSet, Stop};
+
 use super::{
     column::Column,
     expression::{Comparison, Expression, Term, Test},
     prepared::Prepared,
 };
-use crate::{engine::RowSet, error::Error, stop::Stop, work::Work};
+use crate::{error::Error, work::Work};
 
 /// Tests of texts between two looks at whether anybody still waits.
 const STOP_STEPS: usize = 1 << 13;
@@ -139,7 +141,7 @@ fn matching(
             return Ok(());
         }
         steps = 0;
-        stop.check()
+        stop.check().map_err(Error::from)
     };
     let mut sets = Vec::with_capacity(terms.len());
     for terms in terms.chunks(TOGETHER) {

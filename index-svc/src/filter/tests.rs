@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
+use engine::{RowSet, Stop};
 use proptest::prelude::*;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     evaluate::evaluate,
     fold::fold,
 };
-use crate::{engine::RowSet, error::Error, stop::Stop, work::Work};
+use crate::{error::Error, work::Work};
 
 const ATTRIBUTES: [&str; 4] = ["year", "genre_top", "my column", "AND"];
 

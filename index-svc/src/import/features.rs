@@ -9,8 +9,9 @@ use std::{
     path::Path,
 };
 
+use engine::blocks::{MAX_DIMS, MAX_ROWS};
+
 use super::ImportError;
-use crate::engine::blocks::{MAX_DIMS, MAX_ROWS};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// Longest header that is read, in bytes; numpy pads to a multiple of 64 and writes 128.

@@ -20,7 +20,7 @@
 //! The others compute `d` in `f32`: a coordinate is rounded by at most 2⁻²⁴ of its size and the sum of 74
 //! squares by far less than 1e-5 of itself, so the distance is off by at most `1e-5 d + 2e-7 |q'|`.
 
-use crate::engine::{EngineName, blocks::Blocks};
+use engine::{EngineName, blocks::Blocks};
 
 /// Far more than what sums of 74 products in `f64` err by, relatively.
 const ROUNDING: f64 = 1e-12;
@@ -105,17 +105,15 @@ impl Bounds {
 
 #[cfg(test)]
 mod tests {
+    use engine::{
+        Effort,
+        blocks::{BlocksOptions, build},
+        distance, to_f32,
+    };
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        engine::{
-            Effort,
-            blocks::{BlocksOptions, build},
-        },
-        list::within_reach,
-        vectors::{distance, to_f32},
-    };
+    use crate::list::within_reach;
 
     const DIMS: usize = 5;
 

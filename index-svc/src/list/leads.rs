@@ -6,15 +6,16 @@
 
 use std::collections::HashMap;
 
+use engine::{
+    Candidates, EngineName, RowSet, Stop, blocks::MAX_MAGNITUDE, squared_distance, to_f32,
+};
+
 use super::{bounds::Bounds, scan::scan};
 use crate::{
-    engine::{Candidates, EngineName, RowSet, blocks::MAX_MAGNITUDE},
     error::Error,
     index::Index,
     planner::Plan,
-    stop::Stop,
     target::{Point, Target},
-    vectors::{squared_distance, to_f32},
     work::comparisons,
 };
 
@@ -131,7 +132,7 @@ impl Index {
     /// An engine's candidates with their bounds; they are in order already.
     fn of_point(&self, found: &Candidates, point: &Point, fetch: usize, plan: Plan) -> Leads {
         let query = within_reach(&point.scaled);
-        let blocks = self.engines.blocks.as_deref();
+        let blocks = self.engines.blocks();
         let bounds = Bounds::new(&point.scaled, &query, plan.engine, blocks);
         let leads: Vec<Lead> = found
             .hits

@@ -27,16 +27,16 @@ pub(crate) use self::{
     span::Span,
 };
 
+use engine::{Candidates, RowSet, Stop};
+
 use self::{
     rules::{End, Walk},
     stream::Stream,
 };
 use crate::{
-    engine::{Candidates, RowSet},
     error::Error,
     index::Index,
     planner::{Demand, Plan},
-    stop::Stop,
     target::Target,
     work::{Work, comparisons},
 };

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
+use engine::Stop;
 use twox_hash::XxHash3_64;
 
 use super::stream::{Candidate, Next, Stream};
-use crate::{error::Error, index::Index, stop::Stop};
+use crate::{error::Error, index::Index};
 
 /// Rows walked between two looks at whether anybody still waits.
 const STOP_ROWS: usize = 1 << 10;

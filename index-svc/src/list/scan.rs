@@ -6,19 +6,13 @@
 //! the sum of 74 squares by less than 1e-5 of itself, so that a distance is off by at most
 //! `1e-5 d + 1e-6 |q|`, with several times the room that is needed.
 
-use super::leads::{Lead, Leads, unseen};
-use crate::{
-    engine::{
-        RowSet,
-        blocks::{ABREAST, Kernel},
-    },
-    error::Error,
-    list::within_reach,
-    stop::Stop,
-    target::Point,
-    vectors::ScaledVectors,
-    work::comparisons,
+use engine::{
+    RowSet, ScaledVectors, Stop,
+    blocks::{ABREAST, Kernel},
 };
+
+use super::leads::{Lead, Leads, unseen};
+use crate::{error::Error, list::within_reach, target::Point, work::comparisons};
 
 /// Comparisons of a row with a point between two looks at whether anybody still waits.
 const STOP_STEPS: usize = 1 << 16;

@@ -2,19 +2,13 @@
 
 use std::{collections::BTreeSet, io, path::PathBuf};
 
+use engine::{EngineError, EngineName, ForestError, blocks::BlocksError};
 use rustix::io::Errno;
 use storage::StorageError;
 
 use crate::{
-    distribution::DistributionError,
-    engine::{EngineError, EngineName, blocks::BlocksError},
-    error::Error,
-    import::ImportError,
-    manifest::ManifestError,
-    metadata::RecordError,
-    store::StoreError,
-    table::TableError,
-    versions::PointerError,
+    distribution::DistributionError, error::Error, import::ImportError, manifest::ManifestError,
+    metadata::RecordError, store::StoreError, table::TableError, versions::PointerError,
 };
 
 fn path() -> PathBuf {
@@ -67,7 +61,7 @@ fn from_system(error: fn() -> io::Error) -> Vec<Error> {
         ManifestError::Io { path: path(), source: error() }.into(),
         stored().into(),
         StoreError::Lmdb { path: path(), source: error().into() }.into(),
-        EngineError::Forest(Box::new(stored())).into(),
+        EngineError::Forest(ForestError::Lmdb { path: path(), source: error().into() }).into(),
         EngineError::Image { path: path(), source: BlocksError::Io(error()) }.into(),
         EngineError::Blocks(BlocksError::Io(error())).into(),
         TableError::Io { path: path(), source: error() }.into(),
@@ -134,7 +128,7 @@ fn lasting() -> Vec<Error> {
         EngineError::Blocks(BlocksError::Magic).into(),
         EngineError::Image { path: path(), source: BlocksError::Digest { part: "body" } }.into(),
         EngineError::NotBuilt { name: EngineName::Forest }.into(),
-        EngineError::Forest("nobody's error".into()).into(),
+        EngineError::Forest(ForestError::Missing { what: "fact", key: text() }).into(),
         TableError::Parquet { path: path(), why: text() }.into(),
         PointerError::Name { path: path(), name: text() }.into(),
         DistributionError::NoPointer { url: text() }.into(),

@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
+use engine::{
+    Effort, EngineError, EngineName,
+    blocks::{Blocks, Trail},
+};
+
 use super::trial::{Figures, Known, Trial, each};
 use crate::{
-    engine::{
-        Effort, EngineError, EngineName,
-        blocks::{Blocks, Trail},
-    },
     error::Error,
     index::Index,
     list::{WIDEN, Wish, within_reach},
@@ -85,7 +86,7 @@ impl<'i> Climb<'i> {
     }
 
     fn by_walks(&mut self, k: usize, margin: f32) -> Result<Vec<Outcome>, Error> {
-        let blocks = self.trial.index.engines.blocks.as_deref();
+        let blocks = self.trial.index.engines.blocks();
         let blocks = blocks.ok_or(EngineError::NotBuilt { name: EngineName::Blocks })?;
         let walks = match self.walks.take() {
             Some((length, walks)) if length == k => walks,

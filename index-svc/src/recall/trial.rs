@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use engine::EngineName;
+
 use super::{
     climb::FOREST_QUESTIONS,
     probe::{Probe, Question},
 };
 use crate::{
     curve::LIST_LENGTHS,
-    engine::EngineName,
     error::Error,
     index::Index,
     list::{Rules, Wish},

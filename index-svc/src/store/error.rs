@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use heed::MdbError;
+use engine::{io_is_passing, lmdb_is_passing};
 use thiserror::Error;
-
-use crate::passing::io_is_passing;
 
 /// Why the store could not be opened, read or written.
 #[derive(Debug, Error)]
@@ -85,18 +83,5 @@ impl StoreError {
             | Self::Length { .. }
             | Self::Place { .. } => false,
         }
-    }
-}
-
-/// Whether LMDB may answer later: the operating system failed it for now, or others hold what it has
-/// little of.
-pub(crate) fn lmdb_is_passing(error: &heed::Error) -> bool {
-    match error {
-        heed::Error::Io(source) => io_is_passing(source),
-        heed::Error::Mdb(error) => {
-            matches!(error, MdbError::ReadersFull | MdbError::TlsFull | MdbError::MapResized)
-        }
-        heed::Error::EnvAlreadyOpened => true,
-        heed::Error::Encoding(_) | heed::Error::Decoding(_) => false,
     }
 }

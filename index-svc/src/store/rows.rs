@@ -28,8 +28,6 @@ pub const TRACKS_FILE: &str = "tracks.bin";
 /// Both files together are mapped up to this size, vectors first: most of what a process may use beside
 /// the engine's image. Larger ones are read.
 const MOST_MAPPED_BYTES: u64 = 80 << 20;
-/// Rows written per transaction; bounds the pages a transaction holds in memory.
-pub(crate) const COMMIT_ROWS: u32 = 16 << 10;
 const BUFFER_BYTES: usize = 1 << 20;
 /// Bytes of an end.
 const END_BYTES: u64 = 8;

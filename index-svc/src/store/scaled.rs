@@ -5,6 +5,8 @@
 
 use std::{fmt, path::Path};
 
+use engine::RowMajor;
+
 use super::{
     StoreError,
     file::RowFile,
@@ -32,16 +34,14 @@ impl ScaledFile {
         file.advise_random()?;
         Ok(Self { file, dims })
     }
+}
 
-    /// All values, row after row.
-    #[must_use]
-    pub fn values(&self) -> &[f32] {
+impl RowMajor for ScaledFile {
+    fn values(&self) -> &[f32] {
         bytemuck::try_cast_slice(self.file.mapped()).unwrap_or_default()
     }
 
-    /// Number of values in a row.
-    #[must_use]
-    pub fn dims(&self) -> usize {
+    fn dims(&self) -> usize {
         self.dims
     }
 }

@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_thousand_queries_tell_99_from_97() {
         let point = RecallPoint {
-            engine: crate::engine::EngineName::Blocks,
+            engine: engine::EngineName::Blocks,
             queries: QueryKind::Track,
             k: 10,
             target: 0.99,

@@ -1,17 +1,16 @@
 //! An index against itself.
 
+use engine::{Forest, blocks::Blocks, lift, to_f32};
 use proto::features::hex;
 use sha2::{Digest as _, Sha256};
 
 use super::{Check, same_bits};
 use crate::{
-    engine::{Forest, blocks::Blocks, lift},
     error::Error,
     index::Index,
     metadata::{TrackMetadata, id_key},
     scaler::{MeanPass, Scaler, VariancePass},
     store::{InOrder, f64_bytes},
-    vectors::to_f32,
 };
 
 /// Checks an index against itself: stored features are the scaled raw vectors, the scaler is a fresh
@@ -87,10 +86,10 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
         Check::new("content digests", differing, "as in the manifest".to_owned()),
     ];
     let equal = || format!("{rows} vectors equal the scaled raw vectors");
-    if let Some(forest) = &index.engines.forest {
+    if let Some(forest) = index.engines.forest() {
         checks.push(Check::new("forest vectors", forest_failure(index, forest)?, equal()));
     }
-    if let Some(blocks) = &index.engines.blocks {
+    if let Some(blocks) = index.engines.blocks() {
         checks.push(Check::new("blocks image", blocks_failure(index, blocks)?, equal()));
     }
     Ok(checks)

@@ -5,10 +5,12 @@ use std::{
     path::PathBuf,
 };
 
+use engine::to_f32;
+
 use super::{Check, same_bits};
 use crate::{
     error::Error, index::Index, metadata::id_key, scaler::MeanPass, sources::Sources,
-    table::ColumnRule, vectors::to_f32,
+    table::ColumnRule,
 };
 
 /// Checks an index against the tables it was built from: every row's features and metadata.

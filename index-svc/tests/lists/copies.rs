@@ -1,8 +1,8 @@
 //! More copies of a track than a leaf of the forest holds: it lists the same of them as an exact answer does.
 
+use engine::EngineName;
 use index_svc::{
     Index,
-    engine::EngineName,
     index::EngineChoice,
     query::{Options, Query},
 };

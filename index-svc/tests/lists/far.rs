@@ -1,12 +1,11 @@
 //! Queries far from everything: what is read is counted, and distances are the exact ones.
 
+use engine::{Effort, Stop};
 use index_svc::{
     Index,
-    engine::Effort,
     index::EngineChoice,
     query::{Options, Query},
     search::Answer,
-    stop::Stop,
 };
 
 use super::music::{Music, tracks};

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use engine::Stop;
 use index_svc::{
     Error, Index,
     index::EngineChoice,
     query::{Options, Query, Seed},
     recommend::Strategy,
     search::Answer,
-    stop::Stop,
 };
 
 use super::{

@@ -1,7 +1,7 @@
 //! Recall with filters, on a catalogue large enough that the planner walks.
 
+use engine::Effort;
 use index_svc::{
-    engine::Effort,
     index::EngineChoice,
     query::{Options, Query},
 };

@@ -1,11 +1,11 @@
 //! What a query takes is known before it begins, as far as it can be, and bounded where it cannot.
 
+use engine::Stop;
 use index_svc::{
     Error, Index,
     index::EngineChoice,
     query::{Example, Options, Query, Seed},
     recommend::Strategy,
-    stop::Stop,
 };
 
 use super::music::Music;

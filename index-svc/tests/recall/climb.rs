@@ -3,12 +3,12 @@
 
 use std::fs;
 
+use engine::{Effort, EngineName};
 use index_svc::{
     Index,
     builder::{BuildPlan, build},
     calibration::probes,
     curve::{LIST_LENGTHS, QueryKind},
-    engine::{Effort, EngineName},
     planner::Plan,
     recall::{Climb, Probe, Trial},
 };

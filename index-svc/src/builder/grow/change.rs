@@ -7,6 +7,7 @@ use std::{
     thread,
 };
 
+use engine::{ForestWriter, ScaledVectors, to_f32};
 use proto::features::hex;
 use sha2::{Digest as _, Sha256};
 
@@ -24,7 +25,6 @@ use crate::{
     calibration::{CALIBRATION_K, CARD_SAMPLE, Calibrated, calibrate, sample_of},
     card::Card,
     distances::PairDistances,
-    engine::ForestWriter,
     error::Error,
     index::Index,
     lineage::{CurveOrigin, constant_columns},
@@ -33,7 +33,6 @@ use crate::{
     provenance::Provenance,
     recall::{Trial, sample_rows},
     store::{DATA_FILE, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
-    vectors::{ScaledVectors, to_f32},
     verify,
 };
 
@@ -61,7 +60,7 @@ impl<'i> Growing<'i> {
         let store = Store::grow(place.path())?;
         let manifest = old.manifest().clone();
         let forest = (manifest.forest.trees > 0)
-            .then(|| ForestWriter::new(&store, old.scaler.dims(), place.path()));
+            .then(|| ForestWriter::new(&store.forest(), old.scaler.dims(), place.path()));
         let values = old.vectors.values().to_vec();
         Ok(Self { old, place, store, forest, values, moved: BTreeMap::new(), manifest })
     }
@@ -204,8 +203,8 @@ impl<'i> Growing<'i> {
                 .is_some()
                 .then(|| scope.spawn(|| write_blocks(place.path(), &vectors, settings.seed)));
             if let Some(forest) = &forest {
-                forest.add(&store, &vectors, old.rows()..rows, settings.seed)?;
-                forest.build(&store, &vectors, settings.trees as usize, settings.seed)?;
+                forest.add(&store.forest(), &vectors, old.rows()..rows, settings.seed)?;
+                forest.build(&store.forest(), &vectors, settings.trees as usize, settings.seed)?;
             }
             let packed: Option<Result<BlocksFacts, Error>> = packing.map(|packing| {
                 packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -1,5 +1,6 @@
 //! The page from top to bottom: verdict, what failed, figures, pictures, card, every check.
 
+use engine::EngineName;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
@@ -10,7 +11,6 @@ use super::{
 use crate::{
     calibration::CALIBRATION_K,
     curve::{QueryKind, RecallPoint},
-    engine::EngineName,
     gate::Figure,
     report::{Findings, Pictures, Report, percent, pictures::DEVIATIONS},
     verify::Check,

@@ -29,7 +29,7 @@ pub(crate) struct Effort {
 /// Efforts of the blocks engine, ascending, until one finds all; none without the engine.
 pub(super) fn efforts(index: &Index, trial: &Trial<'_>) -> Result<Vec<Effort>, Error> {
     let mut found = Vec::new();
-    if index.engines.blocks.is_none() {
+    if index.engines.blocks().is_none() {
         return Ok(found);
     }
     for margin in MARGINS {

@@ -2,13 +2,11 @@
 //! a search meets some of them: which ones, and whether the lowest row is among them, would be chance too. With this
 //! list it takes the lowest ones of a group that it meets, as the other engines do.
 
+use heed::{RoTxn, RwTxn, WithoutTls};
 use twox_hash::XxHash3_64;
 
-use super::{EngineError, stored};
-use crate::{
-    store::{ReadTxn, Store, StoreError, WriteTxn},
-    vectors::ScaledVectors,
-};
+use super::store::ForestStore;
+use crate::{error::ForestError, vectors::ScaledVectors};
 
 /// Fact of the store: for each group, how many rows it has, then the rows, ascending.
 const COPIES_FACT: &str = "rows_of_equal_vectors";
@@ -57,7 +55,11 @@ impl Copies {
     }
 
     /// Writes the fact of the store that [`Self::read`] reads.
-    pub(super) fn write(&self, store: &Store, txn: &mut WriteTxn<'_>) -> Result<(), StoreError> {
+    pub(super) fn write(
+        &self,
+        store: &ForestStore,
+        txn: &mut RwTxn<'_>,
+    ) -> Result<(), ForestError> {
         let numbers = self.groups.iter().flat_map(|rows| {
             std::iter::once(rows.len() as f64).chain(rows.iter().map(|row| f64::from(*row)))
         });
@@ -65,12 +67,17 @@ impl Copies {
     }
 
     /// The stored groups of an index of `rows` rows. Older stores have none.
-    pub(super) fn read(store: &Store, txn: &ReadTxn<'_>, rows: usize) -> Result<Self, EngineError> {
+    pub(super) fn read(
+        store: &ForestStore,
+        txn: &RoTxn<'_, WithoutTls>,
+        rows: usize,
+    ) -> Result<Self, ForestError> {
         match store.fact(txn, COPIES_FACT) {
-            Err(StoreError::Missing { .. }) => Ok(Self::default()),
-            Err(error) => Err(stored(error)),
-            Ok(numbers) => Self::from_stored(&numbers, rows).ok_or_else(|| {
-                stored(StoreError::Missing { what: "a sound list", key: COPIES_FACT.to_owned() })
+            Err(ForestError::Missing { .. }) => Ok(Self::default()),
+            Err(error) => Err(error),
+            Ok(numbers) => Self::from_stored(&numbers, rows).ok_or_else(|| ForestError::Missing {
+                what: "a sound list",
+                key: COPIES_FACT.to_owned(),
             }),
         }
     }

@@ -39,7 +39,7 @@ pub(super) const HEADER_BYTES: usize = 128;
 /// Bytes of the header its own digest covers.
 const HEADER_DIGESTED: usize = HEADER_BYTES - 8;
 /// Marks a child that is a leaf.
-pub(in crate::engine) const LEAF_BIT: u32 = 1 << 31;
+pub(crate) const LEAF_BIT: u32 = 1 << 31;
 /// Most columns of an index; see [`super::bounds`] for what depends on it.
 pub const MAX_DIMS: usize = 1024;
 /// Most rows of an index: positions and padded groups fit 32 bits.

@@ -40,17 +40,19 @@ mod view;
 pub use build::{BlocksOptions, MAX_MAGNITUDE, build, write};
 pub use error::BlocksError;
 pub use image::{LEAF_ROWS, MAX_DIMS, MAX_ROWS};
-pub use kernel::Kernel;
+pub use kernel::{ABREAST, Kernel};
 pub use search::SearchResult;
 pub use storage::Image;
 pub use trail::{Met, Trail};
 
 pub(crate) use filter::LeafOrder;
-pub(super) use image::LEAF_BIT;
-pub(crate) use kernel::ABREAST;
-pub(super) use tree::{Table, Tree};
+pub(crate) use image::LEAF_BIT;
+pub(crate) use tree::{Table, Tree};
 
-pub use super::{Effort, Hit, RowSet};
+pub use crate::{
+    nearest::{Effort, Hit},
+    row_set::RowSet,
+};
 
 use image::{Counts, Layout};
 use search::Searcher;
@@ -174,6 +176,7 @@ impl Blocks {
     }
 
     /// The values of a row; `None` past the end.
+    #[inline]
     #[must_use]
     pub fn row(&self, row: u32) -> Option<&[f32]> {
         let view = self.view();
@@ -182,7 +185,8 @@ impl Blocks {
     }
 
     /// A bound on the norm of every row.
-    pub(crate) fn farthest(&self) -> f64 {
+    #[must_use]
+    pub fn farthest(&self) -> f64 {
         self.extent.farthest
     }
 

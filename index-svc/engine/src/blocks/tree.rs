@@ -16,18 +16,18 @@ const PARALLEL_ROWS: usize = 4096;
 
 /// Rows to index, row-major.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine) struct Table<'a> {
+pub(crate) struct Table<'a> {
     values: &'a [f32],
     dims: usize,
 }
 
 impl<'a> Table<'a> {
-    pub(in crate::engine) fn new(values: &'a [f32], dims: usize) -> Self {
+    pub(crate) fn new(values: &'a [f32], dims: usize) -> Self {
         debug_assert_eq!(values.len() % dims, 0);
         Self { values, dims }
     }
 
-    pub(in crate::engine) fn dims(&self) -> usize {
+    pub(crate) fn dims(&self) -> usize {
         self.dims
     }
 
@@ -35,11 +35,11 @@ impl<'a> Table<'a> {
         self.dims.next_multiple_of(LANES)
     }
 
-    pub(in crate::engine) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.values.len() / self.dims
     }
 
-    pub(in crate::engine) fn row(&self, row: u32) -> &'a [f32] {
+    pub(crate) fn row(&self, row: u32) -> &'a [f32] {
         &self.values[row as usize * self.dims..][..self.dims]
     }
 }
@@ -51,26 +51,21 @@ enum Branch {
 
 /// A node as stored: its plane and its children, which are nodes or, with [`LEAF_BIT`], leaves.
 #[derive(Debug)]
-pub(in crate::engine) struct Node {
+pub(crate) struct Node {
     pub(super) plane: Plane,
-    pub(in crate::engine) children: [u32; 2],
+    pub(crate) children: [u32; 2],
 }
 
 /// The tree, flattened: a node before its children, leaves from left to right.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Tree {
-    pub(in crate::engine) nodes: Vec<Node>,
-    pub(in crate::engine) leaves: Vec<Vec<u32>>,
+pub(crate) struct Tree {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) leaves: Vec<Vec<u32>>,
 }
 
 impl Tree {
     /// Splits until no leaf has more than `leaf_rows` rows. Uses the current thread pool.
-    pub(in crate::engine) fn grow(
-        table: &Table<'_>,
-        leaf_rows: usize,
-        seed: u64,
-        kernel: Kernel,
-    ) -> Self {
+    pub(crate) fn grow(table: &Table<'_>, leaf_rows: usize, seed: u64, kernel: Kernel) -> Self {
         let mut tree = Self::default();
         if table.rows() > 0 {
             let rows = (0..table.rows() as u32).collect();

@@ -11,23 +11,29 @@
 
 mod copies;
 mod lift;
+mod store;
 
-use std::{
-    collections::BTreeSet, error::Error as StdError, num::NonZeroUsize, ops::Range, path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, num::NonZeroUsize, ops::Range, path::Path, sync::Arc};
 
 use arroy::{Reader, Writer, distances::Euclidean};
+use heed::RwTxn;
 use rand::{SeedableRng, rngs::StdRng};
 
 use self::copies::Copies;
-pub use self::lift::{LIFT_RADIUS, lift};
-use super::{Candidates, Effort, Engine, EngineError, Hit, RowSet, Scan, keep_nearest, scan::hit};
+pub use self::{
+    lift::{LIFT_RADIUS, lift},
+    store::ForestStore,
+};
 use crate::{
-    passing::io_is_passing,
-    store::{COMMIT_ROWS, Store, StoreError, WriteTxn, lmdb_is_passing},
+    error::{EngineError, ForestError},
+    nearest::{Candidates, Effort, Engine, Hit, keep_nearest},
+    row_set::RowSet,
+    scan::{Scan, hit},
     vectors::ScaledVectors,
 };
+
+/// Rows written per transaction; bounds the pages a transaction holds in memory.
+pub const COMMIT_ROWS: u32 = 16 << 10;
 
 /// The one arroy index of the environment.
 const ARROY_INDEX: u16 = 0;
@@ -38,34 +44,14 @@ const MOST_RAISED: u128 = 1_000_000;
 /// Up to this many allowed rows are scored one by one; a walk through the trees would cost more.
 const GATHER_ROWS: usize = 20_000;
 
-fn database(store: &Store) -> arroy::Database<'static, Euclidean> {
-    store.forest().remap_types()
-}
-
-fn stored(error: StoreError) -> EngineError {
-    EngineError::Forest(Box::new(error))
-}
-
 fn failed(error: arroy::Error) -> EngineError {
-    EngineError::Forest(Box::new(error))
-}
-
-/// Whether what is inside of [`EngineError::Forest`] may be answered later.
-pub(crate) fn forest_error_is_passing(error: &(dyn StdError + 'static)) -> bool {
-    if let Some(error) = error.downcast_ref::<StoreError>() {
-        return error.is_passing();
-    }
-    match error.downcast_ref::<arroy::Error>() {
-        Some(arroy::Error::Heed(error)) => lmdb_is_passing(error),
-        Some(arroy::Error::Io(error)) => io_is_passing(error),
-        _ => false,
-    }
+    EngineError::Forest(error.into())
 }
 
 /// A forest that is open for queries.
 #[derive(Debug)]
 pub struct Forest {
-    store: Arc<Store>,
+    store: ForestStore,
     vectors: Arc<ScaledVectors>,
     scan: Scan,
     copies: Copies,
@@ -78,12 +64,12 @@ impl Forest {
     /// # Errors
     /// When it was not built to its end, or has another number of rows, dimensions or trees.
     pub fn open(
-        store: Arc<Store>,
+        store: ForestStore,
         vectors: Arc<ScaledVectors>,
         trees: usize,
     ) -> Result<Self, EngineError> {
-        let txn = store.read().map_err(stored)?;
-        let reader = Reader::open(&txn, ARROY_INDEX, database(&store)).map_err(failed)?;
+        let txn = store.read()?;
+        let reader = Reader::open(&txn, ARROY_INDEX, store.arroy()).map_err(failed)?;
         let counts = [
             ("vectors", reader.n_items(), vectors.rows() as u64),
             ("dimensions", reader.dimensions() as u64, vectors.dims() as u64 + 1),
@@ -129,8 +115,8 @@ impl Forest {
     /// # Errors
     /// When the forest cannot be read.
     pub fn each_vector(&self, mut check: impl FnMut(u32, &[f32])) -> Result<(), EngineError> {
-        let txn = self.store.read().map_err(stored)?;
-        let reader = Reader::open(&txn, ARROY_INDEX, database(&self.store)).map_err(failed)?;
+        let txn = self.store.read()?;
+        let reader = Reader::open(&txn, ARROY_INDEX, self.store.arroy()).map_err(failed)?;
         for item in reader.iter(&txn).map_err(failed)? {
             let (row, vector) = item.map_err(failed)?;
             check(row, &vector);
@@ -158,10 +144,10 @@ impl Engine for Forest {
             Effort::Rows(rows) => self.for_filter(rows, allowed).max(k),
             Effort::Margin(_) => self.default_effort(k),
         };
-        let txn = self.store.read().map_err(stored)?;
+        let txn = self.store.read()?;
         // A reader borrows its transaction, so each query opens both: microseconds, and no lifetime
         // has to be cheated.
-        let reader = Reader::open(&txn, ARROY_INDEX, database(&self.store)).map_err(failed)?;
+        let reader = Reader::open(&txn, ARROY_INDEX, self.store.arroy()).map_err(failed)?;
         // Every candidate arroy inspects is scored again, so it is asked for all of them.
         let lifted = lift(query, 0.0);
         let mut search = reader.nns(self.vectors.rows());
@@ -191,8 +177,8 @@ pub struct ForestWriter {
 impl ForestWriter {
     /// A writer of vectors of `dims` values; scratch files go to `scratch`.
     #[must_use]
-    pub fn new(store: &Store, dims: usize, scratch: &Path) -> Self {
-        let mut writer = Writer::new(database(store), ARROY_INDEX, dims + 1);
+    pub fn new(store: &ForestStore, dims: usize, scratch: &Path) -> Self {
+        let mut writer = Writer::new(store.arroy(), ARROY_INDEX, dims + 1);
         writer.set_tmpdir(scratch);
         Self { writer }
     }
@@ -203,7 +189,7 @@ impl ForestWriter {
     /// When the store refuses one, or threads cannot be started.
     pub fn add(
         &self,
-        store: &Store,
+        store: &ForestStore,
         vectors: &ScaledVectors,
         rows: Range<u32>,
         seed: u64,
@@ -215,12 +201,12 @@ impl ForestWriter {
         let mut from = rows.start;
         while from < rows.end {
             let to = from.saturating_add(COMMIT_ROWS).min(rows.end);
-            let mut txn = store.write().map_err(stored)?;
+            let mut txn = store.write()?;
             for row in from..to {
                 let lifted = lift(vectors.row(row), spreads[row as usize]);
                 self.writer.add_item(&mut txn, row, &lifted).map_err(failed)?;
             }
-            store.commit(txn).map_err(stored)?;
+            store.commit(txn)?;
             from = to;
         }
         Ok(())
@@ -230,11 +216,10 @@ impl ForestWriter {
     ///
     /// # Errors
     /// When the store refuses it, or has no such vector.
-    pub fn rename(&self, txn: &mut WriteTxn<'_>, from: u32, to: u32) -> Result<(), EngineError> {
+    pub fn rename(&self, txn: &mut RwTxn<'_>, from: u32, to: u32) -> Result<(), EngineError> {
         let lifted = self.writer.item_vector(txn, from).map_err(failed)?;
-        let lifted = lifted.ok_or_else(|| {
-            stored(StoreError::Missing { what: "forest vector", key: from.to_string() })
-        })?;
+        let missing = || ForestError::Missing { what: "forest vector", key: from.to_string() };
+        let lifted = lifted.ok_or_else(missing)?;
         self.writer.del_item(txn, from).map_err(failed)?;
         self.writer.add_item(txn, to, &lifted).map_err(failed)
     }
@@ -243,7 +228,7 @@ impl ForestWriter {
     ///
     /// # Errors
     /// When the store refuses it.
-    pub fn remove(&self, txn: &mut WriteTxn<'_>, row: u32) -> Result<(), EngineError> {
+    pub fn remove(&self, txn: &mut RwTxn<'_>, row: u32) -> Result<(), EngineError> {
         self.writer.del_item(txn, row).map(drop).map_err(failed)
     }
 
@@ -257,7 +242,7 @@ impl ForestWriter {
     /// When the thread cannot be started or the store refuses the nodes.
     pub fn build(
         &self,
-        store: &Store,
+        store: &ForestStore,
         vectors: &ScaledVectors,
         trees: usize,
         seed: u64,
@@ -268,11 +253,11 @@ impl ForestWriter {
             .build()
             .map_err(|error| EngineError::Threads(Box::new(error)))?;
         pool.install(|| {
-            let mut txn = store.write().map_err(stored)?;
-            Copies::find(vectors).write(store, &mut txn).map_err(stored)?;
+            let mut txn = store.write()?;
+            Copies::find(vectors).write(store, &mut txn)?;
             let mut rng = StdRng::seed_from_u64(seed);
             self.writer.builder(&mut rng).n_trees(trees).build(&mut txn).map_err(failed)?;
-            store.commit(txn).map_err(stored)
+            store.commit(txn).map_err(EngineError::from)
         })
     }
 }

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Candidates, Effort, Engine, EngineError, Hit, RowSet, keep_nearest};
-use crate::vectors::{ScaledVectors, squared_distance};
+use crate::{
+    error::EngineError,
+    nearest::{Candidates, Effort, Engine, Hit, keep_nearest},
+    row_set::RowSet,
+    vectors::{ScaledVectors, squared_distance},
+};
 
 /// Full scan over the scaled vectors.
 #[derive(Clone, Debug)]
@@ -57,7 +61,7 @@ impl Engine for Scan {
 }
 
 /// A row scored in `f32`.
-pub(super) fn hit(query: &[f32], row: u32, vector: &[f32]) -> Hit {
+pub(crate) fn hit(query: &[f32], row: u32, vector: &[f32]) -> Hit {
     Hit { row, squared_distance: f64::from(squared_distance(query, vector)) }
 }
 

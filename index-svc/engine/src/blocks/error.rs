@@ -1,6 +1,10 @@
 //! What can be wrong with rows, a query, or a stored image.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use thiserror::Error;
+
+use crate::passing::io_is_passing;
 
 /// Errors of this engine. No variant is made by arithmetic on valid input.
 #[derive(Debug, Error)]
@@ -119,4 +123,29 @@ pub enum BlocksError {
     /// The image could not be read, mapped, or allocated.
     #[error("could not read the image")]
     Io(#[from] std::io::Error),
+}
+
+impl BlocksError {
+    /// Whether the same call may be answered later, with nothing changed by anybody.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Io(source) => io_is_passing(source),
+            Self::Dims { .. }
+            | Self::TooManyRows { .. }
+            | Self::Shape { .. }
+            | Self::LeafRows { .. }
+            | Self::Value { .. }
+            | Self::Effort { .. }
+            | Self::FilterRows { .. }
+            | Self::Length { .. }
+            | Self::Magic
+            | Self::ByteOrder { .. }
+            | Self::Version { .. }
+            | Self::Digest { .. }
+            | Self::Structure { .. }
+            | Self::Alignment { .. }
+            | Self::Threads(_) => false,
+        }
+    }
 }

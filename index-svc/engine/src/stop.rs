@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use crate::error::Error;
+use thiserror::Error;
+
+/// Nobody waits for the answer any more.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("stopped: nobody waits for the answer any more")]
+pub struct Stopped;
 
 /// A question that long work asks now and then. Cheap to copy.
 #[derive(Clone, Copy)]
@@ -21,17 +26,18 @@ impl<'a> Stop<'a> {
     }
 
     /// Whether nobody waits any more.
+    #[inline]
     #[must_use]
     pub fn is_stopped(self) -> bool {
         (self.0)()
     }
 
-    /// Goes on, or ends with [`Error::Stopped`].
+    /// Goes on, or ends with [`Stopped`].
     ///
     /// # Errors
     /// When nobody waits any more.
-    pub fn check(self) -> Result<(), Error> {
-        if self.is_stopped() { Err(Error::Stopped) } else { Ok(()) }
+    pub fn check(self) -> Result<(), Stopped> {
+        if self.is_stopped() { Err(Stopped) } else { Ok(()) }
     }
 }
 

@@ -1,9 +1,18 @@
 //! The scaled vectors of all rows, by row: those of the blocks engine's image where it is open, so
 //! that memory holds them once, else those of the mapped file.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use crate::{engine::blocks::Blocks, store::ScaledFile};
+use crate::blocks::Blocks;
+
+/// Vectors that somebody else holds row after row, such as a mapped file.
+pub trait RowMajor: fmt::Debug + Send + Sync {
+    /// All values: the same ones at every call.
+    fn values(&self) -> &[f32];
+
+    /// Number of values in a row.
+    fn dims(&self) -> usize;
+}
 
 /// Scaled vectors by row.
 #[derive(Clone, Debug)]
@@ -17,7 +26,7 @@ enum Source {
     /// Row after row.
     Memory(Vec<f32>),
     /// Row after row.
-    File(Arc<ScaledFile>),
+    Held(Arc<dyn RowMajor>),
     /// Leaf after leaf.
     Image(Arc<Blocks>),
 }
@@ -30,11 +39,11 @@ impl ScaledVectors {
             .then_some(Self { source: Source::Memory(values), dims })
     }
 
-    /// The vectors of a file.
+    /// The vectors that `held` holds.
     #[must_use]
-    pub fn of_file(file: ScaledFile) -> Self {
-        let dims = file.dims();
-        Self { source: Source::File(Arc::new(file)), dims }
+    pub fn of_rows(held: impl RowMajor + 'static) -> Self {
+        let dims = held.dims();
+        Self { source: Source::Held(Arc::new(held)), dims }
     }
 
     /// The vectors an image was built from.
@@ -49,12 +58,13 @@ impl ScaledVectors {
     pub fn rows(&self) -> usize {
         match &self.source {
             Source::Memory(values) => values.len() / self.dims,
-            Source::File(file) => file.values().len() / self.dims,
+            Source::Held(held) => held.values().len() / self.dims,
             Source::Image(blocks) => blocks.rows(),
         }
     }
 
     /// Number of values in a row.
+    #[inline]
     #[must_use]
     pub fn dims(&self) -> usize {
         self.dims
@@ -64,15 +74,17 @@ impl ScaledVectors {
     ///
     /// # Panics
     /// When `row` is past the end; callers hold rows of this index only.
+    #[inline]
     #[must_use]
     pub fn row(&self, row: u32) -> &[f32] {
         match &self.source {
             Source::Memory(values) => self.row_of(values, row),
-            Source::File(file) => self.row_of(file.values(), row),
+            Source::Held(held) => self.row_of(held.values(), row),
             Source::Image(blocks) => blocks.row(row).expect("callers hold rows of this index only"),
         }
     }
 
+    #[inline]
     fn row_of<'v>(&self, values: &'v [f32], row: u32) -> &'v [f32] {
         let start = row as usize * self.dims;
         &values[start..start + self.dims]
@@ -83,7 +95,7 @@ impl ScaledVectors {
     pub fn values(&self) -> Cow<'_, [f32]> {
         match &self.source {
             Source::Memory(values) => Cow::Borrowed(values),
-            Source::File(file) => Cow::Borrowed(file.values()),
+            Source::Held(held) => Cow::Borrowed(held.values()),
             Source::Image(_) => self.iter().flatten().copied().collect::<Vec<_>>().into(),
         }
     }
@@ -93,18 +105,20 @@ impl ScaledVectors {
     pub fn stored(&self) -> Box<dyn Iterator<Item = (u32, &[f32])> + '_> {
         match &self.source {
             Source::Memory(values) => Box::new((0..).zip(values.chunks_exact(self.dims))),
-            Source::File(file) => Box::new((0..).zip(file.values().chunks_exact(self.dims))),
+            Source::Held(held) => Box::new((0..).zip(held.values().chunks_exact(self.dims))),
             Source::Image(blocks) => Box::new(blocks.stored()),
         }
     }
 
     /// All vectors in row order.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         (0..self.rows() as u32).map(|row| self.row(row))
     }
 }
 
 /// Squared Euclidean distance in `f32`, sixteen sums side by side so that it vectorises.
+#[inline]
 #[must_use]
 pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;
@@ -124,6 +138,7 @@ pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Euclidean distance in `f64`: the distance that ranks and that replies carry.
+#[inline]
 #[must_use]
 pub fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()

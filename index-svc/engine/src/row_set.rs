@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::blocks::LeafOrder;
+use crate::blocks::LeafOrder;
 
 /// A set of row numbers below a fixed count, as a bitmap.
 ///
@@ -15,7 +15,7 @@ pub struct RowSet {
     rows: usize,
     len: usize,
     /// The form for the image of a digest; none once the set has changed.
-    pub(super) leaf_order: OnceLock<(u128, Arc<LeafOrder>)>,
+    pub(crate) leaf_order: OnceLock<(u128, Arc<LeafOrder>)>,
 }
 
 impl PartialEq for RowSet {

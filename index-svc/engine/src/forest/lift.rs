@@ -13,10 +13,8 @@
 //! clusters in every tree.
 
 use crate::{
-    engine::{
-        EngineError,
-        blocks::{Kernel, LEAF_BIT, Table, Tree},
-    },
+    blocks::{Kernel, LEAF_BIT, Table, Tree},
+    error::EngineError,
     vectors::ScaledVectors,
 };
 

@@ -134,7 +134,7 @@ proptest! {
         squares in 0.0f64..1e10,
         limit in prop_oneof![Just(f64::INFINITY), 0.0f64..100.0],
     ) {
-        let terms = crate::engine::blocks::bounds::QueryTerms::new(scale, squares, 3.0, 74);
+        let terms = crate::blocks::bounds::QueryTerms::new(scale, squares, 3.0, 74);
         let decisions = Decisions::new(&terms, limit, 1e6);
         let (scales, errors): (Vec<f32>, Vec<f32>) = groups.iter().copied().unzip();
         let whole = groups.len() / 8 * 8;

@@ -30,7 +30,7 @@ pub(super) const CHUNK_BYTES: usize = GROUP_ROWS * CHUNK_COLUMNS;
 /// Float columns are padded to a multiple of this.
 pub(super) const LANES: usize = 16;
 /// Rows that [`Kernel::abreast`] takes at a time.
-pub(crate) const ABREAST: usize = 32;
+pub const ABREAST: usize = 32;
 /// A row's code is stored as an unsigned byte, this much above its value.
 pub(super) const CODE_BIAS: i32 = 128;
 
@@ -213,7 +213,8 @@ impl Kernel {
 
     /// Squared distances in f32 of rows that lie side by side, `[dims][ABREAST]`, from a point; whether one of
     /// them is within `limit`. The largest number stands for what overflows.
-    pub(crate) fn abreast(
+    #[must_use]
+    pub fn abreast(
         self,
         columns: &[[f32; ABREAST]],
         point: &[f32],

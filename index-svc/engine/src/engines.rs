@@ -1,47 +1,21 @@
 //! The engines that are open for an index, by name.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-
-use super::{
-    Candidates, Effort, Engine, EngineError, Forest, RowSet, Scan,
+use crate::{
     blocks::{Blocks, Image, SearchResult},
+    error::EngineError,
+    forest::Forest,
+    name::EngineName,
+    nearest::{Candidates, Effort, Engine},
+    row_set::RowSet,
+    scan::Scan,
+    stop::Stop,
+    vectors::ScaledVectors,
 };
-use crate::{stop::Stop, vectors::ScaledVectors};
 
 /// Name of the blocks engine's image in an index directory.
 pub const BLOCKS_FILE: &str = "blocks.bin";
-
-/// An engine, as replies and manifests name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EngineName {
-    /// [`Blocks`].
-    Blocks,
-    /// [`Forest`].
-    Forest,
-    /// [`Scan`].
-    Scan,
-}
-
-impl EngineName {
-    /// `blocks`, `forest` or `scan`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Blocks => "blocks",
-            Self::Forest => "forest",
-            Self::Scan => "scan",
-        }
-    }
-}
-
-impl fmt::Display for EngineName {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.as_str())
-    }
-}
 
 impl Engine for Blocks {
     fn nearest(
@@ -59,8 +33,8 @@ impl Engine for Blocks {
 /// What is open; the scan always is.
 #[derive(Debug)]
 pub struct Engines {
-    pub(crate) blocks: Option<Arc<Blocks>>,
-    pub(crate) forest: Option<Forest>,
+    blocks: Option<Arc<Blocks>>,
+    forest: Option<Forest>,
     scan: Scan,
 }
 
@@ -73,6 +47,18 @@ impl Engines {
         forest: Option<Forest>,
     ) -> Self {
         Self { blocks, forest, scan: Scan::new(vectors) }
+    }
+
+    /// The blocks engine, where it is open.
+    #[must_use]
+    pub fn blocks(&self) -> Option<&Blocks> {
+        self.blocks.as_deref()
+    }
+
+    /// The forest, where it is open.
+    #[must_use]
+    pub fn forest(&self) -> Option<&Forest> {
+        self.forest.as_ref()
     }
 
     /// Whether the engine of that name is open.
@@ -190,7 +176,7 @@ fn check_width(blocks: &Blocks, query: &[f32]) -> Result<(), EngineError> {
 ///
 /// # Errors
 /// When it is missing, damaged, or of another index; the message says what to do.
-pub(crate) fn open_blocks(
+pub fn open_blocks(
     folder: &Path,
     rows: usize,
     dims: usize,
@@ -214,6 +200,7 @@ pub(crate) fn open_blocks(
 }
 
 /// The digest of an image as manifests have it.
-pub(crate) fn digest_text(blocks: &Blocks) -> String {
+#[must_use]
+pub fn digest_text(blocks: &Blocks) -> String {
     format!("{:032x}", blocks.digest())
 }
