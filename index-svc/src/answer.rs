@@ -1,6 +1,8 @@
 //! What a search answers.
 
-use crate::{explain::Explanation, list::LeftOut, metadata::TrackMetadata, planner::Plan};
+use index::metadata::TrackMetadata;
+
+use crate::{explain::Explanation, list::LeftOut, planner::Plan};
 
 /// Results and how they came about.
 #[derive(Clone, Debug, PartialEq)]

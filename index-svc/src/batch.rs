@@ -14,8 +14,8 @@ use engine::Stop;
 use crate::{
     error::Error,
     filter::Filter,
-    index::Index,
     query::{Query, QueryError},
+    searcher::Searcher,
     status,
     work::comparisons,
 };
@@ -32,7 +32,7 @@ pub(crate) struct Item {
     /// Its place in the batch.
     pub(crate) place: usize,
     /// The version that answers it.
-    pub(crate) index: Arc<Index>,
+    pub(crate) index: Arc<Searcher>,
     pub(crate) query: Query,
     /// What it will take.
     work: u64,
@@ -43,7 +43,7 @@ impl Item {
     /// When it takes more work than it may.
     pub(crate) fn new(
         place: usize,
-        index: Arc<Index>,
+        index: Arc<Searcher>,
         query: Query,
         max_work: u64,
     ) -> Result<Self, QueryError> {
@@ -59,7 +59,7 @@ impl Item {
 /// Queries to one version that are answered in one go.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    pub(crate) index: Arc<Index>,
+    pub(crate) index: Arc<Searcher>,
     /// The place of each query in the batch.
     pub(crate) places: Vec<usize>,
     pub(crate) queries: Vec<Query>,

@@ -11,13 +11,13 @@
 use std::collections::HashMap;
 
 use engine::{Effort, EngineName};
+use index::curve::{LIST_LENGTHS, QueryKind, RecallPoint, TARGETS};
 
 use crate::{
-    curve::{LIST_LENGTHS, QueryKind, RecallPoint, TARGETS},
     error::Error,
-    index::Index,
     planner::{Plan, SMALL_ROWS},
     recall::{Climb, Figures, Probe, Trial, sample_centroids, sample_rows},
+    searcher::Searcher,
 };
 
 /// Queries of each kind that choose efforts, and as many others that measure recall: the true neighbours of
@@ -63,14 +63,18 @@ pub struct Calibrated {
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn calibrate(index: &Index, seed: u64, earlier: &[RecallPoint]) -> Result<Calibrated, Error> {
+pub fn calibrate(
+    index: &Searcher,
+    seed: u64,
+    earlier: &[RecallPoint],
+) -> Result<Calibrated, Error> {
     let (mut curve, mut chosen) = (Vec::new(), 0);
     let rows = index.rows() as usize;
     if rows > SMALL_ROWS {
         let kinds = QueryKind::ALL.into_iter().map(|kind| Queries::of(index, kind, seed));
         let mut kinds: Vec<Queries<'_>> = kinds.collect::<Result<_, _>>()?;
         for ladder in [MARGINS, SEARCH_KS] {
-            if !index.engines.is_open(ladder.engine) {
+            if !index.engines().is_open(ladder.engine) {
                 continue;
             }
             for queries in &mut kinds {
@@ -91,7 +95,7 @@ pub fn calibrate(index: &Index, seed: u64, earlier: &[RecallPoint]) -> Result<Ca
 /// are found once an effort is to be chosen.
 #[derive(Debug)]
 struct Queries<'i> {
-    index: &'i Index,
+    index: &'i Searcher,
     kind: QueryKind,
     measures: Climb<'i>,
     choosing: Vec<Probe>,
@@ -99,7 +103,7 @@ struct Queries<'i> {
 }
 
 impl<'i> Queries<'i> {
-    fn of(index: &'i Index, kind: QueryKind, seed: u64) -> Result<Self, Error> {
+    fn of(index: &'i Searcher, kind: QueryKind, seed: u64) -> Result<Self, Error> {
         let probes = probes(index, kind, 2 * CALIBRATION_SAMPLE, seed);
         let half =
             |from: usize| -> Vec<Probe> { probes.iter().skip(from).step_by(2).cloned().collect() };
@@ -118,7 +122,7 @@ impl<'i> Queries<'i> {
 
 /// Up to `count` queries of a kind, seeded.
 #[must_use]
-pub fn probes(index: &Index, queries: QueryKind, count: usize, seed: u64) -> Vec<Probe> {
+pub fn probes(index: &Searcher, queries: QueryKind, count: usize, seed: u64) -> Vec<Probe> {
     match queries {
         QueryKind::Track => sample_rows(index.rows(), count, seed),
         QueryKind::Centroid => sample_centroids(index.rows(), count, seed),

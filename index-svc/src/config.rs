@@ -3,12 +3,13 @@
 use std::fmt;
 
 use anyhow::{Context as _, anyhow};
+use index::EngineChoice;
+use index_svc::Searcher;
 use index_svc::{
     builder::{AppendPlan, BuildEngines, BuildPlan, DuplicateRule, NanRule},
     distribution::{Cache, Fetching, Place, Remote},
     gate::Threshold,
     import::{ColumnNames, ImportPlan},
-    index::{EngineChoice, Index},
     query::{Example, Options, Seed},
     recommend::Strategy,
     versions::{VersionSource, source_at},
@@ -126,11 +127,11 @@ impl From<EngineArg> for EngineChoice {
 ///
 /// # Errors
 /// [`Usage`], when a flag has a value that it cannot have.
-pub(crate) fn options(index: &Index, args: &RankingArgs) -> anyhow::Result<Options> {
+pub(crate) fn options(index: &Searcher, args: &RankingArgs) -> anyhow::Result<Options> {
     checked_options(index, args).context(Usage)
 }
 
-fn checked_options(index: &Index, args: &RankingArgs) -> anyhow::Result<Options> {
+fn checked_options(index: &Searcher, args: &RankingArgs) -> anyhow::Result<Options> {
     let options = Options::new(args.k, args.exact, args.search_k, args.include_seeds)?
         .with_duplicates(args.include_duplicates)
         .with_max_per_artist(args.max_per_artist)?
@@ -147,7 +148,7 @@ fn checked_options(index: &Index, args: &RankingArgs) -> anyhow::Result<Options>
 }
 
 /// The tracks of `--like` and `--unlike`, with their weights.
-pub(crate) fn examples(index: &Index, args: &QueryArgs) -> anyhow::Result<Vec<Example>> {
+pub(crate) fn examples(index: &Searcher, args: &QueryArgs) -> anyhow::Result<Vec<Example>> {
     let wanted = args.like.iter().map(|text| ("--like", text, 1.0));
     let unwanted = args.unlike.iter().map(|text| ("--unlike", text, -1.0));
     let example = |(flag, text, sign): (&str, &String, f64)| {

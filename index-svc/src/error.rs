@@ -3,29 +3,20 @@
 use std::{io, path::PathBuf};
 
 use engine::{EngineError, Stopped};
+use index::{IndexError, manifest::ManifestError, metadata::RecordError, store::StoreError};
 use thiserror::Error as ThisError;
 
 use crate::{
-    distribution::DistributionError, import::ImportError, manifest::ManifestError,
-    metadata::RecordError, store::StoreError, table::TableError, versions::PointerError,
+    distribution::DistributionError, import::ImportError, table::TableError, versions::PointerError,
 };
 
 /// Why an index could not be opened, built, read or checked.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
-    /// The manifest was refused.
+    /// The index could not be opened or read.
     #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The engine failed.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A metadata record cannot be read.
-    #[error(transparent)]
-    Record(#[from] RecordError),
+    Index(#[from] IndexError),
     /// A feature table was refused.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -61,24 +52,6 @@ pub enum Error {
         path: PathBuf,
         /// What the operating system says.
         source: io::Error,
-    },
-    /// The path is not an index directory.
-    #[error("{} is not an index: {why}", path.display())]
-    NotAnIndex {
-        /// The path.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The parts of an index do not fit each other.
-    #[error("index has {got} {what}, its manifest says {expected}")]
-    Mismatch {
-        /// What is compared.
-        what: String,
-        /// What is there.
-        got: String,
-        /// What the manifest says.
-        expected: String,
     },
     /// The output of a build is there already.
     #[error("{} exists; an index is built into a new directory", path.display())]
@@ -140,6 +113,30 @@ pub enum Error {
     /// An index did not pass its checks: one just built, or one about to be served.
     #[error("the index failed its checks: {0}")]
     Unsound(String),
+}
+
+impl From<ManifestError> for Error {
+    fn from(error: ManifestError) -> Self {
+        Self::Index(error.into())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Index(error.into())
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        Self::Index(error.into())
+    }
+}
+
+impl From<RecordError> for Error {
+    fn from(error: RecordError) -> Self {
+        Self::Index(error.into())
+    }
 }
 
 impl From<Stopped> for Error {

@@ -3,10 +3,11 @@
 
 use std::{fmt, str::FromStr};
 
+use index::{card::Card, manifest::Manifest};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use crate::{card::Card, manifest::Manifest, verify::Check};
+use crate::verify::Check;
 
 /// A figure with a better and a worse end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,10 @@
 //! `GetIndexInfo`: the manifest and its model card, as the wire has them.
 
+use index::{
+    card::{self, Card, Spread},
+    manifest::MissingValues,
+    metadata::MAX_TRACK_ID_BYTES,
+};
 use proto::v1::{
     GetIndexInfoResponse, IndexCard, IndexLimits, MissingValueCensus,
     get_index_info_response::{RecallPoint, recall_point::QueryKind},
@@ -7,23 +12,20 @@ use proto::v1::{
 };
 
 use crate::{
-    card::{self, Card, Spread},
     explain::OUT_OF_RANGE_DEVIATIONS,
     filter::{MAX_FILTER_BYTES, MAX_TERMS, NAMED_FIELDS},
-    index::Index,
-    manifest::MissingValues,
-    metadata::MAX_TRACK_ID_BYTES,
     pages::MAX_LISTED,
     planner::Wanted,
     query::{
         DEFAULT_PAGE_SIZE, MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS,
         MAX_DEVIATIONS, MAX_EXPLAINED_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEARCH_K, MAX_SEEDS,
     },
+    searcher::Searcher,
     service::MAX_REQUEST_BYTES,
 };
 
 /// What is told about `index`, by a server that refuses queries of more than `max_work`.
-pub(crate) fn info(index: &Index, max_work: u64) -> GetIndexInfoResponse {
+pub(crate) fn info(index: &Searcher, max_work: u64) -> GetIndexInfoResponse {
     let manifest = index.manifest();
     GetIndexInfoResponse {
         index_version: index.version().to_owned(),
@@ -57,10 +59,10 @@ fn filter_fields(attribute_names: &[String]) -> Vec<String> {
     named.chain(attribute_names.iter().cloned()).collect()
 }
 
-fn recall_point(point: &crate::curve::RecallPoint) -> RecallPoint {
+fn recall_point(point: &index::curve::RecallPoint) -> RecallPoint {
     let kind = match point.queries {
-        crate::curve::QueryKind::Track => QueryKind::Track,
-        crate::curve::QueryKind::Centroid => QueryKind::Centroid,
+        index::curve::QueryKind::Track => QueryKind::Track,
+        index::curve::QueryKind::Centroid => QueryKind::Centroid,
     };
     RecallPoint {
         target_recall: point.target,
@@ -134,7 +136,7 @@ fn missing_values(missing: &MissingValues) -> MissingValueCensus {
     }
 }
 
-fn limits(index: &Index, max_work: u64) -> IndexLimits {
+fn limits(index: &Searcher, max_work: u64) -> IndexLimits {
     IndexLimits {
         default_page_size: small(DEFAULT_PAGE_SIZE),
         max_page_size: small(MAX_PAGE_SIZE),

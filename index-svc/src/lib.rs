@@ -1,8 +1,6 @@
 //! Feature vector in, nearest tracks out: builds, checks, queries and serves an index.
 //!
-//! An index is a directory that never changes: `manifest.json` says what it is, `vectors.bin` holds the
-//! raw vectors, `scaled.bin` the scaled ones, `tracks.bin` the metadata, `data.mdb` (LMDB) the scaler, the
-//! forest and the track ids, `blocks.bin` the image of the blocks engine.
+//! What an index is, is in the crate `index`; how its engines find rows, in `engine`.
 //!
 //! # Layout
 //! - [`search`]: the story of a query, one line per stage
@@ -10,12 +8,9 @@
 //!   parts of it
 //! - [`recommend`]: examples into one target; `list`: from a target to rows in order; [`diversity`]:
 //!   another order; [`explain`]: why two vectors are apart
-//! - [`scaler`], the crate [`engine`], [`metadata`]: the stages
 //! - [`planner`]: which engine answers, with how much effort; [`calibration`] measured what it knows
 //! - [`card`]: what the neighbourhoods of an index are like, measured when it is built
-//! - [`lineage`]: what a version was grown from; [`seal`]: has a file changed
-//! - [`index`]: an opened index; [`store`], [`manifest`], [`build_record`] and [`engine::blocks`] are its
-//!   files
+//! - [`searcher`]: an open index that answers
 //! - [`versions`]: which version is served, and the swap to the next
 //! - [`distribution`]: versions in an object store: published, fetched, rolled back
 //! - [`table`]: feature tables as they are found in the wild
@@ -28,12 +23,9 @@
 
 mod answer;
 mod batch;
-pub mod build_record;
 pub mod builder;
 pub mod calibration;
 pub mod card;
-pub mod curve;
-pub mod distances;
 pub mod distribution;
 pub mod diversity;
 pub mod error;
@@ -42,32 +34,25 @@ pub mod filter;
 pub mod gate;
 pub mod groups;
 pub mod import;
-pub mod index;
 mod info;
-pub mod lineage;
 mod list;
 pub mod live;
-pub mod manifest;
-pub mod metadata;
 pub mod pages;
 mod passing;
 pub mod planner;
 mod plans;
 pub mod printable;
-pub mod provenance;
 pub mod query;
 pub mod recall;
 pub mod recommend;
 pub mod reply;
 pub mod report;
 mod results;
-pub mod scaler;
-pub mod seal;
 pub mod search;
+pub mod searcher;
 pub mod service;
 pub mod sources;
 pub mod status;
-pub mod store;
 pub mod table;
 mod target;
 pub mod validation;
@@ -77,4 +62,4 @@ mod warm;
 pub mod work;
 
 pub use error::Error;
-pub use index::Index;
+pub use searcher::Searcher;

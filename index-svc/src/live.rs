@@ -18,7 +18,7 @@ use serving::{
     metrics::{Histogram, IntCounter, MetricError, Registry},
 };
 
-use crate::{index::Index, planner::Wanted, query::Query, search::Answer};
+use crate::{planner::Wanted, query::Query, search::Answer, searcher::Searcher};
 
 /// Upper bounds of the vectors that a query looked at.
 const EFFORT_BUCKETS: &[f64] =
@@ -99,7 +99,7 @@ impl LiveRecall {
     }
 
     /// A query was answered from `index`.
-    pub fn answered(&self, index: &Arc<Index>, query: &Query, answer: &Answer) {
+    pub fn answered(&self, index: &Arc<Searcher>, query: &Query, answer: &Answer) {
         let exact = answer.plan.is_exact();
         let engine = self.0.efforts.iter().find(|(engine, _)| *engine == answer.plan.engine);
         if let Some((_, searches)) = engine {
@@ -118,7 +118,7 @@ impl LiveRecall {
     }
 
     /// Compares an answer with the exact one, in the background.
-    fn check(&self, index: Arc<Index>, mut query: Query, answer: &Answer) {
+    fn check(&self, index: Arc<Searcher>, mut query: Query, answer: &Answer) {
         if self.0.is_checking.swap(true, Ordering::Relaxed) {
             return self.0.unchecked.inc();
         }

@@ -8,8 +8,8 @@ use std::io;
 use storage::StorageError;
 
 use crate::{
-    distribution::DistributionError, error::Error, import::ImportError, manifest::ManifestError,
-    table::TableError, versions::PointerError,
+    distribution::DistributionError, error::Error, import::ImportError, table::TableError,
+    versions::PointerError,
 };
 
 impl Error {
@@ -18,20 +18,15 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Io { source, .. } => io_is_passing(source),
-            Self::Manifest(error) => manifest(error),
-            Self::Store(error) => error.is_passing(),
-            Self::Engine(error) => error.is_passing(),
+            Self::Index(error) => error.is_passing(),
             Self::Table(error) => table(error),
             Self::Pointer(error) => pointer(error),
             Self::Distribution(error) => distribution(error),
             Self::Import(error) => import(error),
             Self::Busy { .. } => true,
-            Self::Record(_)
-            | Self::Stopped
+            Self::Stopped
             | Self::Panicked
             | Self::WorkTooLarge { .. }
-            | Self::NotAnIndex { .. }
-            | Self::Mismatch { .. }
             | Self::OutputExists { .. }
             | Self::OutputMissing { .. }
             | Self::UnknownTracks { .. }
@@ -41,17 +36,6 @@ impl Error {
             | Self::UnknownAttribute { .. }
             | Self::Unsound(_) => false,
         }
-    }
-}
-
-fn manifest(error: &ManifestError) -> bool {
-    match error {
-        ManifestError::Io { source, .. } => io_is_passing(source),
-        ManifestError::Json { .. }
-        | ManifestError::TooLarge { .. }
-        | ManifestError::Format { .. }
-        | ManifestError::Seal { .. }
-        | ManifestError::Field { .. } => false,
     }
 }
 
@@ -117,7 +101,7 @@ fn distribution(error: &DistributionError) -> bool {
         DistributionError::Storage(error) => error.is_passing(),
         // Others are at work, and will have done.
         DistributionError::Restless { .. } | DistributionError::CacheInUse { .. } => true,
-        DistributionError::Manifest { source, .. } => manifest(source),
+        DistributionError::Manifest { source, .. } => source.is_passing(),
         DistributionError::NoPointer { .. }
         | DistributionError::Pointer { .. }
         | DistributionError::NoVersion { .. }

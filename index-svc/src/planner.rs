@@ -1,13 +1,12 @@
 //! Which engine answers a query, and with how much effort.
 //!
 //! Exact where that is cheap or asked for; else the cheapest effort whose recall met the target when the
-//! index was built ([`crate::curve`]), for lists at least as long. A target that no effort met at a
+//! index was built ([`index::curve`]), for lists at least as long. A target that no effort met at a
 //! reasonable cost, as on a catalogue without structure, is answered exactly, and so are lists longer
 //! than those that were measured.
 
 use engine::{Effort, EngineName};
-
-use crate::curve::{QueryKind, RecallPoint};
+use index::curve::{QueryKind, RecallPoint};
 
 /// Up to this many rows, all of them are looked at: a walk saves nothing.
 pub const SMALL_ROWS: usize = 10_000;

@@ -1,19 +1,19 @@
 //! How an index answers a query: what the query demands of the planner.
 
 use engine::EngineName;
+use index::curve::QueryKind;
 
 use crate::{
-    curve::QueryKind,
-    index::Index,
     planner::{Demand, Plan, Planner, Wanted},
     query::Query,
+    searcher::Searcher,
 };
 
-impl Index {
+impl Searcher {
     /// How `k` results like a track are found.
     #[must_use]
     pub fn plan(&self, wanted: Wanted, k: usize) -> Plan {
-        let rows = self.manifest.rows as usize;
+        let rows = self.manifest().rows as usize;
         self.planner().plan(&Demand { wanted, queries: QueryKind::Track, k, rows })
     }
 
@@ -27,14 +27,14 @@ impl Index {
     /// or 1 where it is exact.
     #[must_use]
     pub fn recall_at_10(&self) -> f64 {
-        self.planner().recall_at_10(self.manifest.rows as usize)
+        self.planner().recall_at_10(self.manifest().rows as usize)
     }
 
     pub(crate) fn planner(&self) -> Planner<'_> {
         Planner {
-            curve: &self.manifest.recall_curve,
-            blocks: self.engines.is_open(EngineName::Blocks),
-            forest: self.engines.is_open(EngineName::Forest),
+            curve: &self.manifest().recall_curve,
+            blocks: self.engines().is_open(EngineName::Blocks),
+            forest: self.engines().is_open(EngineName::Forest),
         }
     }
 

@@ -1,13 +1,13 @@
 //! Answers as they go over the wire.
 
+use index::metadata::TrackMetadata;
 use proto::v1::{self, FeatureVector, LookupResponse, LookupView, QueryStats, Track, neighbor};
 
 use crate::{
     explain,
-    index::Index,
-    metadata::TrackMetadata,
     query::{QueryError, row_of},
     search::{Answer, Compared, Neighbor},
+    searcher::Searcher,
 };
 
 /// The answer to a look-up.
@@ -15,7 +15,7 @@ use crate::{
 /// # Errors
 /// When no track has the id, or the index cannot be read.
 pub(crate) fn lookup(
-    index: &Index,
+    index: &Searcher,
     track_id: &str,
     view: LookupView,
 ) -> Result<LookupResponse, QueryError> {
@@ -41,7 +41,7 @@ pub(crate) fn lookup(
 }
 
 /// How an answer came about.
-pub(crate) fn stats(index: &Index, answer: &Answer) -> QueryStats {
+pub(crate) fn stats(index: &Searcher, answer: &Answer) -> QueryStats {
     QueryStats {
         index_version: index.version().to_owned(),
         exact: answer.plan.is_exact(),
@@ -75,7 +75,7 @@ pub(crate) fn neighbors(found: Vec<Neighbor>) -> Vec<v1::Neighbor> {
 }
 
 /// An explained distance.
-pub(crate) fn compared(index: &Index, compared: Compared) -> v1::ExplainDistanceResponse {
+pub(crate) fn compared(index: &Searcher, compared: Compared) -> v1::ExplainDistanceResponse {
     v1::ExplainDistanceResponse {
         neighbor: Some(v1::Neighbor {
             track: compared.track.map(|(row, metadata)| track(row, metadata)),

@@ -2,20 +2,20 @@
 //! of the seeds.
 
 use engine::Stop;
+use index::metadata::TrackMetadata;
 
 use crate::{
     answer::Neighbor,
     diversity,
     error::Error,
     explain::{Explanation, explain},
-    index::Index,
     list::{Chosen, List, Span},
-    metadata::TrackMetadata,
     query::{Query, Seed},
+    searcher::Searcher,
     target::Target,
 };
 
-impl Index {
+impl Searcher {
     /// The rows of the page that was asked for, in their order.
     pub(crate) fn page(
         &self,
@@ -59,7 +59,7 @@ impl Index {
         let plain = target.is_plain();
         let explain_row = |row| -> Result<Explanation, Error> {
             let scaled = self.scaled(row)?;
-            Ok(explain(self.schema.names(), target.nearest(&scaled), &scaled))
+            Ok(explain(self.schema().names(), target.nearest(&scaled), &scaled))
         };
         page.iter()
             .map(|chosen| {
@@ -68,7 +68,7 @@ impl Index {
                     metadata: self.metadata(chosen.row)?,
                     distance: chosen.distance,
                     score: (!plain).then_some(chosen.score),
-                    similarity_percentile: self.pairs.share_farther(chosen.distance),
+                    similarity_percentile: self.pairs().share_farther(chosen.distance),
                     explanation: explained.then(|| explain_row(chosen.row)).transpose()?,
                 })
             })
@@ -93,7 +93,7 @@ impl Index {
     /// The id of a seed's track; empty for a vector.
     pub(crate) fn id_of(&self, seed: &Seed) -> Result<String, Error> {
         match seed {
-            Seed::Row(row) => self.track_id(*row),
+            Seed::Row(row) => Ok(self.track_id(*row)?),
             Seed::Vector(_) => Ok(String::new()),
         }
     }

@@ -9,12 +9,12 @@ use crate::{
     error::Error,
     explain::{explain, out_of_range},
     groups::FeatureGroups,
-    index::Index,
     list::{Chosen, Rules, Span, Way, Wish, within_reach},
     pages,
     planner::{Plan, Wanted},
     query::{Comparison, Query, Seed},
     recommend::{self, Weighted},
+    searcher::Searcher,
     target::Target,
     work::Work,
 };
@@ -24,10 +24,10 @@ pub use crate::{
     list::LeftOut,
 };
 
-/// Most results of [`Index::search_here`]: each is joined with its metadata.
+/// Most results of [`Searcher::search_here`]: each is joined with its metadata.
 const MAX_HERE: usize = 64;
 
-impl Index {
+impl Searcher {
     /// Answers a query.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl Index {
             let points = alike.iter().map(|at| &asked[*at].target.wanted[0].scaled);
             let queries: Vec<f32> = points.flat_map(|scaled| within_reach(scaled)).collect();
             let Plan { engine, effort, .. } = plan;
-            let batch = self.engines.nearest_many(engine, &queries, fetch, None, effort, stop)?;
+            let batch = self.engines().nearest_many(engine, &queries, fetch, None, effort, stop)?;
             let batch = batch.ok_or(Error::Stopped)?;
             for (at, candidates) in alike.into_iter().zip(batch) {
                 found[at] = Some(candidates);
@@ -179,7 +179,7 @@ impl Index {
         let chosen = self.page(query, &span, &list, stop)?;
         let next = span.next(query, &list, &chosen);
         let far = list.ended && next.is_none() && query.options.max_distance.is_some();
-        let names = self.schema.names();
+        let names = self.schema().names();
         let seed = self.named(query)?;
         let seed_track_ids = match &seed {
             Some((_, track)) => vec![track.track_id.clone()],
@@ -193,7 +193,7 @@ impl Index {
             seed,
             seed_track_ids,
             next_page_token: next.as_ref().map_or_else(String::new, |place| {
-                pages::encode(&self.version, query.digest(), place)
+                pages::encode(self.version(), query.digest(), place)
             }),
             plan: list.plan,
             candidate_count: list.scored,
@@ -213,12 +213,12 @@ impl Index {
         let left = self.scaled_seed(&comparison.left)?;
         let right = self.scaled_seed(&comparison.right)?;
         let distance = distance(&left, &right);
-        let names = self.schema.names();
+        let names = self.schema().names();
         Ok(Compared {
             track: self.track_of(&comparison.right)?,
             track_ids: [self.id_of(&comparison.left)?, self.id_of(&comparison.right)?],
             distance,
-            similarity_percentile: self.pairs.share_farther(distance),
+            similarity_percentile: self.pairs().share_farther(distance),
             explanation: explain(names, &left, &right),
             out_of_range_features: out_of_range(names, [&*left, &*right].into_iter()),
         })
@@ -229,8 +229,8 @@ impl Index {
     /// # Errors
     /// When the index cannot be read.
     pub(crate) fn nearest_distance(&self, row: u32, wanted: Wanted) -> Result<Option<f64>, Error> {
-        let raw = self.store.raw(row, self.scaler.dims())?;
-        let scaled = self.scaler.transform(&raw);
+        let raw = self.store().raw(row, self.scaler().dims())?;
+        let scaled = self.scaler().transform(&raw);
         let rules = Rules { include_duplicates: true, ..Rules::default() };
         let ranking = self.rank(&Target::point(scaled), &rules, 1, self.plan(wanted, 1))?;
         let Some(nearest) = ranking.rows.first() else { return Ok(None) };
@@ -241,7 +241,7 @@ impl Index {
     /// The feature groups of its schema.
     #[must_use]
     pub fn groups(&self) -> FeatureGroups {
-        FeatureGroups::of(self.schema.names())
+        FeatureGroups::of(self.schema().names())
     }
 
     /// Ranks the `k` rows that are best by a target and a list's rules, without metadata, by one plan however
@@ -274,7 +274,7 @@ impl Index {
         let fetch = wishes.iter().map(|wish| wish.fetch(plan)).max().unwrap_or_default();
         let Plan { engine, effort, .. } = plan;
         let stop = Stop::never();
-        let found = self.engines.nearest_many(engine, &queries, fetch, None, effort, stop)?;
+        let found = self.engines().nearest_many(engine, &queries, fetch, None, effort, stop)?;
         let found = found.unwrap_or_default().into_iter();
         found.zip(wishes).map(|(first, wish)| self.rank_from(*wish, plan, Some(first))).collect()
     }
@@ -312,8 +312,8 @@ impl Index {
 
     fn scaled_seed(&self, seed: &Seed) -> Result<Vec<f64>, Error> {
         match seed {
-            Seed::Vector(raw) => Ok(self.scaler.transform(raw)),
-            Seed::Row(row) => self.scaled(*row),
+            Seed::Vector(raw) => Ok(self.scaler().transform(raw)),
+            Seed::Row(row) => Ok(self.scaled(*row)?),
         }
     }
 
@@ -334,7 +334,7 @@ impl Index {
         stop: Stop<'_>,
     ) -> Result<Option<Arc<RowSet>>, Error> {
         let filter = query.options.filter.as_ref();
-        let rows = |filter| self.filters.allowed(&self.store, self.rows(), filter, work, stop);
+        let rows = |filter| self.filters.allowed(self.store(), self.rows(), filter, work, stop);
         filter.map(rows).transpose()
     }
 }

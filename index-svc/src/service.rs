@@ -20,13 +20,13 @@ use tonic::{Request, Response, Status, codec::CompressionEncoding};
 use crate::{
     batch::{self, note},
     error::Error,
-    index::Index,
     info::info,
     live::LiveRecall,
     pages::version_of,
     query::{Comparison, Query, QueryError, check_batch, check_lookups, lookup_view},
     reply,
     search::Answer,
+    searcher::Searcher,
     status,
     versions::Served,
     work::DEFAULT_MAX_WORK,
@@ -67,7 +67,7 @@ impl IndexApi {
 
     /// The version that answers a call with these options, for the whole of the call: the one that
     /// it expects or that its page token is of.
-    fn pick(&self, options: Option<&QueryOptions>) -> Arc<Index> {
+    fn pick(&self, options: Option<&QueryOptions>) -> Arc<Searcher> {
         named_version(options)
             .map_or_else(|| self.served.current(), |version| self.served.pick(&version))
     }
@@ -76,7 +76,7 @@ impl IndexApi {
     /// double; else on a worker.
     async fn answer(
         &self,
-        index: &Arc<Index>,
+        index: &Arc<Searcher>,
         query: Result<Query, QueryError>,
     ) -> Result<Answer, Status> {
         let query = query.inspect_err(note)?;
@@ -87,7 +87,7 @@ impl IndexApi {
         let (query, answer) = match here.map_err(QueryError::from).inspect_err(note)? {
             Some(answer) => (query, answer),
             None => {
-                let search = move |index: &Index, stop: Stop<'_>| {
+                let search = move |index: &Searcher, stop: Stop<'_>| {
                     let answer = index.search_within(&query, max_work, stop)?;
                     Ok((query, answer))
                 };
@@ -101,8 +101,8 @@ impl IndexApi {
     /// Runs `job` over `index` on a worker, until nobody waits for it any more.
     async fn compute<T: Send + 'static>(
         &self,
-        index: Arc<Index>,
-        job: impl FnOnce(&Index, Stop<'_>) -> Result<T, QueryError> + Send + 'static,
+        index: Arc<Searcher>,
+        job: impl FnOnce(&Searcher, Stop<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, Status> {
         let job = move |cancel: &Cancel| job(&index, Stop::when(&|| cancel.is_cancelled()));
         finished(self.pool.run(job).await)
@@ -111,8 +111,8 @@ impl IndexApi {
     /// As [`Self::compute`], for the next turn of a batch.
     async fn compute_next<T: Send + 'static>(
         &self,
-        index: Arc<Index>,
-        job: impl FnOnce(&Index, Stop<'_>) -> Result<T, QueryError> + Send + 'static,
+        index: Arc<Searcher>,
+        job: impl FnOnce(&Searcher, Stop<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, Status> {
         let job = move |cancel: &Cancel| job(&index, Stop::when(&|| cancel.is_cancelled()));
         finished(self.pool.run_next(job).await)
@@ -125,7 +125,7 @@ impl IndexApi {
     ) -> Result<Vec<(usize, Result<RecommendResponse, Vec<u8>>)>, Status> {
         let max_work = self.max_work;
         let batch::Turn { index, places, queries } = turn;
-        let job = move |index: &Index, stop: Stop<'_>| {
+        let job = move |index: &Searcher, stop: Stop<'_>| {
             let answers = batch::all_or_each(
                 &queries,
                 |queries| index.search_many(queries, max_work, stop),
@@ -197,7 +197,7 @@ impl IndexService for IndexApi {
         let mut results = Vec::with_capacity(ids.len());
         while ids.len() > 0 {
             let turn: Vec<String> = ids.by_ref().take(batch::TURN_LOOKUPS).collect();
-            let job = move |index: &Index, stop: Stop<'_>| {
+            let job = move |index: &Searcher, stop: Stop<'_>| {
                 let item = |outcome: Result<_, _>| {
                     let outcome = outcome.map_or_else(Outcome::ErrorStatus, Outcome::Response);
                     Item { result: Some(outcome) }
@@ -296,7 +296,7 @@ fn named_version(options: Option<&QueryOptions>) -> Option<String> {
     }
 }
 
-fn recommended(index: &Index, answer: Answer) -> RecommendResponse {
+fn recommended(index: &Searcher, answer: Answer) -> RecommendResponse {
     let stats = Some(reply::stats(index, &answer));
     let Answer { neighbors, next_page_token, seed_track_ids, .. } = answer;
     let neighbors = reply::neighbors(neighbors);

@@ -3,17 +3,21 @@
 
 use std::path::{Path, PathBuf};
 
+use index::{
+    manifest::{SourceFacts, file_facts},
+    provenance::{Provenance, append_new},
+};
 use proto::features::FeatureSchema;
 
 use crate::{
     error::Error,
-    manifest::{SourceFacts, file_facts},
-    provenance::{Provenance, append_new},
     table::{ColumnRule, IdRule, LeftOut, Row, Shards, Table, TableError, TableFile, expand},
 };
 
-/// Longest profile id, in bytes.
+/// Longest profile id, and longest name of an extractor's build, in bytes.
 const MAX_NAME_BYTES: usize = 512;
+/// Most builds of the extractor that a table may name.
+const MAX_VERSIONS: usize = 256;
 
 /// Tables that may be indexed together.
 #[derive(Clone, Debug)]
@@ -56,7 +60,7 @@ impl Sources {
                 shards.add(path, shard.clone())?;
             }
             sources.agree_on_profile(&table)?;
-            sources.provenance.add(&Provenance::of_table(&table)?);
+            sources.provenance.add(&provenance(&table)?);
             let schema = table.columns().schema();
             if position == 0 {
                 sources.schema = schema.clone();
@@ -183,6 +187,22 @@ impl Sources {
             })
             .collect()
     }
+}
+
+/// What made the rows of a table, as far as it says so.
+fn provenance(table: &Table) -> Result<Provenance, TableError> {
+    let Some(recipe) = table.recipe() else { return Ok(Provenance::default()) };
+    let versions = &recipe.extractor_versions;
+    let is_name = |name: &String| {
+        !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)
+    };
+    if versions.len() > MAX_VERSIONS || !versions.iter().all(is_name) {
+        let (path, line) = (table.path().to_owned(), 0);
+        let why = "its extractor_versions are not names of builds".to_owned();
+        return Err(TableError::Malformed { path, line, why });
+    }
+    let windows = recipe.window.iter().map(ToString::to_string).collect();
+    Ok(Provenance { extractor_versions: versions.clone(), windows })
 }
 
 /// Refuses what is no name of a profile.

@@ -2,15 +2,17 @@
 
 use std::{collections::BTreeMap, path::Path, path::PathBuf};
 
+use index::card::Card;
+
 use crate::{
     calibration::{CALIBRATION_K, CARD_SAMPLE},
-    card::Card,
+    card,
     error::Error,
     gate::{Figures, Threshold},
-    index::Index,
     planner::Wanted,
     recall::{Probe, Trial, sample_rows},
     report::{Findings, Pictures, Report},
+    searcher::Searcher,
     verify::{self, Check},
 };
 
@@ -42,9 +44,9 @@ impl Validation {
     /// # Errors
     /// When a source table cannot be read, or the genre column is not one of the index. An index that
     /// cannot be read is a failed check.
-    pub fn run(&self, index: &Index, directory: &Path) -> Result<Report, Error> {
+    pub fn run(&self, index: &Searcher, directory: &Path) -> Result<Report, Error> {
         if let Some(column) = &self.genre_column {
-            let known = &index.manifest.attribute_names;
+            let known = &index.manifest().attribute_names;
             if !known.contains(column) {
                 let column = column.clone();
                 return Err(Error::UnknownAttribute { column, known: known.clone() });
@@ -61,7 +63,7 @@ impl Validation {
         .with_checks(sources))
     }
 
-    fn examine(&self, index: &Index, directory: &Path) -> Result<Report, Error> {
+    fn examine(&self, index: &Searcher, directory: &Path) -> Result<Report, Error> {
         let manifest = index.manifest();
         let mut checks = vec![files_check(index, directory)];
         checks.extend(verify::check_contents(index)?);
@@ -71,10 +73,10 @@ impl Validation {
         let seed = manifest.forest.seed;
         let card_rows = sample_rows(index.rows(), CARD_SAMPLE, seed);
         let card_trial = Trial::new(index, &card_rows, CALIBRATION_K)?;
-        let mut card = Card::measure(index, &card_trial, None)?;
+        let mut card = card::measure(index, &card_trial, None)?;
         checks.extend(verify::check_card(manifest.card.as_ref(), &card));
         if let Some(column) = &self.genre_column {
-            card.set_genre_column(index, &card_trial, column)?;
+            card::set_genre_column(&mut card, index, &card_trial, column)?;
         }
 
         let (probes, recall_source) = match &self.held_out {
@@ -106,14 +108,14 @@ impl Validation {
     }
 }
 
-fn files_check(index: &Index, directory: &Path) -> Check {
-    let verified = Index::verify_files(directory, index.manifest());
+fn files_check(index: &Searcher, directory: &Path) -> Check {
+    let verified = Searcher::verify_files(directory, index.manifest());
     let failure = verified.err().map(|error| error.to_string());
     Check::new("file digests", failure, "as in the manifest".to_owned())
 }
 
 /// Ids of the rows that the card names.
-fn track_ids(index: &Index, card: &Card) -> Result<BTreeMap<u32, String>, Error> {
+fn track_ids(index: &Searcher, card: &Card) -> Result<BTreeMap<u32, String>, Error> {
     let named = [card.duplicates.largest_group_row, card.hubness.largest_hub_row];
     named.into_iter().flatten().map(|row| Ok((row, index.metadata(row)?.track_id))).collect()
 }

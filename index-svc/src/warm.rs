@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use engine::{Effort, EngineName};
 
 use crate::{
-    index::Index,
     recall::{Probe, sample_rows},
+    searcher::Searcher,
 };
 
 /// What a query may take on the thread that asks; less than half of what must go to a worker.
@@ -19,7 +19,7 @@ const LAP_ROWS: usize = 4096;
 /// More rows than this are never a moment's work, whatever was measured.
 const MOST_ROWS: usize = 100_000;
 
-impl Index {
+impl Searcher {
     /// Asks a few of the index's own rows. Until it has been called, [`Self::search_here`] answers
     /// nothing.
     pub fn warm(&self) {
@@ -33,10 +33,10 @@ impl Index {
             .filter_map(|probe| {
                 let Probe::Row(row) = probe else { return None };
                 let start = Instant::now();
-                let query = self.vectors.row(*row);
+                let query = self.vectors().row(*row);
                 let effort = Effort::Rows(LAP_ROWS);
                 let found =
-                    self.engines.nearest(EngineName::Blocks, query, 10, None, effort).ok()?;
+                    self.engines().nearest(EngineName::Blocks, query, 10, None, effort).ok()?;
                 Some(start.elapsed().as_secs_f64() / found.scored.max(1) as f64)
             })
             .collect();

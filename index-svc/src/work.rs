@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use engine::Effort;
 
-use crate::{error::Error, index::Index, list::Span, planner::Plan, query::Query};
+use crate::{error::Error, list::Span, planner::Plan, query::Query, searcher::Searcher};
 
 /// Work of one query unless told otherwise, in rows compared with a point: some tenths of a second. A hundred
 /// times what an exact answer over a million rows takes, twice a list of a hundred thousand.
@@ -72,7 +72,7 @@ pub(crate) fn reads(rows: usize, points: usize) -> u64 {
     (rows as u64).saturating_mul(READ.saturating_add(points as u64))
 }
 
-impl Index {
+impl Searcher {
     /// Refuses a query whose first round takes more work than it may, as far as that is known without its
     /// filter.
     ///
@@ -111,7 +111,7 @@ impl Index {
             Effort::Exact => rows,
             Effort::Rows(most) => most.min(rows),
             Effort::Margin(margin) => {
-                let curve = self.manifest.recall_curve.iter();
+                let curve = self.manifest().recall_curve.iter();
                 let points = curve.filter(|point| point.margin == Some(margin));
                 let share = points.map(|point| point.scored_share).reduce(f64::max).unwrap_or(1.0);
                 (share.clamp(0.0, 1.0) * rows as f64) as usize

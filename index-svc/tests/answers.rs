@@ -6,8 +6,8 @@ mod catalogue;
 use std::fs;
 
 use catalogue::{golden_rows, held_out, plan, write_csv};
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     builder::build,
     query::{Options, Query},
     search::{Answer, LeftOut},
@@ -15,13 +15,13 @@ use index_svc::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn index() -> (TempDir, Index) {
+fn index() -> (TempDir, Searcher) {
     let folder = tempfile::tempdir().expect("a folder");
     let table = folder.path().join("catalogue.csv");
     write_csv(&table, &golden_rows(), str::to_owned);
     let output = folder.path().join("index");
     build(&plan(vec![table], output.clone())).expect("a sound table");
-    let index = Index::open(&output).expect("just built");
+    let index = Searcher::open(&output).expect("just built");
     (folder, index)
 }
 
@@ -133,7 +133,7 @@ fn one_seed_gives_one_answer() {
         let mut plan = plan(vec![table.clone()], output.clone());
         plan.seed = seed;
         let contents = build(&plan).expect("a sound table").manifest.contents;
-        let index = Index::open(&output).expect("just built");
+        let index = Searcher::open(&output).expect("just built");
         let options = Options::new(10, false, 1, false).expect("in range");
         let candidates: Vec<usize> = (0..50)
             .map(|row| {

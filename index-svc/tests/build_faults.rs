@@ -10,11 +10,11 @@ use std::{
 };
 
 use catalogue::{csv_text, golden_rows, plan, write_csv};
+use index::{IndexError, manifest::ManifestError, store::StoreError};
+use index_svc::Searcher;
 use index_svc::{
-    Error, Index,
+    Error,
     builder::{BuildPlan, DuplicateRule, NanRule, build},
-    manifest::ManifestError,
-    store::StoreError,
     table::TableError,
     verify,
 };
@@ -169,7 +169,7 @@ fn missing_values_follow_the_rule() {
     let check = |nan: NanRule, expected_rows: u32, value: f64| {
         let plan = BuildPlan { nan, ..shop.plan(&holed()) };
         let built = build(&plan).expect("a rule that fills or drops");
-        let index = Index::open(&plan.output).expect("just built");
+        let index = Searcher::open(&plan.output).expect("just built");
         assert_eq!(index.rows(), expected_rows, "{nan:?}");
         let missing = &built.manifest.missing_values;
         assert_eq!(missing.per_feature["mfcc_mean_8"], 1);
@@ -206,7 +206,7 @@ fn repeated_ids_can_be_left_out() {
     let plan = BuildPlan { duplicates: DuplicateRule::KeepFirst, ..shop.plan(&text) };
     let built = build(&plan).expect("told to keep the first");
     assert_eq!((built.manifest.rows, built.manifest.missing_values.duplicate_rows), (119, 1));
-    let index = Index::open(&plan.output).expect("just built");
+    let index = Searcher::open(&plan.output).expect("just built");
     assert_eq!(index.row_of("t8").expect("readable"), Some(7));
     let checks = verify::check_sources(&index, &plan.inputs).expect("readable");
     assert!(checks.iter().all(|check| check.passed), "{checks:?}");
@@ -226,7 +226,7 @@ fn validation_notices_another_source() {
     let shop = Workshop::new();
     let plan = shop.plan(&csv_text(&rows(), str::to_owned));
     build(&plan).expect("a sound table");
-    let index = Index::open(&plan.output).expect("just built");
+    let index = Searcher::open(&plan.output).expect("just built");
     let failing = |rows: &[Vec<f64>], change: fn(String) -> String| {
         let table = shop.path("table2.csv");
         fs::write(&table, change(csv_text(rows, str::to_owned))).expect("writable");
@@ -247,17 +247,17 @@ fn validation_notices_another_source() {
 /// The text of a manifest with a new seal.
 fn resealed(text: &str) -> Vec<u8> {
     let (object, _) = text.split_once(",\n  \"seal\"").expect("a seal at its end");
-    index_svc::seal::sealed(format!("{object}\n}}").into_bytes())
+    index::seal::sealed(format!("{object}\n}}").into_bytes())
 }
 
 /// The text of a manifest that has the quick digest of a changed file.
 fn with_quick_digest_of(file: &Path, text: &str) -> Vec<u8> {
     let mut object: serde_json::Value = serde_json::from_str(text).expect("JSON");
     let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
-    let digest = index_svc::seal::quick_digest(file).expect("readable");
+    let digest = index::seal::quick_digest(file).expect("readable");
     object["files"][name]["xxh3"] = digest.into();
     object.as_object_mut().expect("an object").remove("seal").expect("was there");
-    index_svc::seal::sealed(serde_json::to_vec_pretty(&object).expect("JSON"))
+    index::seal::sealed(serde_json::to_vec_pretty(&object).expect("JSON"))
 }
 
 #[test]
@@ -270,35 +270,50 @@ fn opening_refuses_what_does_not_fit() {
     let with = |from: &str, to: &str| {
         assert!(sound.contains(from), "{from} is in the manifest");
         fs::write(&manifest, resealed(&sound.replacen(from, to, 1))).expect("writable");
-        Index::open(&plan.output).expect_err("does not fit")
+        Searcher::open(&plan.output).expect_err("does not fit")
     };
     let error = with("\"format_version\": 1", "\"format_version\": 5");
-    assert!(matches!(error, Error::Manifest(ManifestError::Format { version: 5, .. })), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Index(IndexError::Manifest(ManifestError::Format { version: 5, .. }))
+        ),
+        "{error}"
+    );
     let error = with("\"tracks.bin\"", "\"tracks.txt\"");
-    assert!(matches!(error, Error::NotAnIndex { .. }), "{error}");
+    assert!(matches!(error, Error::Index(IndexError::NotAnIndex { .. })), "{error}");
     let error = with("mfcc_mean_1\"", "mfcc_mean_0\"");
     assert!(
-        matches!(error, Error::Manifest(ManifestError::Field { field: "schema_sha256", .. })),
+        matches!(
+            error,
+            Error::Index(IndexError::Manifest(ManifestError::Field { field: "schema_sha256", .. }))
+        ),
         "{error}"
     );
     let error = with("\"rows\": 120", "\"rows\": 121");
-    assert!(matches!(error, Error::Store(StoreError::Length { .. })), "{error}");
+    assert!(matches!(error, Error::Index(IndexError::Store(StoreError::Length { .. }))), "{error}");
     let error = with("\"trees\": 3", "\"trees\": 4");
-    assert!(matches!(error, Error::Engine(_)), "{error}");
+    assert!(matches!(error, Error::Index(IndexError::Engine(_))), "{error}");
     let error = with("{", "");
-    assert!(matches!(error, Error::Manifest(ManifestError::Json { .. })), "{error}");
+    assert!(
+        matches!(error, Error::Index(IndexError::Manifest(ManifestError::Json { .. }))),
+        "{error}"
+    );
     fs::write(&manifest, sound.replacen("\"rows\": 120", "\"rows\": 119", 1)).expect("writable");
-    let error = Index::open(&plan.output).expect_err("the seal is of another text");
-    assert!(matches!(error, Error::Manifest(ManifestError::Seal { .. })), "{error}");
+    let error = Searcher::open(&plan.output).expect_err("the seal is of another text");
+    assert!(
+        matches!(error, Error::Index(IndexError::Manifest(ManifestError::Seal { .. }))),
+        "{error}"
+    );
     fs::remove_file(&manifest).expect("removable");
-    let error = Index::open(&plan.output).expect_err("no manifest");
-    assert!(matches!(error, Error::NotAnIndex { .. }), "{error}");
+    let error = Searcher::open(&plan.output).expect_err("no manifest");
+    assert!(matches!(error, Error::Index(IndexError::NotAnIndex { .. })), "{error}");
 
     fs::write(&manifest, &sound).expect("writable");
     let bytes = fs::read(&data).expect("readable");
     fs::write(&data, &bytes[..bytes.len() - 4096]).expect("writable");
-    let error = Index::open(&plan.output).expect_err("a cut file");
-    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+    let error = Searcher::open(&plan.output).expect_err("a cut file");
+    assert!(matches!(error, Error::Index(IndexError::Mismatch { .. })), "{error}");
 
     fs::write(&data, &bytes).expect("writable");
 
@@ -311,20 +326,20 @@ fn opening_refuses_what_does_not_fit() {
     let mut flipped = bytes.clone();
     flipped[8 * at.expect("the vector is stored")] ^= 1;
     fs::write(&data, &flipped).expect("writable");
-    let error = Index::open(&plan.output).expect_err("another file");
-    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+    let error = Searcher::open(&plan.output).expect_err("another file");
+    assert!(matches!(error, Error::Index(IndexError::Mismatch { .. })), "{error}");
     fs::write(&manifest, with_quick_digest_of(&data, &sound)).expect("writable");
-    let index = Index::open(&plan.output).expect("sizes and counts fit");
-    let error = Index::verify_files(&plan.output, index.manifest()).expect_err("another file");
-    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+    let index = Searcher::open(&plan.output).expect("sizes and counts fit");
+    let error = Searcher::verify_files(&plan.output, index.manifest()).expect_err("another file");
+    assert!(matches!(error, Error::Index(IndexError::Mismatch { .. })), "{error}");
     let checks = verify::check_contents(&index).expect("readable");
     assert!(checks.iter().any(|check| !check.passed), "{checks:?}");
     drop(index);
 
     fs::write(&data, &bytes).expect("writable");
     fs::write(&manifest, &sound).expect("writable");
-    let index = Index::open(&plan.output).expect("restored");
-    Index::verify_files(&plan.output, index.manifest()).expect("restored");
+    let index = Searcher::open(&plan.output).expect("restored");
+    Searcher::verify_files(&plan.output, index.manifest()).expect("restored");
 }
 
 #[test]
@@ -356,7 +371,7 @@ fn a_killed_build_leaves_no_index_and_the_next_one_succeeds() {
     child.wait().expect("waitable");
     assert!(!output.exists(), "no half index");
     assert!(command("3").status().expect("the binary runs").success());
-    Index::open(&output).expect("a whole index");
+    Searcher::open(&output).expect("a whole index");
 }
 
 /// Whether a building directory with a data file is in `folder`.

@@ -5,12 +5,11 @@ mod catalogue;
 use std::path::{Path, PathBuf};
 
 use catalogue::{golden_rows, plan, write_csv};
+use index::{card::Card, seal};
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     builder::{BuildEngines, BuildPlan, build},
-    card::Card,
     query::{Options, Query},
-    seal,
 };
 use serde_json::Value;
 
@@ -25,7 +24,7 @@ fn build_in(folder: &Path, name: &str, change: impl Fn(&mut BuildPlan)) -> PathB
 }
 
 fn card(index: &Path) -> Card {
-    let index = Index::open(index).expect("just built");
+    let index = Searcher::open(index).expect("just built");
     index.manifest().card.clone().expect("the builder measures it")
 }
 
@@ -86,7 +85,7 @@ fn the_card_and_lists_have_one_rule_of_equal_rows() {
     write_csv(&table, &rows, str::to_owned);
     let output = folder.path().join("rows");
     build(&plan(vec![table], output.clone())).expect("a sound table");
-    let index = Index::open(&output).expect("just built");
+    let index = Searcher::open(&output).expect("just built");
     assert_ne!(index.raw(10).expect("readable"), index.raw(70).expect("readable"));
     let found = index.manifest().card.as_ref().expect("measured").duplicates;
     assert_eq!((found.groups, found.rows, found.largest_group_row), (1, 2, Some(10)));
@@ -113,5 +112,5 @@ fn an_index_without_a_card_opens() {
     manifest.as_object_mut().expect("an object").remove("seal").expect("it was sealed");
     let text = seal::sealed(serde_json::to_vec_pretty(&manifest).expect("JSON"));
     std::fs::write(&path, text).expect("writable");
-    assert_eq!(Index::open(&index).expect("still an index").manifest().card, None);
+    assert_eq!(Searcher::open(&index).expect("still an index").manifest().card, None);
 }

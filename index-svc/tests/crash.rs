@@ -12,8 +12,8 @@ use std::{
 };
 
 use catalogue::{csv_text, golden_rows, plan, write_csv};
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     builder::{BuildPlan, build},
     versions::{move_pointer, read_pointer},
 };
@@ -76,12 +76,12 @@ impl Shop {
 
     /// The version that the pointer names is whole, and the first one is as it was.
     fn is_sound(&self) -> u32 {
-        let index = Index::open(&self.library()).expect("the pointer names a whole version");
-        Index::verify_files(&self.library(), index.manifest()).expect("as it was made");
+        let index = Searcher::open(&self.library()).expect("the pointer names a whole version");
+        Searcher::verify_files(&self.library(), index.manifest()).expect("as it was made");
         let rows = index.rows();
         drop(index);
-        let first = Index::open(&self.library().join("first")).expect("it is never changed");
-        Index::verify_files(&self.library().join("first"), first.manifest())
+        let first = Searcher::open(&self.library().join("first")).expect("it is never changed");
+        Searcher::verify_files(&self.library().join("first"), first.manifest())
             .expect("never changed");
         assert_eq!(first.rows(), 300);
         rows
@@ -150,8 +150,8 @@ fn a_build_killed_anywhere_leaves_no_half_index() {
         let child = shop.build_command(&output, "40").spawn().expect("the binary runs");
         kill_at(child, shop.folder.path(), point);
         if output.exists() {
-            let index = Index::open(&output).expect("whole, if it has its name");
-            Index::verify_files(&output, index.manifest()).expect("whole");
+            let index = Searcher::open(&output).expect("whole, if it has its name");
+            Searcher::verify_files(&output, index.manifest()).expect("whole");
             drop(index);
             fs::remove_dir_all(&output).expect("removable");
         }
@@ -165,7 +165,7 @@ fn a_build_killed_anywhere_leaves_no_half_index() {
         Vec::<PathBuf>::new(),
         "nothing is left lying about"
     );
-    assert_eq!(Index::open(&output).expect("whole").rows(), 300);
+    assert_eq!(Searcher::open(&output).expect("whole").rows(), 300);
 }
 
 #[test]
@@ -222,9 +222,9 @@ async fn a_server_killed_in_a_swap_comes_back_with_what_is_wanted() {
         let server = Running::start(&shop.library(), &[]);
         let mut client = server.client().await;
         let name = names.next().expect("a cycle");
-        let before = Index::open(&shop.library()).expect("sound").version().to_owned();
+        let before = Searcher::open(&shop.library()).expect("sound").version().to_owned();
         move_pointer(&shop.library(), name).expect("writable");
-        let wanted = Index::open(&shop.library()).expect("sound").version().to_owned();
+        let wanted = Searcher::open(&shop.library()).expect("sound").version().to_owned();
         // Killed some calls later: before, in, or after the swap.
         for _ in 0..calls * 8 {
             let info = client.get_index_info(GetIndexInfoRequest {}).await.expect("answers");
@@ -344,7 +344,7 @@ fn a_disk_that_is_really_full_is_an_error_too() {
         let ended = shop.build_command(&disk.0.join("index"), "40").output().expect("runs");
         if ended.status.success() {
             assert!(share > 100, "it cannot fit into {share} %");
-            Index::open(&disk.0.join("index")).expect("whole");
+            Searcher::open(&disk.0.join("index")).expect("whole");
         } else {
             assert_eq!(ended.status.code(), Some(1), "{}", text(&ended));
             assert_eq!(fs::read_dir(&disk.0).expect("readable").count(), 0, "nothing is left");
@@ -398,8 +398,8 @@ fn of_two_builders_at_once_one_wins_and_the_other_is_told() {
             assert_eq!(output.status.code(), Some(1));
             assert!(text(output).contains("exists"), "{}", text(output));
         }
-        let index = Index::open(&output).expect("whole");
-        Index::verify_files(&output, index.manifest()).expect("of one builder");
+        let index = Searcher::open(&output).expect("whole");
+        Searcher::verify_files(&output, index.manifest()).expect("of one builder");
         assert_eq!(workplaces(shop.folder.path()), Vec::<PathBuf>::new());
     }
 }
@@ -441,7 +441,7 @@ fn of_appends_at_once_none_that_succeeded_is_lost() {
         assert!(refusals < 32, "they keep each other out");
     }
     assert!(refusals > 0, "they were at it at the same time");
-    let index = Index::open(&shop.library()).expect("whole");
+    let index = Searcher::open(&shop.library()).expect("whole");
     assert_eq!(index.rows(), 340);
     for batch in 0..4 {
         for row in 0..10 {
@@ -462,6 +462,6 @@ fn a_report_that_nobody_reads_is_no_failure() {
     let mut log = String::new();
     child.stderr.take().expect("piped").read_to_string(&mut log).expect("readable");
     assert!(child.wait().expect("waitable").success(), "{log}");
-    let index = wait_for("the index", || Index::open(&output).ok());
+    let index = wait_for("the index", || Searcher::open(&output).ok());
     assert_eq!(index.rows(), 300);
 }

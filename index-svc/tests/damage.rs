@@ -9,10 +9,8 @@ use std::{
 };
 
 use catalogue::{csv_text, golden_rows, plan};
-use index_svc::{
-    Index,
-    builder::{BuildPlan, build},
-};
+use index_svc::Searcher;
+use index_svc::builder::{BuildPlan, build};
 use tempfile::TempDir;
 
 /// A copy of the index in testdata.
@@ -67,7 +65,7 @@ fn damage_everywhere(file: &Path, step: usize, mut refuses: impl FnMut() -> bool
 #[test]
 fn no_changed_byte_is_opened() {
     let (_folder, index) = stored();
-    let refuses = || Index::open(&index).is_err();
+    let refuses = || Searcher::open(&index).is_err();
     assert!(!refuses(), "it is sound to begin with");
     damage_everywhere(&index.join("manifest.json"), 3, refuses);
     for (file, step) in [
@@ -99,8 +97,8 @@ fn files_of_other_indexes_are_refused() {
     {
         let sound = fs::read(one.join(name)).expect("readable");
         fs::copy(other.join(name), one.join(name)).expect("copyable");
-        assert!(Index::open(&one).is_err(), "{name}");
+        assert!(Searcher::open(&one).is_err(), "{name}");
         fs::write(one.join(name), sound).expect("writable");
-        Index::open(&one).expect("restored");
+        Searcher::open(&one).expect("restored");
     }
 }

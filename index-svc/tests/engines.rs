@@ -7,13 +7,14 @@ use std::fs;
 
 use catalogue::{golden_rows, held_out, lcg, plan, write_csv};
 use engine::{Effort, EngineError, EngineName};
+use index::{EngineChoice, IndexError, seal};
+use index_svc::Searcher;
 use index_svc::{
-    Error, Index,
+    Error,
     builder::{BuildEngines, build},
-    index::EngineChoice,
     planner::{SMALL_ROWS, Wanted},
     query::{Options, Query},
-    seal, verify,
+    verify,
 };
 use proto::features::DIMS;
 use tempfile::TempDir;
@@ -29,8 +30,8 @@ fn built(rows: &[Vec<f64>], engines: BuildEngines) -> TempDir {
     folder
 }
 
-fn open(folder: &TempDir, choice: EngineChoice) -> Result<Index, Error> {
-    Index::open_with(&folder.path().join("index"), choice)
+fn open(folder: &TempDir, choice: EngineChoice) -> Result<Searcher, Error> {
+    Searcher::open_with(&folder.path().join("index"), choice)
 }
 
 fn options(k: i64, exact: bool) -> Options {
@@ -151,7 +152,10 @@ fn an_image_that_does_not_fit_is_refused_with_the_way_out() {
     flipped[sound.len() / 2] ^= 1;
     fs::write(&image, &flipped).expect("writable");
     let error = refused("digest of the body");
-    assert!(matches!(error, Error::Engine(EngineError::Image { .. })), "{error:?}");
+    assert!(
+        matches!(error, Error::Index(IndexError::Engine(EngineError::Image { .. }))),
+        "{error:?}"
+    );
     fs::write(&image, &sound[..sound.len() - 64]).expect("writable");
     refused("bytes");
     fs::remove_file(&image).expect("removable");
@@ -163,7 +167,10 @@ fn an_image_that_does_not_fit_is_refused_with_the_way_out() {
     let other = built(&rows, BuildEngines::Blocks);
     fs::copy(other.path().join("index/blocks.bin"), &image).expect("writable");
     let error = refused("as digest");
-    assert!(matches!(error, Error::Engine(EngineError::ForeignImage { .. })), "{error:?}");
+    assert!(
+        matches!(error, Error::Index(IndexError::Engine(EngineError::ForeignImage { .. }))),
+        "{error:?}"
+    );
     fs::write(&image, &sound).expect("writable");
     open(&folder, EngineChoice::Auto).expect("restored");
 }
@@ -173,7 +180,10 @@ fn an_engine_that_was_not_built_is_not_opened() {
     let folder = built(&golden_rows(), BuildEngines::Blocks);
     let refused = open(&folder, EngineChoice::Forest).expect_err("no forest");
     let is_forest = |error: &Error| {
-        matches!(error, Error::Engine(EngineError::NotBuilt { name: EngineName::Forest }))
+        matches!(
+            error,
+            Error::Index(IndexError::Engine(EngineError::NotBuilt { name: EngineName::Forest }))
+        )
     };
     assert!(is_forest(&refused), "{refused}");
     let folder = built(&golden_rows(), BuildEngines::Forest);

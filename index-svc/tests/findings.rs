@@ -13,12 +13,12 @@ use std::{
 };
 
 use catalogue::{golden_rows, plan};
+use index::card::Warnings;
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     builder::{
         AppendPlan, BuildPlan, DuplicateRule, RemovePlan, UnknownRule, append, build, remove,
     },
-    card::Warnings,
     query::{Options, Query},
     table::TableError,
     verify,
@@ -188,7 +188,7 @@ fn small(inputs: Vec<PathBuf>, output: PathBuf) -> BuildPlan {
     BuildPlan { trees: 3, profile: None, ..plan(inputs, output) }
 }
 
-fn card(manifest: &index_svc::manifest::Manifest) -> Option<Warnings> {
+fn card(manifest: &index::manifest::Manifest) -> Option<Warnings> {
     manifest.card.as_ref().expect("a card").warnings.clone()
 }
 
@@ -213,7 +213,7 @@ fn every_form_of_a_table_gives_the_same_attributes_and_counts() {
         assert_eq!(card(&manifest), counted(26, 20, 9), "table {number}");
         contents.push(manifest.contents);
 
-        let index = Index::open(&output).expect("just built");
+        let index = Searcher::open(&output).expect("just built");
         let attributes = index.metadata(21).expect("readable").attributes;
         assert_eq!(attributes["warnings"], "TRUNCATED_STREAM;CLIPPED");
         assert_eq!(attributes["damaged_share"], "0.021");
@@ -301,7 +301,7 @@ fn what_was_never_looked_for_is_not_known() {
     for refit in [false, true] {
         let grown = grow(old_index.clone(), new.clone(), refit);
         assert_eq!(card(&grown.manifest), Some(expected.clone()), "refit {refit}");
-        let index = Index::open(&grown.path).expect("just made");
+        let index = Searcher::open(&grown.path).expect("just made");
         let rows = |filter: &str| {
             let options = Options::new(70, true, 0, false).expect("in range");
             let options = options.with_filter(&index, filter).expect("a filter");

@@ -5,11 +5,14 @@ mod catalogue;
 use std::{fs, path::Path};
 
 use catalogue::{golden_rows, write_csv};
-use index_svc::{
-    Error, Index,
-    builder::{AppendPlan, DuplicateRule, append},
-    index::EngineChoice,
+use index::{
+    EngineChoice, IndexError,
     manifest::{FORMAT_VERSION, ManifestError},
+};
+use index_svc::Searcher;
+use index_svc::{
+    Error,
+    builder::{AppendPlan, DuplicateRule, append},
     query::{Options, Query},
     verify,
 };
@@ -32,7 +35,7 @@ fn stored() -> tempfile::TempDir {
 }
 
 /// The five nearest rows by plain arithmetic over raw vectors.
-fn brute_force(index: &Index, row: u32) -> Vec<u32> {
+fn brute_force(index: &Searcher, row: u32) -> Vec<u32> {
     let scaled = |row| index.scaler().transform(&index.raw(row).expect("readable"));
     let query = scaled(row);
     let mut all: Vec<(f64, u32)> = (0..index.rows())
@@ -51,7 +54,7 @@ fn an_index_of_the_format_opens_and_answers() {
     let folder = stored();
     let path = folder.path().join("index");
     for engines in [EngineChoice::Auto, EngineChoice::Blocks, EngineChoice::Forest] {
-        let index = Index::open_with(&path, engines).expect("opens");
+        let index = Searcher::open_with(&path, engines).expect("opens");
         assert_eq!(index.manifest().format_version, FORMAT_VERSION);
         assert_eq!(index.rows(), ROWS);
         for row in 0..ROWS {
@@ -64,8 +67,8 @@ fn an_index_of_the_format_opens_and_answers() {
             assert_eq!(rows, brute_force(&index, row), "row {row}");
         }
     }
-    let index = Index::open(&path).expect("opens");
-    Index::verify_files(&path, index.manifest()).expect("as it was built");
+    let index = Searcher::open(&path).expect("opens");
+    Searcher::verify_files(&path, index.manifest()).expect("as it was built");
     let checks = verify::check_contents(&index).expect("readable");
     assert!(checks.iter().all(|check| check.passed), "{checks:?}");
 }
@@ -89,7 +92,7 @@ fn an_index_of_the_format_grows() {
     };
     let grown = append(&plan).expect("grows").made().expect("a version");
     assert_eq!((grown.manifest.format_version, grown.manifest.rows), (FORMAT_VERSION, 67));
-    let index = Index::open(&grown.path).expect("just made");
+    let index = Searcher::open(&grown.path).expect("just made");
     assert_eq!(index.row_of("new3").expect("readable"), Some(63));
     // The scaler is still a fit of the rows that were there, bit for bit.
     assert_eq!(grown.manifest.scaler.fitted_rows, Some(ROWS));
@@ -106,8 +109,8 @@ fn a_format_of_the_future_is_refused_with_the_way_out() {
     let this = format!("\"format_version\": {FORMAT_VERSION}");
     let next = format!("\"format_version\": {}", FORMAT_VERSION + 1);
     fs::write(&manifest, text.replacen(&this, &next, 1)).expect("writable");
-    let error = Index::open(&path).expect_err("not of this program");
-    let Error::Manifest(ManifestError::Format { version, .. }) = &error else {
+    let error = Searcher::open(&path).expect_err("not of this program");
+    let Error::Index(IndexError::Manifest(ManifestError::Format { version, .. })) = &error else {
         panic!("another error: {error}")
     };
     assert_eq!(*version, FORMAT_VERSION + 1);
@@ -122,7 +125,7 @@ fn the_tables_of_testdata_can_be_written_again() {
     write_csv(&table, &golden_rows()[..ROWS as usize], str::to_owned);
     let index = stored();
     let path = index.path().join("index");
-    let index = Index::open(&path).expect("opens");
+    let index = Searcher::open(&path).expect("opens");
     let checks = verify::check_sources(&index, &[table]).expect("readable");
     assert!(checks.iter().all(|check| check.passed), "{checks:?}");
 }

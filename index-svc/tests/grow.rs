@@ -9,14 +9,17 @@ use std::{
 };
 
 use catalogue::{csv_text, golden_rows, plan};
+use index::{
+    EngineChoice,
+    lineage::{CurveOrigin, Operation},
+};
+use index_svc::Searcher;
 use index_svc::{
-    Error, Index,
+    Error,
     builder::{
         AppendPlan, BuildPlan, DuplicateRule, Grown, NanRule, RemovePlan, UnknownRule, append,
         build, remove,
     },
-    index::EngineChoice,
-    lineage::{CurveOrigin, Operation},
     query::{Options, Query},
     table::TableError,
     verify,
@@ -102,7 +105,7 @@ fn rows_text(from: usize, to: usize) -> String {
 /// Answers of the index by id, and those of plain arithmetic over its raw vectors; both engines.
 fn check_answers(path: &Path) {
     for engines in [EngineChoice::Auto, EngineChoice::Forest] {
-        let index = Index::open_with(path, engines).expect("a sound index");
+        let index = Searcher::open_with(path, engines).expect("a sound index");
         let scaled: Vec<Vec<f64>> = (0..index.rows())
             .map(|row| index.scaler().transform(&index.raw(row).expect("readable")))
             .collect();
@@ -128,13 +131,13 @@ fn check_answers(path: &Path) {
         }
         let checks = verify::check_contents(&index).expect("readable");
         assert!(checks.iter().all(|check| check.passed), "{checks:?}");
-        Index::verify_files(path, index.manifest()).expect("as it was made");
+        Searcher::verify_files(path, index.manifest()).expect("as it was made");
     }
 }
 
 /// Vectors and metadata by id.
 fn tracks(path: &Path) -> Vec<(String, Vec<f64>)> {
-    let index = Index::open(path).expect("a sound index");
+    let index = Searcher::open(path).expect("a sound index");
     let mut all: Vec<(String, Vec<f64>)> = (0..index.rows())
         .map(|row| {
             let track = index.metadata(row).expect("readable");
@@ -155,14 +158,14 @@ fn golden_tracks(keep: impl Fn(usize) -> bool) -> Vec<(String, Vec<f64>)> {
     all
 }
 
-fn growth(grown: &Grown) -> &index_svc::lineage::Growth {
+fn growth(grown: &Grown) -> &index::lineage::Growth {
     grown.manifest.growth.as_ref().expect("it was grown")
 }
 
 #[test]
 fn appended_rows_are_answered_like_built_ones() {
     let shop = Shop::new(300);
-    let first = Index::open(&shop.library()).expect("built");
+    let first = Searcher::open(&shop.library()).expect("built");
     let (old_version, old_scaler) = (first.version().to_owned(), first.scaler().clone());
     let old_manifest = fs::read(shop.library().join("first/manifest.json")).expect("readable");
     drop(first);
@@ -182,14 +185,14 @@ fn appended_rows_are_answered_like_built_ones() {
     assert_eq!((made.rows_before, made.added, made.removed), (300, 100, 0));
     assert_eq!(made.from_version, old_version);
     assert_eq!(grown.manifest.scaler.fitted_rows, Some(300));
-    let index = Index::open(&shop.library()).expect("the pointer names it");
+    let index = Searcher::open(&shop.library()).expect("the pointer names it");
     assert_eq!(index.version(), grown.version);
     assert_eq!(*index.scaler(), old_scaler, "it is kept, bit for bit");
     drop(index);
     check_answers(&grown.path);
     assert_eq!(tracks(&grown.path), golden_tracks(|_| true));
     // Its tables, old and new, are its source, in order.
-    let index = Index::open(&grown.path).expect("made");
+    let index = Searcher::open(&grown.path).expect("made");
     let tables = [shop.folder.path().join("first.csv"), shop.folder.path().join("new.csv")];
     let checks = verify::check_sources(&index, &tables).expect("readable");
     assert!(checks.iter().all(|check| check.passed), "{checks:?}");
@@ -212,7 +215,7 @@ fn removed_rows_are_gone_and_the_others_stay() {
     assert_eq!((made.removed_since_build, grown.manifest.scaler.fitted_rows), (7, None));
     check_answers(&grown.path);
     assert_eq!(tracks(&grown.path), golden_tracks(|row| !gone(row)));
-    let index = Index::open(&grown.path).expect("made");
+    let index = Searcher::open(&grown.path).expect("made");
     for id in ids {
         assert_eq!(index.row_of(id).expect("readable"), None);
     }
@@ -243,7 +246,7 @@ fn a_refit_equals_a_build_of_the_same_rows() {
     assert_eq!(growth(&grown).recall_curve, CurveOrigin::Calibrated);
     assert_eq!(grown.manifest.scaler.fitted_rows, Some(400));
     let all = shop.build("all", &csv_text(&golden_rows(), str::to_owned), NanRule::Zero);
-    let all = Index::open(&all).expect("built");
+    let all = Searcher::open(&all).expect("built");
     assert_eq!(grown.manifest.contents, all.manifest().contents);
     assert_eq!(grown.manifest.blocks, all.manifest().blocks);
     drop(all);
@@ -274,10 +277,10 @@ fn drift_is_told_per_column() {
         .expect("sound rows")
         .made()
         .expect("a version");
-    let index = Index::open(&shop.library().join("first")).expect("built");
+    let index = Searcher::open(&shop.library().join("first")).expect("built");
     let scale = index.scaler().scale()[73];
     let mean = |path: &Path, rows: std::ops::Range<u32>| {
-        let index = Index::open(path).expect("made");
+        let index = Searcher::open(path).expect("made");
         let count = f64::from(rows.end - rows.start);
         rows.map(|row| index.raw(row).expect("readable")[73]).sum::<f64>() / count
     };
@@ -343,7 +346,7 @@ fn missing_values_and_new_attributes_follow_the_index() {
     rows[3][7] = f64::NAN;
     shop.build("first", &csv_text(&rows, str::to_owned), NanRule::Mean);
     move_pointer(&shop.library(), "first").expect("writable");
-    let filled = Index::open(&shop.library()).expect("built").raw(3).expect("readable")[7];
+    let filled = Searcher::open(&shop.library()).expect("built").raw(3).expect("readable")[7];
     let mut new = golden_rows()[100..105].to_vec();
     new[2][7] = f64::NAN;
     let text = csv_text(&new, str::to_owned).replace("\nt", "\nnew");
@@ -352,7 +355,7 @@ fn missing_values_and_new_attributes_follow_the_index() {
         .expect("the index's rule fills it")
         .made()
         .expect("a version");
-    let index = Index::open(&grown.path).expect("made");
+    let index = Searcher::open(&grown.path).expect("made");
     assert_eq!(index.raw(102).expect("readable")[7].to_bits(), filled.to_bits());
     assert_eq!(grown.manifest.missing_values.imputed_values, 2);
     assert_eq!(grown.manifest.attribute_names, ["genre", "mood"]);
@@ -401,7 +404,7 @@ fn the_commands_report_what_they_made() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(text.contains("217 (were 220, 0 added, 3 removed)"), "{text}");
-    let index = Index::open(&shop.library()).expect("the pointer names it");
+    let index = Searcher::open(&shop.library()).expect("the pointer names it");
     assert_eq!(index.rows(), 217);
     assert_eq!(run(&["remove", "--index", library]).status.code(), Some(2), "no ids at all");
     let unknown = run(&["remove", "--index", library, "--ids", "t1"]);

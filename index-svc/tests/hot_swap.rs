@@ -14,7 +14,8 @@ use std::{
 };
 
 use catalogue::{golden_rows, held_out, plan, write_csv};
-use index_svc::{Index, builder::build, versions::move_pointer};
+use index_svc::Searcher;
+use index_svc::{builder::build, versions::move_pointer};
 use proto::{
     features::DEFAULT_PROFILE,
     v1::{
@@ -74,7 +75,7 @@ impl Library {
         let trees =
             index_svc::builder::BuildPlan { trees: 3, ..plan(vec![table], self.path(name)) };
         let version = build(&trees).expect("a sound table").version;
-        let index = Index::open(&self.path(name)).expect("just built");
+        let index = Searcher::open(&self.path(name)).expect("just built");
         let expected = Expected {
             rows: rows.to_vec(),
             by_row: (0..ROWS).map(|row| brute_force(&index, &rows[row], Some(row))).collect(),
@@ -90,7 +91,7 @@ impl Library {
 }
 
 /// The five nearest rows by plain arithmetic over raw vectors, exact duplicates left out.
-fn brute_force(index: &Index, raw: &[f64], seed: Option<usize>) -> Vec<Near> {
+fn brute_force(index: &Searcher, raw: &[f64], seed: Option<usize>) -> Vec<Near> {
     let query = index.scaler().transform(raw);
     let mut all: Vec<Near> = (0..index.rows())
         .map(|row| {

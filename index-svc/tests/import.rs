@@ -9,8 +9,9 @@ use std::{
 };
 
 use catalogue::golden_rows;
+use index_svc::Searcher;
 use index_svc::{
-    Error, Index,
+    Error,
     builder::BuildEngines,
     import::{ColumnNames, ImportError, ImportPlan, PickleError, import},
     query::{Options, Query},
@@ -55,7 +56,7 @@ fn check_answers(path: &Path, tolerance: f64) {
     let golden: Golden =
         serde_json::from_slice(&fs::read(testdata("answers.json")).expect("readable"))
             .expect("golden");
-    let index = Index::open(path).expect("just imported");
+    let index = Searcher::open(path).expect("just imported");
     assert_eq!(index.rows() as usize, golden.answers.len());
     for (row, answer) in golden.answers.iter().enumerate() {
         let options = Options::new(answer.rows.len() as i64, true, 0, false).expect("valid");
@@ -80,7 +81,7 @@ fn answers_equal_a_brute_force_over_the_features() {
         assert!(imported.worst_deviation < 1e-12, "{}", imported.worst_deviation);
         // Raw vectors and back are a few roundings away from the imported values.
         check_answers(&plan.output, 1e-12);
-        let index = Index::open(&plan.output).expect("imported");
+        let index = Searcher::open(&plan.output).expect("imported");
         assert_eq!(*index.schema(), FeatureSchema::librosa(), "in the profile's order");
         assert_eq!(imported.manifest.constant_features, ["mfcc_mean_6"]);
         for row in 0..60_usize {

@@ -11,8 +11,9 @@ use std::{
 };
 
 use catalogue::{csv_text, golden_rows, plan};
+use index_svc::Searcher;
 use index_svc::{
-    Error, Index,
+    Error,
     builder::{
         AppendPlan, BuildPlan, DuplicateRule, Grown, NanRule, Outcome, RemovePlan, Unchanged,
         UnknownRule, append, build, remove,
@@ -85,8 +86,8 @@ impl Job {
 
     /// Every check of the wanted version, against the tables it was made from too.
     #[track_caller]
-    fn check(&self) -> Index {
-        let index = Index::open(&self.library()).expect("sound");
+    fn check(&self) -> Searcher {
+        let index = Searcher::open(&self.library()).expect("sound");
         let mut checks = verify::check_contents(&index).expect("readable");
         checks.extend(verify::check_sources(&index, &self.tables).expect("readable"));
         assert!(checks.iter().all(|check| check.passed), "{checks:?}");
@@ -209,7 +210,7 @@ fn each_table_keeps_its_own_rule_for_missing_values() {
 fn a_feature_that_begins_to_vary_is_not_called_constant() {
     let name = "mfcc_mean_6";
     let mut job = Job::new(&golden_rows()[..50], NanRule::Zero);
-    let constant = |index: &Index| index.manifest().constant_features.clone();
+    let constant = |index: &Searcher| index.manifest().constant_features.clone();
     assert_eq!(constant(&job.check()), [name]);
     // Of the same value it stays constant.
     let same = made(append(&job.plan(&tracks("same", &golden_rows()[50..55]))));

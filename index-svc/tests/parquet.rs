@@ -11,8 +11,9 @@ use std::{
 };
 
 use catalogue::{golden_rows, plan, write_csv};
+use index_svc::Searcher;
 use index_svc::{
-    Error, Index,
+    Error,
     builder::{BuildPlan, build},
     table::{ColumnRule, IdRule, Row, Table, TableError},
     verify,
@@ -173,7 +174,7 @@ fn an_index_of_parts_is_the_index_of_the_whole() {
     let whole = build(&whole).expect("built");
     assert_eq!(of_parts.manifest.rows, 400);
     assert_eq!(of_parts.manifest.contents.raw_vectors, whole.manifest.contents.raw_vectors);
-    let index = Index::open(&folder.path().join("of-parts")).expect("built");
+    let index = Searcher::open(&folder.path().join("of-parts")).expect("built");
     let checks = verify::check_sources(&index, &parts).expect("readable");
     assert!(checks.iter().all(|check| check.passed), "{checks:?}");
 }

@@ -11,9 +11,9 @@ use std::{
 };
 
 use catalogue::{golden_rows, plan, write_csv};
+use index::build_record::{BUILD_FILE, BuildRecord};
+use index_svc::Searcher;
 use index_svc::{
-    Index,
-    build_record::{BUILD_FILE, BuildRecord},
     builder::{AppendPlan, BuildPlan, DuplicateRule, Grown, append, build},
     versions::{move_pointer, read_pointer},
 };
@@ -69,7 +69,7 @@ fn assert_same_files(one: &Path, other: &Path) {
 }
 
 fn record(index: &Path) -> BuildRecord {
-    Index::open(index).expect("sound").build().expect("just built").clone()
+    Searcher::open(index).expect("sound").build().expect("just built").clone()
 }
 
 #[test]
@@ -134,10 +134,10 @@ fn an_index_without_a_sound_build_record_answers() {
     let record = shop.path("one").join(BUILD_FILE);
     for text in ["{", "{}", "[1]", "{\"built_at_unix\": \"now\", \"built_by\": 1}"] {
         fs::write(&record, text).expect("writable");
-        let index = Index::open(&shop.path("one")).expect("sound");
+        let index = Searcher::open(&shop.path("one")).expect("sound");
         assert_eq!((index.version(), index.build()), (version.as_str(), None), "{text}");
     }
     fs::remove_file(&record).expect("removable");
-    let index = Index::open(&shop.path("one")).expect("sound");
+    let index = Searcher::open(&shop.path("one")).expect("sound");
     assert_eq!((index.version(), index.build()), (version.as_str(), None));
 }

@@ -4,7 +4,7 @@
 mod catalogue;
 
 use catalogue::lcg;
-use index_svc::scaler::{MeanPass, Scaler};
+use index::scaler::{MeanPass, Scaler};
 use serde_json::Value;
 
 const ROWS: usize = 1000;

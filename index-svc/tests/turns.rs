@@ -15,9 +15,9 @@ use std::{
 };
 
 use catalogue::{golden_rows, plan, write_csv};
+use index_svc::Searcher;
 use index_svc::{
-    Index, builder::build, live::LiveRecall, service::IndexApi, versions::Served,
-    work::DEFAULT_MAX_WORK,
+    builder::build, live::LiveRecall, service::IndexApi, versions::Served, work::DEFAULT_MAX_WORK,
 };
 use proto::v1::{
     BatchRecommendRequest, BatchRecommendResponse, QueryByTrackIndexRequest, QueryOptions,
@@ -79,11 +79,11 @@ impl Hold {
     }
 }
 
-fn index(folder: &Path) -> Index {
+fn index(folder: &Path) -> Searcher {
     let table = folder.join("table.csv");
     write_csv(&table, &golden_rows(), str::to_owned);
     build(&plan(vec![table], folder.join("index"))).expect("a sound table");
-    Index::open(&folder.join("index")).expect("just built")
+    Searcher::open(&folder.join("index")).expect("just built")
 }
 
 /// A hundred rows, every row compared with each of them, groups weighted; a hundred such requests are more than a

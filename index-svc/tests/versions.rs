@@ -11,8 +11,8 @@ use std::{
 };
 
 use catalogue::{golden_rows, plan, write_csv};
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     builder::{BuildEngines, BuildPlan, build},
     versions::{Follower, Opening, Seen, move_pointer, source_at},
 };
@@ -71,7 +71,7 @@ impl Library {
 }
 
 #[track_caller]
-fn swapped(seen: Seen) -> Arc<Index> {
+fn swapped(seen: Seen) -> Arc<Searcher> {
     match seen {
         Seen::Swapped { to, .. } => to,
         other => panic!("no swap: {other:?}"),

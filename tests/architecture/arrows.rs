@@ -112,7 +112,7 @@ const ARROWS: &[Arrow] = &[
         why: "how a batch is cut and written is one thing, where it lies another",
     },
     Arrow {
-        places: &["index-svc/engine/src/", "index-svc/src/"],
+        places: &["index-svc/engine/src/", "index-svc/index/src/", "index-svc/src/"],
         doors: &[
             "index-svc/src/main.rs",
             "index-svc/src/cli",
@@ -175,6 +175,7 @@ const ARROWS: &[Arrow] = &[
             "index-svc/src/service.rs",
             "index-svc/src/search.rs",
             "index-svc/engine/src/",
+            "index-svc/index/src/",
         ],
         doors: &[],
         forbidden: &["builder::", "BuildPlan"],
@@ -189,16 +190,14 @@ const ARROWS: &[Arrow] = &[
     Arrow {
         places: &["extractor-svc/", "index-svc/", "proto/"],
         doors: &[
-            "index-svc/src/store.rs",
-            "index-svc/src/store/",
-            "index-svc/src/metadata.rs",
-            "index-svc/src/manifest.rs",
+            "index-svc/index/src/store.rs",
+            "index-svc/index/src/store/",
             "index-svc/engine/src/forest",
             "index-svc/engine/src/error.rs",
             "index-svc/engine/src/passing.rs",
         ],
         forbidden: &["heed::"],
-        why: "LMDB stays behind store, metadata, manifest and forest",
+        why: "LMDB stays behind store and forest",
     },
     Arrow {
         places: &["extractor-svc/src/", "index-svc/", "proto/"],

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::sources::{assert_none, files};
 
 /// The folders of the crates, from the bottom up; the package has the name of its folder.
-const LADDER: [&str; 2] = ["index-svc/engine", "index-svc"];
+const LADDER: [&str; 3] = ["index-svc/engine", "index-svc/index", "index-svc"];
 
 fn name(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)

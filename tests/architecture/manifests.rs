@@ -44,6 +44,10 @@ const MANIFEST_ARROWS: &[(&str, &[&str])] = &[
             "tonic",
         ],
     ),
+    (
+        "index-svc/index/Cargo.toml",
+        &["client", "serving", "storage", "roots", "extractor-svc", "e2e", "tokio", "tonic"],
+    ),
     ("index-svc/Cargo.toml", &["extractor-svc", "client", "e2e"]),
     ("tests/Cargo.toml", &["extractor-svc", "index-svc", "serving"]),
 ];

@@ -11,7 +11,7 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use engine::{Effort, Engine as _, Forest, ForestWriter, ScaledVectors};
-use index_svc::store::Store;
+use index::store::Store;
 
 const K: usize = 10;
 const SEED: u64 = 7;

@@ -12,8 +12,8 @@ use std::{
 };
 
 use engine::Stop;
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     query::{Example, Options, Query, Seed},
     recommend::Strategy,
     search::Answer,
@@ -32,7 +32,7 @@ fn main() {
         (Some("--index"), Some(path)) => PathBuf::from(path),
         _ => panic!("usage: heavy --index DIR"),
     };
-    let open = || Index::open(&path).expect("an index");
+    let open = || Searcher::open(&path).expect("an index");
     let index = open();
     println!("{} rows, {} features", index.rows(), index.schema().names().len());
     let exact = || Options::new(10, true, 0, false).expect("in range");
@@ -123,11 +123,11 @@ fn filters() -> Vec<(String, String)> {
     filters
 }
 
-fn one(index: &Index, options: Options) -> Query {
+fn one(index: &Searcher, options: Options) -> Query {
     Query::by_row(index, 3, options).expect("a row")
 }
 
-fn many(index: &Index, strategy: Strategy, options: Options) -> Query {
+fn many(index: &Searcher, strategy: Strategy, options: Options) -> Query {
     let step = i64::from(index.rows()) / EXAMPLES;
     let example = |at| -> Example {
         Seed::row(index, at * step).expect("a row").weighing(0.0).expect("a weight")
@@ -136,7 +136,7 @@ fn many(index: &Index, strategy: Strategy, options: Options) -> Query {
 }
 
 /// A vector so many standard deviations from the mean in some of its features.
-fn away(index: &Index, at: u32, far: f64, options: &Options) -> Query {
+fn away(index: &Searcher, at: u32, far: f64, options: &Options) -> Query {
     let mut raw = index.raw(at * 101 % index.rows()).expect("a row");
     let near = index.scaler().transform(&raw);
     for (feature, value) in raw.iter_mut().enumerate().skip(at as usize).step_by(1 << at) {
@@ -151,7 +151,7 @@ fn away(index: &Index, at: u32, far: f64, options: &Options) -> Query {
     Query::by_vector(index, raw, options.clone()).expect("finite")
 }
 
-fn report(index: &Index, label: &str, queries: &[Query]) {
+fn report(index: &Searcher, label: &str, queries: &[Query]) {
     let mut best = vec![Duration::MAX; queries.len()];
     let mut looked_at = 0;
     for _ in 0..RUNS {
@@ -165,7 +165,7 @@ fn report(index: &Index, label: &str, queries: &[Query]) {
     println!("{:>10.3} ms  {label} ({looked_at} rows looked at)", millis(slowest));
 }
 
-fn timed(index: &Index, query: &Query) -> (Duration, Answer) {
+fn timed(index: &Searcher, query: &Query) -> (Duration, Answer) {
     let start = Instant::now();
     let answer = index.search_until(query, Stop::never()).expect("readable");
     (start.elapsed(), answer)

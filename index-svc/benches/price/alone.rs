@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use index_svc::Index;
+use index_svc::Searcher;
 use index_svc::query::{Options, Query};
 
 use super::table;
 
 /// Prints the processor time of a query in microseconds.
 pub(crate) fn answer(folder: &Path, calls: usize) {
-    let index = Index::open(&folder.join(table::INDEX)).expect("just built");
+    let index = Searcher::open(&folder.join(table::INDEX)).expect("just built");
     index.warm();
     let options = Options::new(0, false, 0, false).expect("the defaults");
     let queries: Vec<Query> = table::queries(folder)

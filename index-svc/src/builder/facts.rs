@@ -8,15 +8,15 @@ use std::{
 };
 
 use engine::BLOCKS_FILE;
-use proto::features::FeatureSchema;
-
-use super::{BuildPlan, intake::Intake, rows::RowSource};
-use crate::{
-    error::Error,
+use index::{
     manifest::{FileFacts, MissingValues, SourceFacts, file_facts},
     scaler::Scaler,
     store::{DATA_FILE, SCALED_FILE, TRACKS_FILE, VECTORS_FILE},
 };
+use proto::features::FeatureSchema;
+
+use super::{BuildPlan, intake::Intake, rows::RowSource};
+use crate::error::Error;
 
 /// The tables of a version, each with what became of its missing values.
 pub(super) fn sources_facts(

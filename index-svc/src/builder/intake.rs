@@ -4,15 +4,17 @@
 use std::path::Path;
 
 use engine::COMMIT_ROWS;
+use index::{
+    metadata::{MAX_TRACK_ID_BYTES, id_key},
+    scaler::MeanPass,
+    store::{Store, TrackWriter, WriteTxn},
+};
 use proto::features::{FeatureSchema, hex};
 use sha2::{Digest as _, Sha256};
 
 use super::{BuildPlan, DuplicateRule, NanRule, rows::RowSource, spill::Spill};
 use crate::{
     error::Error,
-    metadata::{MAX_TRACK_ID_BYTES, id_key},
-    scaler::MeanPass,
-    store::{Store, TrackWriter, WriteTxn},
     table::{Row, TableError},
 };
 

@@ -30,6 +30,16 @@ use engine::{
     blocks::{self, Blocks, BlocksOptions},
     digest_text, to_f32,
 };
+use index::{
+    distances::PairDistances,
+    lineage::{ScalerFacts, ScalerOrigin},
+    manifest::{
+        BlocksFacts, ContentDigests, FORMAT, FORMAT_VERSION, ForestFacts, METRIC, Manifest,
+    },
+    provenance::Provenance,
+    scaler::{MeanPass, Scaler},
+    store::{SCALER, ScaledFile, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
+};
 
 use self::{
     facts::{constant_features, files, missing_values, sources_facts},
@@ -40,19 +50,11 @@ use self::{
 };
 use crate::{
     calibration::{CALIBRATION_K, CARD_SAMPLE, calibrate, sample_of},
-    card::Card,
-    distances::PairDistances,
+    card,
     error::Error,
-    index::{EngineChoice, Index},
-    lineage::{ScalerFacts, ScalerOrigin},
-    manifest::{
-        BlocksFacts, ContentDigests, FORMAT, FORMAT_VERSION, ForestFacts, METRIC, Manifest,
-    },
-    provenance::Provenance,
     recall::{self, Trial},
-    scaler::{MeanPass, Scaler},
+    searcher::Searcher,
     sources::Sources,
-    store::{SCALER, ScaledFile, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
     table::{ColumnRule, LeftOut},
     verify,
 };
@@ -382,8 +384,7 @@ fn write_blocks(folder: &Path, vectors: &ScaledVectors, seed: u64) -> Result<Blo
 
 /// Opens what was written, checks every row, calibrates, and measures recall.
 fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest, Error> {
-    let version = "unpublished".to_owned();
-    let mut index = Index::open_parts(directory, manifest, version, EngineChoice::Auto)?;
+    let mut index = Searcher::open_unfinished(directory, manifest)?;
     let failed: Vec<String> = verify::check_contents(&index)?
         .into_iter()
         .filter(|check| !check.passed)
@@ -396,10 +397,11 @@ fn verified(directory: &Path, manifest: Manifest, seed: u64) -> Result<Manifest,
     let curve = calibrate(&index, seed, &[])?.curve;
     tracing::info!("measuring the model card");
     let card_rows = recall::sample_rows(index.rows(), CARD_SAMPLE, seed);
-    let card = Card::measure(&index, &Trial::new(&index, &card_rows, CALIBRATION_K)?, None)?;
-    index.manifest.recall_curve = curve;
-    index.manifest.recall_sample = sample_of(&index.manifest.recall_curve);
-    index.manifest.card = Some(card);
-    index.manifest.recall_at_10 = index.recall_at_10();
-    Ok(index.manifest)
+    let card = card::measure(&index, &Trial::new(&index, &card_rows, CALIBRATION_K)?, None)?;
+    index.manifest_mut().recall_sample = sample_of(&curve);
+    index.manifest_mut().recall_curve = curve;
+    index.manifest_mut().card = Some(card);
+    let recall_at_10 = index.recall_at_10();
+    index.manifest_mut().recall_at_10 = recall_at_10;
+    Ok(index.into_manifest())
 }

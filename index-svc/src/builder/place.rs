@@ -11,9 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use index::{build_record::BuildRecord, manifest::Manifest};
 use tempfile::TempDir;
 
-use crate::{build_record::BuildRecord, error::Error, index::Index, manifest::Manifest};
+use crate::{error::Error, searcher::Searcher};
 
 /// Tries to make a directory that nobody takes for a left one.
 const TRIES: usize = 16;
@@ -104,7 +105,7 @@ impl Workplace {
 /// Whether `directory` holds the whole of `version`.
 fn is_whole(directory: &Path, version: &str) -> bool {
     Manifest::read(directory).is_ok_and(|(manifest, found)| {
-        found == version && Index::verify_files(directory, &manifest).is_ok()
+        found == version && Searcher::verify_files(directory, &manifest).is_ok()
     })
 }
 

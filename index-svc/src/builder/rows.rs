@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
+use index::{manifest::SourceFacts, provenance::Provenance};
 use proto::features::FeatureSchema;
 
-use crate::{
-    error::Error, manifest::SourceFacts, provenance::Provenance, sources::Sources, table::Row,
-};
+use crate::{error::Error, sources::Sources, table::Row};
 
 /// Rows in order, with the names of what is in them.
 pub(crate) trait RowSource: std::fmt::Debug {

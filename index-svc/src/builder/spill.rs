@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{error::Error, store::f64_bytes};
+use index::store::f64_bytes;
+
+use crate::error::Error;
 
 const BUFFER_BYTES: usize = 1 << 20;
 

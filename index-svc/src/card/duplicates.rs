@@ -1,39 +1,18 @@
 //! Rows whose scaled vectors are equal in every feature: one recording, indexed twice. The rule of lists, which
 //! leave such rows out (`list/rules.rs`): equal is what has no distance.
 
-use serde::{Deserialize, Serialize};
+use index::card::Duplicates;
 use twox_hash::XxHash3_128;
 
-use crate::{error::Error, index::Index};
-
-/// Rows that share their vector with another row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Duplicates {
-    /// Sets of two or more rows with one vector.
-    pub groups: u64,
-    /// Rows in those sets.
-    pub rows: u64,
-    /// Rows of the largest set.
-    pub largest_group: u64,
-    /// First row of the largest set; of sets of one size, the one that begins first.
-    pub largest_group_row: Option<u32>,
-}
-
-impl Duplicates {
-    /// Share of the rows that say nothing new: all of each set but one.
-    #[must_use]
-    pub fn share(&self, rows: u32) -> f64 {
-        self.rows.saturating_sub(self.groups) as f64 / f64::from(rows.max(1))
-    }
-}
+use crate::{error::Error, searcher::Searcher};
 
 /// Duplicates of an index, and the rows that repeat an earlier one, ascending.
-pub(super) fn find(index: &Index) -> Result<(Duplicates, Vec<u32>), Error> {
-    let dims = index.scaler.dims();
+pub(super) fn find(index: &Searcher) -> Result<(Duplicates, Vec<u32>), Error> {
+    let dims = index.scaler().dims();
     let mut keyed = Vec::with_capacity(index.rows() as usize);
-    let mut stored = index.store.in_order();
+    let mut stored = index.store().in_order();
     for row in 0..index.rows() {
-        let scaled = index.scaler.transform_in_place(stored.raw(row, dims)?);
+        let scaled = index.scaler().transform_in_place(stored.raw(row, dims)?);
         keyed.push((key(&scaled), row));
     }
     keyed.sort_unstable();
@@ -91,12 +70,5 @@ mod tests {
         assert!(!is_equal(&[0.0, 1.0], &[0.0, next]));
         assert_ne!(key(&[0.0, 1.0]), key(&[0.0, next]));
         assert_ne!(key(&[0.0, 1.0]), key(&[1.0, 0.0]));
-    }
-
-    #[test]
-    fn the_share_leaves_one_row_of_each_set() {
-        let found = Duplicates { groups: 2, rows: 7, largest_group: 5, largest_group_row: Some(0) };
-        assert!((found.share(100) - 0.05).abs() < 1e-15);
-        assert!(Duplicates::default().share(0).abs() < 1e-15);
     }
 }

@@ -5,20 +5,20 @@
 //! is the measure of Radovanović, Nanopoulos and Ivanović, «Hubs in space» (JMLR 11, 2010,
 //! equation 1). It grows a little with the number of rows, so it is measured within a catalogue of at
 //! most [`HUB_ROWS`] rows drawn at random: figures of large and small indexes compare, and the cost
-//! is bounded. Rows that repeat another are left out: they are [`super::Duplicates`].
+//! is bounded. Rows that repeat another are left out: they are [`index::card::Duplicates`].
 
 use engine::{
     Effort, EngineError,
     blocks::{self, Blocks, BlocksError, BlocksOptions},
 };
+use index::card::Hubness;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::{NEIGHBORS, close};
+use super::NEIGHBORS;
 use crate::{
     error::Error,
-    index::Index,
     recall::{Neighborhood, Probe, sample_rows},
+    searcher::Searcher,
 };
 
 /// Most rows that k-occurrences are counted over.
@@ -26,59 +26,30 @@ pub const HUB_ROWS: usize = 10_000;
 /// Queries a thread asks at a time.
 const BATCH: usize = 512;
 
-/// How unevenly rows occur in others' neighbourhoods.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Hubness {
-    /// Neighbours that make a neighbourhood.
-    pub k: u32,
-    /// Rows that were counted over: all distinct ones, or as many drawn at random.
-    pub rows: u32,
-    /// Skewness of the k-occurrences: near 0 for an even catalogue, above 2 or 3 where hubs crowd
-    /// the answers.
-    pub skewness: f64,
-    /// Share of rows that are in no other row's neighbourhood.
-    pub orphan_share: f64,
-    /// The row in the most neighbourhoods of the sampled rows of the whole index; of rows in as
-    /// many, the first.
-    pub largest_hub_row: Option<u32>,
-    /// Share of those neighbourhoods that it is in.
-    pub largest_hub_share: f64,
-}
-
-impl Hubness {
-    /// Measures it; `repeats` are the rows to leave out, ascending.
-    pub(super) fn measure(
-        index: &Index,
-        repeats: &[u32],
-        lists: &[Neighborhood<'_>],
-    ) -> Result<Self, Error> {
-        let probes = sample_rows(index.rows(), HUB_ROWS, index.manifest.forest.seed);
-        let rows: Vec<u32> = probes
-            .iter()
-            .filter_map(Probe::row)
-            .filter(|row| repeats.binary_search(row).is_err())
-            .collect();
-        let values: Vec<f32> =
-            rows.iter().flat_map(|row| index.vectors.row(*row)).copied().collect();
-        let counts = occurrences(&values, index.vectors.dims()).map_err(EngineError::from)?;
-        let orphans = counts.iter().filter(|count| **count == 0).count();
-        let (largest_hub_row, largest_hub_share) = largest_hub(lists);
-        Ok(Self {
-            k: NEIGHBORS as u32,
-            rows: rows.len() as u32,
-            skewness: skewness(&counts),
-            orphan_share: orphans as f64 / counts.len().max(1) as f64,
-            largest_hub_row,
-            largest_hub_share,
-        })
-    }
-
-    pub(super) fn agrees_with(&self, other: &Self) -> bool {
-        (self.k, self.rows, self.largest_hub_row) == (other.k, other.rows, other.largest_hub_row)
-            && close(self.skewness, other.skewness)
-            && close(self.orphan_share, other.orphan_share)
-            && close(self.largest_hub_share, other.largest_hub_share)
-    }
+/// Measures it; `repeats` are the rows to leave out, ascending.
+pub(super) fn measure(
+    index: &Searcher,
+    repeats: &[u32],
+    lists: &[Neighborhood<'_>],
+) -> Result<Hubness, Error> {
+    let probes = sample_rows(index.rows(), HUB_ROWS, index.manifest().forest.seed);
+    let rows: Vec<u32> = probes
+        .iter()
+        .filter_map(Probe::row)
+        .filter(|row| repeats.binary_search(row).is_err())
+        .collect();
+    let values: Vec<f32> = rows.iter().flat_map(|row| index.vectors().row(*row)).copied().collect();
+    let counts = occurrences(&values, index.vectors().dims()).map_err(EngineError::from)?;
+    let orphans = counts.iter().filter(|count| **count == 0).count();
+    let (largest_hub_row, largest_hub_share) = largest_hub(lists);
+    Ok(Hubness {
+        k: NEIGHBORS as u32,
+        rows: rows.len() as u32,
+        skewness: skewness(&counts),
+        orphan_share: orphans as f64 / counts.len().max(1) as f64,
+        largest_hub_row,
+        largest_hub_share,
+    })
 }
 
 /// How often each of the rows of `values`, `[rows, dims]`, is among the nearest of another one.

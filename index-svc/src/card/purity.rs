@@ -2,44 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use index::{card::Purity, metadata::TrackMetadata};
 
-use super::close;
-use crate::{error::Error, index::Index, metadata::TrackMetadata, recall::Neighborhood};
+use crate::{error::Error, recall::Neighborhood, searcher::Searcher};
 
 /// Name under which artists are reported.
 const ARTIST_COLUMN: &str = "artist_name";
 
-/// Share of neighbours that agree with their row in one column.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Purity {
-    /// The metadata column.
-    pub column: String,
-    /// Mean share of the ten nearest others with the same value.
-    pub at_10: f64,
-    /// The share that ten other rows drawn at random would have: rows without a value are drawn too, as
-    /// they are found.
-    pub by_chance: f64,
-    /// Rows that were asked: those of the sample that have a value.
-    pub rows: u32,
-}
-
-impl Purity {
-    pub(super) fn agrees_with(&self, other: &Self) -> bool {
-        (&self.column, self.rows) == (&other.column, other.rows)
-            && close(self.at_10, other.at_10)
-            && close(self.by_chance, other.by_chance)
-    }
-}
-
 /// Purity of artists.
-pub(super) fn artists(index: &Index, lists: &[Neighborhood<'_>]) -> Result<Option<Purity>, Error> {
+pub(super) fn artists(
+    index: &Searcher,
+    lists: &[Neighborhood<'_>],
+) -> Result<Option<Purity>, Error> {
     measure(index, lists, ARTIST_COLUMN, |track| track.artist_name.clone())
 }
 
 /// Purity of an attribute column; none where no row has it.
 pub(super) fn attribute(
-    index: &Index,
+    index: &Searcher,
     lists: &[Neighborhood<'_>],
     column: &str,
 ) -> Result<Option<Purity>, Error> {
@@ -50,7 +30,7 @@ pub(super) fn attribute(
 }
 
 fn measure(
-    index: &Index,
+    index: &Searcher,
     lists: &[Neighborhood<'_>],
     column: &str,
     value: impl Fn(&TrackMetadata) -> String,

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use index::lineage::{ColumnDrift, CurveOrigin};
 use index_svc::{
     builder::{AppendPlan, Grown, Outcome, Unchanged, append},
-    lineage::{ColumnDrift, CurveOrigin},
     printable::Lines,
     table::LeftOut,
 };

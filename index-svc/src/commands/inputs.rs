@@ -9,10 +9,9 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use globset::GlobBuilder;
+use index::{manifest::Manifest, provenance::Provenance};
 use index_svc::{
     distribution::{Cache, Remote},
-    manifest::Manifest,
-    provenance::Provenance,
     table::{LeftOut, sidecar_path},
     versions::VersionSource as _,
 };

@@ -7,8 +7,8 @@ use std::{
 };
 
 use anyhow::Context as _;
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     explain::{Contribution, Explanation},
     printable::{Lines, printable},
     query::{Options, Query, check_recipe},
@@ -28,7 +28,7 @@ const TOLD_FEATURES: usize = 5;
 
 pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
     let local = inputs::index(&args.index, &args.storage)?;
-    let index = Index::open(&local.directory)?;
+    let index = Searcher::open(&local.directory)?;
     let options = config::options(&index, &args.ranking)?;
     let mut out = stdout().lock();
     let mut answer = |label: &str, query: &Query| -> anyhow::Result<()> {
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn each_query(
-    index: &Index,
+    index: &Searcher,
     path: &Path,
     profile: Option<&str>,
     options: &Options,
@@ -93,7 +93,7 @@ fn each_query(
 
 fn write_json(
     out: &mut impl Write,
-    index: &Index,
+    index: &Searcher,
     label: &str,
     answer: &Answer,
 ) -> anyhow::Result<()> {

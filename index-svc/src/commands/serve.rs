@@ -9,8 +9,8 @@ use std::{
 };
 
 use anyhow::anyhow;
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     distribution::Fetching,
     live::LiveRecall,
     planner::Wanted,
@@ -218,7 +218,7 @@ impl VersionMetrics {
         Ok(made)
     }
 
-    fn serves(&self, index: &Index, from: Option<&str>) {
+    fn serves(&self, index: &Searcher, from: Option<&str>) {
         if let Some(from) = from {
             self.swaps.with_label_values(&["swapped"]).inc();
             // One series at a time: it is there unless the version is the same.

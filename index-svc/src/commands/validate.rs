@@ -8,8 +8,8 @@ use std::{
 };
 
 use anyhow::Context as _;
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     gate::Threshold,
     planner::Wanted,
     printable::Lines,
@@ -59,7 +59,7 @@ fn examine(
     thresholds: Vec<Threshold>,
 ) -> anyhow::Result<Report> {
     let tables = inputs::fetch(&args.input, &args.storage.to_options(), beside(directory))?;
-    let index = match Index::open(directory) {
+    let index = match Searcher::open(directory) {
         Ok(index) => index,
         Err(error) => return Ok(Report::unreadable(&error)),
     };
@@ -93,7 +93,7 @@ fn name(index: &Path) -> String {
 }
 
 /// Held-out vectors; a table that states another profile is refused.
-fn held_out(index: &Index, path: &Path) -> anyhow::Result<Vec<Probe>> {
+fn held_out(index: &Searcher, path: &Path) -> anyhow::Result<Vec<Probe>> {
     let rule = ColumnRule::Schema(index.schema().clone());
     let (path, _spooled) = inputs::table(path)?;
     let mut table = Table::open(&path, &rule, IdRule::Optional)?;

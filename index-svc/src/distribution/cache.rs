@@ -14,17 +14,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use index::{
+    build_record::BUILD_FILE,
+    manifest::{FileFacts, MANIFEST_FILE},
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     error::DistributionError,
     place::{Place, check_digest, check_size, object},
 };
-use crate::{
-    build_record::BUILD_FILE,
-    manifest::{FileFacts, MANIFEST_FILE},
-    versions::{move_pointer, read_pointer},
-};
+use crate::versions::{move_pointer, read_pointer};
 
 /// Time between two lines of the log about the same download.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);

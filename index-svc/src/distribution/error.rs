@@ -2,10 +2,9 @@
 
 use std::{io, path::PathBuf};
 
+use index::manifest::ManifestError;
 use storage::StorageError;
 use thiserror::Error;
-
-use crate::manifest::ManifestError;
 
 /// Why an index could not be published, fetched, or rolled back.
 #[derive(Debug, Error)]

@@ -2,6 +2,10 @@
 
 use std::io::Read as _;
 
+use index::{
+    build_record::{BUILD_FILE, MAX_BUILD_BYTES},
+    manifest::{FileFacts, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, ManifestError},
+};
 use proto::features::hex;
 use sha2::{Digest as _, Sha256};
 use storage::{Snapshot, StorageError, Store};
@@ -10,11 +14,7 @@ use super::{
     error::DistributionError,
     pointer::{MAX_POINTER_BYTES, Pointer},
 };
-use crate::{
-    build_record::{BUILD_FILE, MAX_BUILD_BYTES},
-    manifest::{FileFacts, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, ManifestError},
-    versions::{POINTER_FILE, is_version_name},
-};
+use crate::versions::{POINTER_FILE, is_version_name};
 
 /// How often the pointer may change while somebody wants to write it.
 pub(super) const TRIES: usize = 10;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use index::manifest::MANIFEST_FILE;
 use storage::Swap;
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     place::{Place, PublishedVersion, TRIES, object},
     pointer::Pointer,
 };
-use crate::{manifest::MANIFEST_FILE, versions::POINTER_FILE};
+use crate::versions::POINTER_FILE;
 
 /// Versions that go at a time: the pointer, which names them, must stay small.
 const MAX_GOING: usize = 16;

@@ -6,6 +6,10 @@
 
 use std::{collections::BTreeSet, io, path::Path};
 
+use index::{
+    build_record::BUILD_FILE,
+    manifest::{FileFacts, MANIFEST_FILE, Manifest},
+};
 use storage::{Created, Snapshot, Swap};
 
 use super::{
@@ -14,10 +18,8 @@ use super::{
     pointer::Pointer,
 };
 use crate::{
-    build_record::BUILD_FILE,
     error::Error,
-    index::Index,
-    manifest::{FileFacts, MANIFEST_FILE, Manifest},
+    searcher::Searcher,
     versions::{POINTER_FILE, resolve},
 };
 
@@ -65,7 +67,7 @@ pub fn publish(
 ) -> Result<Published, Error> {
     let directory = resolve(directory)?;
     let (manifest, version) = Manifest::read(&directory)?;
-    Index::verify_files(&directory, &manifest)?;
+    Searcher::verify_files(&directory, &manifest)?;
     // What is wanted now is what this publisher has seen; all that comes later is somebody else's.
     let mut seen = place.pointer()?;
     let mut published = Published {

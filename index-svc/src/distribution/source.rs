@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 
+use index::manifest::Manifest;
+
 use super::{cache::Cache, error::DistributionError, place::Place};
-use crate::{error::Error, index::Index, manifest::Manifest, versions::VersionSource};
+use crate::{error::Error, searcher::Searcher, versions::VersionSource};
 
 /// A place in a store, with a cache of its versions.
 #[derive(Debug)]
@@ -46,7 +48,11 @@ impl VersionSource for Remote {
         let directory = self.cache.directory(name);
         let checked = Manifest::read(&directory).map_err(Error::from).and_then(|(manifest, _)| {
             let gone = manifest.files.keys().any(|file| !directory.join(file).is_file());
-            if gone { Ok(false) } else { Index::verify_files(&directory, &manifest).map(|()| true) }
+            if gone {
+                Ok(false)
+            } else {
+                Searcher::verify_files(&directory, &manifest).map(|()| true)
+            }
         });
         let sound = checked.unwrap_or_else(|error| error.is_passing());
         if !sound {

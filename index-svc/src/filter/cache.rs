@@ -4,13 +4,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::{RowSet, Stop};
+use index::{metadata, store::Store};
 
 use super::{
     Filter,
     column::{Column, Texts},
     evaluate::evaluate,
 };
-use crate::{error::Error, metadata, store::Store, work::Work};
+use crate::{error::Error, work::Work};
 
 /// Memory that columns may hold, in bytes; one that is larger is read for each new filter.
 const COLUMN_BYTES: usize = 64 << 20;

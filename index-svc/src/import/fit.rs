@@ -3,8 +3,9 @@
 
 use std::convert::Infallible;
 
+use index::scaler::two_passes;
+
 use super::{ImportError, Model, scaler_file::ModelScaler};
-use crate::scaler::two_passes;
 
 /// How far a mean or a deviation may be off: far more than 32-bit floats cost.
 const TOLERANCE: f64 = 1e-4;

@@ -20,13 +20,16 @@ use std::{
 use proto::features::FeatureSchema;
 
 pub use self::{columns::ColumnNames, error::ImportError, pickle::PickleError};
+use index::{
+    manifest::{Manifest, SourceFacts, file_facts},
+    provenance::Provenance,
+    scaler::Scaler,
+};
+
 use self::{columns::Columns, features::Features, scaler_file::ModelScaler};
 use crate::{
     builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule, Recipe, RowSource, assemble},
     error::Error,
-    manifest::{Manifest, SourceFacts, file_facts},
-    provenance::Provenance,
-    scaler::Scaler,
     table::{ColumnRule, IdRule, Row, Table},
 };
 

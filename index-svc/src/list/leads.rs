@@ -13,8 +13,8 @@ use engine::{
 use super::{bounds::Bounds, scan::scan};
 use crate::{
     error::Error,
-    index::Index,
     planner::Plan,
+    searcher::Searcher,
     target::{Point, Target},
     work::comparisons,
 };
@@ -46,7 +46,7 @@ pub(super) struct Leads {
     pub(super) compared: u64,
 }
 
-impl Index {
+impl Searcher {
     /// Up to `fetch` candidates for each wanted point; `None` where an engine would have to look at
     /// more than `most` rows.
     pub(super) fn leads(
@@ -60,19 +60,19 @@ impl Index {
         let wanted = &target.wanted;
         let weights = target.weights.as_deref();
         if weights.is_some() || plan.engine == EngineName::Scan && wanted.len() > 1 {
-            return scan(&self.vectors, wanted, weights, (fetch, allowed), stop).map(Some);
+            return scan(self.vectors(), wanted, weights, (fetch, allowed), stop).map(Some);
         }
         let Plan { engine, effort, .. } = plan;
         let queries: Vec<f32> =
             wanted.iter().flat_map(|point| within_reach(&point.scaled)).collect();
         let found = if wanted.len() == 1 {
             let found =
-                self.engines.nearest_within(engine, &queries, fetch, allowed, effort, most)?;
+                self.engines().nearest_within(engine, &queries, fetch, allowed, effort, most)?;
             let Some(found) = found else { return Ok(None) };
             vec![found]
         } else {
             let found =
-                self.engines.nearest_many(engine, &queries, fetch, allowed, effort, stop)?;
+                self.engines().nearest_many(engine, &queries, fetch, allowed, effort, stop)?;
             found.ok_or(Error::Stopped)?
         };
         let mut leads: Vec<Leads> = wanted
@@ -85,7 +85,7 @@ impl Index {
         } else if plan.is_exact() {
             merged(&leads)
         } else {
-            let rows = allowed.map_or(self.vectors.rows(), RowSet::len);
+            let rows = allowed.map_or(self.vectors().rows(), RowSet::len);
             self.met(&leads, wanted, rows)
         }))
     }
@@ -105,7 +105,7 @@ impl Index {
             })
             .collect();
         for lead in &mut leads.leads {
-            let row = self.vectors.row(lead.row);
+            let row = self.vectors().row(lead.row);
             let bounds = asked.iter().map(|(query, bounds, factor)| {
                 factor * bounds.lower(f64::from(squared_distance(query, row)).sqrt())
             });
@@ -132,7 +132,7 @@ impl Index {
     /// An engine's candidates with their bounds; they are in order already.
     fn of_point(&self, found: &Candidates, point: &Point, fetch: usize, plan: Plan) -> Leads {
         let query = within_reach(&point.scaled);
-        let blocks = self.engines.blocks();
+        let blocks = self.engines().blocks();
         let bounds = Bounds::new(&point.scaled, &query, plan.engine, blocks);
         let leads: Vec<Lead> = found
             .hits

@@ -35,8 +35,8 @@ use self::{
 };
 use crate::{
     error::Error,
-    index::Index,
     planner::{Demand, Plan},
+    searcher::Searcher,
     target::Target,
     work::{Work, comparisons},
 };
@@ -106,7 +106,7 @@ pub(crate) struct List {
     pub(crate) scored: usize,
 }
 
-impl Index {
+impl Searcher {
     /// Lists rows; `None` where an engine would have to look at more than it may.
     pub(crate) fn list(
         &self,
@@ -167,14 +167,14 @@ impl Index {
     }
 }
 
-impl Index {
+impl Searcher {
     /// Whether neighbours lie farther from a query than those of the queries that the promise was measured with. Where
     /// that is not known, than tracks lie from each other.
     fn is_out_of_reach(&self, plan: Plan, chosen: &[Chosen]) -> bool {
         if plan.is_exact() || plan.promised_recall.is_none() {
             return false;
         }
-        let reach = plan.reach.or_else(|| self.pairs.quantiles().last().copied());
+        let reach = plan.reach.or_else(|| self.pairs().quantiles().last().copied());
         let farthest = chosen.iter().map(|chosen| chosen.distance).fold(0.0, f64::max);
         reach.is_some_and(|reach| farthest > reach)
     }

@@ -7,7 +7,7 @@ use engine::Stop;
 use twox_hash::XxHash3_64;
 
 use super::stream::{Candidate, Next, Stream};
-use crate::{error::Error, index::Index};
+use crate::{error::Error, searcher::Searcher};
 
 /// Rows walked between two looks at whether anybody still waits.
 const STOP_ROWS: usize = 1 << 10;
@@ -85,7 +85,7 @@ pub(super) struct Walk {
 impl Walk {
     /// Walks until `need` rows are taken or no more come.
     pub(super) fn run(
-        index: &Index,
+        index: &Searcher,
         mut stream: Stream<'_>,
         rules: &Rules<'_>,
         need: usize,
@@ -156,7 +156,7 @@ fn digest(scaled: &[f64]) -> u64 {
 
 /// What is in the list already.
 struct Taken<'a> {
-    index: &'a Index,
+    index: &'a Searcher,
     rules: &'a Rules<'a>,
     artists: HashMap<String, usize>,
     /// Rows by the digest of their vector. By their score there may be any number of them: to a query beyond the

@@ -8,9 +8,9 @@ use std::{
 };
 
 use super::leads::Leads;
+use crate::searcher::Searcher;
 use crate::{
     error::Error,
-    index::Index,
     target::Target,
     work::{Work, reads},
 };
@@ -37,7 +37,7 @@ pub(super) enum Next {
 
 /// Candidates in exact order.
 pub(super) struct Stream<'a> {
-    index: &'a Index,
+    index: &'a Searcher,
     target: &'a Target,
     leads: Leads,
     /// Leads whose score is known.
@@ -47,7 +47,12 @@ pub(super) struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    pub(super) fn new(index: &'a Index, target: &'a Target, leads: Leads, work: &'a Work) -> Self {
+    pub(super) fn new(
+        index: &'a Searcher,
+        target: &'a Target,
+        leads: Leads,
+        work: &'a Work,
+    ) -> Self {
         Self { index, target, leads, looked_at: 0, work, ready: BinaryHeap::new() }
     }
 

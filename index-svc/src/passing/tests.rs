@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, io, path::PathBuf};
 
 use engine::{EngineError, EngineName, ForestError, blocks::BlocksError};
+use index::{IndexError, manifest::ManifestError, metadata::RecordError, store::StoreError};
 use rustix::io::Errno;
 use storage::StorageError;
 
 use crate::{
-    distribution::DistributionError, error::Error, import::ImportError, manifest::ManifestError,
-    metadata::RecordError, store::StoreError, table::TableError, versions::PointerError,
+    distribution::DistributionError, error::Error, import::ImportError, table::TableError,
+    versions::PointerError,
 };
 
 fn path() -> PathBuf {
@@ -27,17 +28,18 @@ fn of_system(number: Errno) -> io::Error {
 fn number(error: &Error) -> usize {
     match error {
         Error::Io { .. } => 0,
-        Error::Manifest(_) => 1,
-        Error::Store(_) => 2,
-        Error::Engine(_) => 3,
-        Error::Record(_) => 4,
+        Error::Index(IndexError::Io { .. }) => 23,
+        Error::Index(IndexError::Manifest(_)) => 1,
+        Error::Index(IndexError::Store(_)) => 2,
+        Error::Index(IndexError::Engine(_)) => 3,
+        Error::Index(IndexError::Record(_)) => 4,
         Error::Table(_) => 5,
         Error::Stopped => 6,
         Error::Pointer(_) => 7,
         Error::Distribution(_) => 8,
         Error::Import(_) => 9,
-        Error::NotAnIndex { .. } => 10,
-        Error::Mismatch { .. } => 11,
+        Error::Index(IndexError::NotAnIndex { .. }) => 10,
+        Error::Index(IndexError::Mismatch { .. }) => 11,
         Error::OutputExists { .. } => 12,
         Error::OutputMissing { .. } => 13,
         Error::Busy { .. } => 14,
@@ -49,15 +51,18 @@ fn number(error: &Error) -> usize {
         Error::Unsound(_) => 20,
         Error::WorkTooLarge { .. } => 21,
         Error::Panicked => 22,
+        // The enum may grow in its crate, whose own match is exhaustive.
+        Error::Index(_) => usize::MAX,
     }
 }
-const VARIANTS: usize = 23;
+const VARIANTS: usize = 24;
 
 /// Each place that an error of the operating system can come from.
 fn from_system(error: fn() -> io::Error) -> Vec<Error> {
     let stored = || StoreError::Io { path: path(), source: error() };
     vec![
         Error::Io { path: path(), source: error() },
+        IndexError::Io { path: path(), source: error() }.into(),
         ManifestError::Io { path: path(), source: error() }.into(),
         stored().into(),
         StoreError::Lmdb { path: path(), source: error().into() }.into(),
@@ -105,8 +110,8 @@ fn passing() -> Vec<Error> {
 fn lasting() -> Vec<Error> {
     let (got, expected) = (text, text);
     let mut errors = vec![
-        Error::NotAnIndex { path: path(), why: text() },
-        Error::Mismatch { what: text(), got: got(), expected: expected() },
+        IndexError::NotAnIndex { path: path(), why: text() }.into(),
+        IndexError::Mismatch { what: text(), got: got(), expected: expected() }.into(),
         Error::OutputExists { path: path() },
         Error::OutputMissing { path: path() },
         Error::UnknownTracks { unknown: vec![text()] },

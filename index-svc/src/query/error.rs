@@ -1,5 +1,6 @@
 //! Why a query was refused.
 
+use index::{IndexError, metadata::MAX_TRACK_ID_BYTES};
 use thiserror::Error;
 
 use super::{
@@ -7,10 +8,9 @@ use super::{
     MAX_SEARCH_K, MAX_SEED_WEIGHT, MAX_SEEDS, MIN_SEED_WEIGHT,
 };
 use crate::{
-    error::Error as IndexError,
+    error,
     filter::FilterError,
     groups::{MAX_GROUP_WEIGHT, MIN_GROUP_WEIGHT},
-    metadata::MAX_TRACK_ID_BYTES,
     pages::PageTokenError,
 };
 
@@ -252,13 +252,19 @@ pub enum QueryError {
     },
     /// The index failed; the text stays inside.
     #[error("the index could not be read")]
-    Index(#[source] IndexError),
+    Index(#[source] error::Error),
 }
 
 impl From<IndexError> for QueryError {
     fn from(error: IndexError) -> Self {
+        Self::Index(error.into())
+    }
+}
+
+impl From<error::Error> for QueryError {
+    fn from(error: error::Error) -> Self {
         match error {
-            IndexError::WorkTooLarge { work, limit } => Self::WorkTooLarge { work, limit },
+            error::Error::WorkTooLarge { work, limit } => Self::WorkTooLarge { work, limit },
             error => Self::Index(error),
         }
     }

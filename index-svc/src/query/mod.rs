@@ -1,6 +1,6 @@
 //! What may be asked of an index, checked once: below this module nothing is checked again.
 //!
-//! The checks need the index's own names and sizes, so constructors take the [`Index`].
+//! The checks need the index's own names and sizes, so constructors take the [`Searcher`].
 
 mod error;
 mod options;
@@ -13,13 +13,13 @@ pub use self::{
     options::{DEFAULT_PAGE_SIZE, MAX_EXPLAINED_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEARCH_K, Options},
     wire::{Comparison, check_batch, check_lookups, lookup_view},
 };
+use index::{curve::QueryKind, metadata::MAX_TRACK_ID_BYTES};
+
 use crate::{
-    curve::QueryKind,
-    index::Index,
-    metadata::MAX_TRACK_ID_BYTES,
     pages::{self, Place},
     planner::Wanted,
     recommend::Strategy,
+    searcher::Searcher,
 };
 
 /// Most examples of a recommendation.
@@ -74,7 +74,7 @@ impl Seed {
     ///
     /// # Errors
     /// When the vector has another length, or a value that is not finite or more than [`MAX_DEVIATIONS`] off.
-    pub fn vector(index: &Index, raw: Vec<f64>) -> Result<Self, QueryError> {
+    pub fn vector(index: &Searcher, raw: Vec<f64>) -> Result<Self, QueryError> {
         let names = index.schema().names();
         if raw.len() != names.len() {
             return Err(QueryError::Length { got: raw.len(), expected: names.len() });
@@ -102,7 +102,7 @@ impl Seed {
     ///
     /// # Errors
     /// When the row is negative or past the end.
-    pub fn row(index: &Index, row: i64) -> Result<Self, QueryError> {
+    pub fn row(index: &Searcher, row: i64) -> Result<Self, QueryError> {
         let rows = index.rows();
         match u32::try_from(row) {
             Ok(row) if row < rows => Ok(Self::Row(row)),
@@ -115,7 +115,7 @@ impl Seed {
     ///
     /// # Errors
     /// When no track has the id.
-    pub fn track_id(index: &Index, track_id: &str) -> Result<Self, QueryError> {
+    pub fn track_id(index: &Searcher, track_id: &str) -> Result<Self, QueryError> {
         row_of(index, track_id).map(Self::Row)
     }
 
@@ -138,7 +138,11 @@ impl Query {
     ///
     /// # Errors
     /// As [`Seed::vector`].
-    pub fn by_vector(index: &Index, raw: Vec<f64>, options: Options) -> Result<Self, QueryError> {
+    pub fn by_vector(
+        index: &Searcher,
+        raw: Vec<f64>,
+        options: Options,
+    ) -> Result<Self, QueryError> {
         Ok(Self::by_seed(Seed::vector(index, raw)?, options))
     }
 
@@ -146,7 +150,7 @@ impl Query {
     ///
     /// # Errors
     /// As [`Seed::row`].
-    pub fn by_row(index: &Index, row: i64, options: Options) -> Result<Self, QueryError> {
+    pub fn by_row(index: &Searcher, row: i64, options: Options) -> Result<Self, QueryError> {
         Ok(Self::by_seed(Seed::row(index, row)?, options))
     }
 
@@ -155,7 +159,7 @@ impl Query {
     /// # Errors
     /// As [`Seed::track_id`].
     pub fn by_track_id(
-        index: &Index,
+        index: &Searcher,
         track_id: &str,
         options: Options,
     ) -> Result<Self, QueryError> {
@@ -189,7 +193,7 @@ impl Query {
     ///
     /// # Errors
     /// When the token is not of this query and this index version.
-    pub fn from_page(mut self, index: &Index, token: &str) -> Result<Self, QueryError> {
+    pub fn from_page(mut self, index: &Searcher, token: &str) -> Result<Self, QueryError> {
         if !token.is_empty() {
             let digest = self.digest();
             self.place = pages::decode(token, index.version(), index.rows(), digest)?;
@@ -256,7 +260,7 @@ impl Query {
         for Example { seed, weight } in &self.examples {
             match seed {
                 Seed::Row(row) => put(&row.to_le_bytes()),
-                Seed::Vector(raw) => put(&crate::store::f64_bytes(raw)),
+                Seed::Vector(raw) => put(&index::store::f64_bytes(raw)),
             }
             put(&weight.to_le_bytes());
         }
@@ -274,7 +278,7 @@ impl Query {
         put(&[u8::from(max_distance.is_some())]);
         put(filter.as_ref().map_or("", |filter| &filter.text).as_bytes());
         put(&diversity.to_le_bytes());
-        put(&crate::store::f64_bytes(group_weights.as_deref().unwrap_or_default()));
+        put(&index::store::f64_bytes(group_weights.as_deref().unwrap_or_default()));
         XxHash3_128::oneshot(&bytes)
     }
 }
@@ -284,7 +288,7 @@ impl Query {
 /// # Errors
 /// When the profile is not stated, or one of both is not the index's.
 pub fn check_recipe(
-    index: &Index,
+    index: &Searcher,
     profile_id: &str,
     schema_sha256: &str,
 ) -> Result<(), QueryError> {
@@ -307,7 +311,7 @@ pub fn check_recipe(
 ///
 /// # Errors
 /// When the id is empty, too long, or unknown.
-pub fn row_of(index: &Index, track_id: &str) -> Result<u32, QueryError> {
+pub fn row_of(index: &Searcher, track_id: &str) -> Result<u32, QueryError> {
     if track_id.is_empty() || track_id.len() > MAX_TRACK_ID_BYTES {
         return Err(QueryError::TrackIdLength { got: track_id.len() });
     }

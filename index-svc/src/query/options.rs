@@ -1,10 +1,10 @@
 //! Options of a query, each checked where it is set.
 
 use super::{QueryError, echo};
+use crate::searcher::Searcher;
 use crate::{
     filter::Filter,
     groups::{MAX_GROUP_WEIGHT, MIN_GROUP_WEIGHT},
-    index::Index,
     planner::Wanted,
 };
 
@@ -117,7 +117,7 @@ impl Options {
     ///
     /// # Errors
     /// When it is no filter of this index.
-    pub fn with_filter(self, index: &Index, text: &str) -> Result<Self, QueryError> {
+    pub fn with_filter(self, index: &Searcher, text: &str) -> Result<Self, QueryError> {
         let filter = Filter::parse(text, &index.manifest().attribute_names)?;
         Ok(Self { filter, ..self })
     }
@@ -139,7 +139,7 @@ impl Options {
     /// When there is no such group, a weight is neither 0 nor 1e-6 to 1000, or all are 0.
     pub fn with_group_weights<'n>(
         self,
-        index: &Index,
+        index: &Searcher,
         weights: impl IntoIterator<Item = (&'n str, f64)>,
     ) -> Result<Self, QueryError> {
         let groups = index.groups();

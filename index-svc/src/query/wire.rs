@@ -9,7 +9,8 @@ use super::{
     EXPLAINED_COST, Example, MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS, Options,
     Query, QueryError, Seed, check_recipe, echo,
 };
-use crate::{index::Index, recommend::Strategy};
+use crate::recommend::Strategy;
+use crate::searcher::Searcher;
 
 /// Two vectors whose distance is to be explained.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +20,7 @@ pub struct Comparison {
 }
 
 impl Options {
-    fn from_wire(index: &Index, options: Option<&v1::QueryOptions>) -> Result<Self, QueryError> {
+    fn from_wire(index: &Searcher, options: Option<&v1::QueryOptions>) -> Result<Self, QueryError> {
         let Some(options) = options else {
             return Self::new(0, false, 0, false);
         };
@@ -54,7 +55,7 @@ impl Query {
     /// # Errors
     /// As the contract says: recipe first, then shape, then values.
     pub fn from_features(
-        index: &Index,
+        index: &Searcher,
         request: v1::QueryByFeaturesRequest,
     ) -> Result<Self, QueryError> {
         let options = Options::from_wire(index, request.options.as_ref())?;
@@ -68,7 +69,7 @@ impl Query {
     /// # Errors
     /// As the contract says.
     pub fn from_track_index(
-        index: &Index,
+        index: &Searcher,
         request: &v1::QueryByTrackIndexRequest,
     ) -> Result<Self, QueryError> {
         let options = Options::from_wire(index, request.options.as_ref())?;
@@ -81,7 +82,7 @@ impl Query {
     /// # Errors
     /// As the contract says; what is wrong with an example is said of `seeds[i]`.
     pub fn from_recommend(
-        index: &Index,
+        index: &Searcher,
         request: v1::RecommendRequest,
     ) -> Result<Self, QueryError> {
         let options = Options::from_wire(index, request.options.as_ref())?;
@@ -106,7 +107,7 @@ impl Comparison {
     /// # Errors
     /// As the contract says; what is wrong with a side is said of `left` or `right`.
     pub fn from_wire(
-        index: &Index,
+        index: &Searcher,
         request: v1::ExplainDistanceRequest,
     ) -> Result<Self, QueryError> {
         check_version(index, &request.expected_index_version)?;
@@ -163,7 +164,7 @@ pub fn lookup_view(number: i32) -> Result<LookupView, QueryError> {
     LookupView::try_from(number).map_err(|_| QueryError::LookupView { got: number })
 }
 
-fn check_version(index: &Index, expected: &str) -> Result<(), QueryError> {
+fn check_version(index: &Searcher, expected: &str) -> Result<(), QueryError> {
     if !expected.is_empty() && expected != index.version() {
         let (got, expected) = (index.version().to_owned(), echo(expected));
         return Err(QueryError::VersionMismatch { got, expected });
@@ -184,12 +185,12 @@ fn strategy(number: i32) -> Result<Strategy, QueryError> {
     })
 }
 
-fn example(index: &Index, seed: v1::Seed) -> Result<Example, QueryError> {
+fn example(index: &Searcher, seed: v1::Seed) -> Result<Example, QueryError> {
     let weight = seed.weight;
     from_seed(index, seed.seed.ok_or(QueryError::SeedMissing)?)?.weighing(weight)
 }
 
-fn from_seed(index: &Index, seed: v1::seed::Seed) -> Result<Seed, QueryError> {
+fn from_seed(index: &Searcher, seed: v1::seed::Seed) -> Result<Seed, QueryError> {
     match seed {
         v1::seed::Seed::TrackId(track_id) => Seed::track_id(index, &track_id),
         v1::seed::Seed::TrackIndex(row) => Seed::row(index, row),
@@ -197,14 +198,14 @@ fn from_seed(index: &Index, seed: v1::seed::Seed) -> Result<Seed, QueryError> {
     }
 }
 
-fn from_vector(index: &Index, vector: v1::FeatureVector) -> Result<Seed, QueryError> {
+fn from_vector(index: &Searcher, vector: v1::FeatureVector) -> Result<Seed, QueryError> {
     check_recipe(index, &vector.profile_id, &vector.schema_sha256)?;
     check_names(index, vector.names)?;
     Seed::vector(index, vector.values)
 }
 
 /// Refuses values that are said to be of other features than the index's, or in another order.
-fn check_names(index: &Index, names: Vec<String>) -> Result<(), QueryError> {
+fn check_names(index: &Searcher, names: Vec<String>) -> Result<(), QueryError> {
     if names.is_empty() || names == index.schema().names() {
         return Ok(());
     }

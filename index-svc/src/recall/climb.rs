@@ -12,9 +12,9 @@ use engine::{
 use super::trial::{Figures, Known, Trial, each};
 use crate::{
     error::Error,
-    index::Index,
     list::{WIDEN, Wish, within_reach},
     planner::Plan,
+    searcher::Searcher,
 };
 
 /// Most questions that the forest is asked, which takes a hundred times as long as the blocks engine.
@@ -86,7 +86,7 @@ impl<'i> Climb<'i> {
     }
 
     fn by_walks(&mut self, k: usize, margin: f32) -> Result<Vec<Outcome>, Error> {
-        let blocks = self.trial.index.engines.blocks();
+        let blocks = self.trial.index.engines().blocks();
         let blocks = blocks.ok_or(EngineError::NotBuilt { name: EngineName::Blocks })?;
         let walks = match self.walks.take() {
             Some((length, walks)) if length == k => walks,
@@ -137,10 +137,10 @@ impl Inspected {
 }
 
 /// What the forest finds of a question's true neighbours among so many rows.
-fn inspect(index: &Index, known: &Known, rows: usize) -> Result<Inspected, Error> {
+fn inspect(index: &Searcher, known: &Known, rows: usize) -> Result<Inspected, Error> {
     let query = within_reach(&known.question.target.wanted[0].scaled);
     let effort = Effort::Rows(rows);
-    let met = index.engines.nearest(EngineName::Forest, &query, rows, None, effort)?;
+    let met = index.engines().nearest(EngineName::Forest, &query, rows, None, effort)?;
     let mut met_rows: Vec<u32> = met.hits.iter().map(|hit| hit.row).collect();
     met_rows.sort_unstable();
     let near = known.truth.rows.iter();

@@ -13,7 +13,8 @@ pub use self::{
     probe::{Probe, sample_centroids, sample_rows},
     trial::{Figures, Measured, Neighborhood, Trial},
 };
-use crate::{error::Error, index::Index, planner::Wanted};
+use crate::searcher::Searcher;
+use crate::{error::Error, planner::Wanted};
 
 /// Mean recall at each of `ks` over the probes, by the plan for what is wanted. An index exhausted
 /// before `k` counts what there is.
@@ -21,7 +22,7 @@ use crate::{error::Error, index::Index, planner::Wanted};
 /// # Errors
 /// When the index cannot be read.
 pub fn measure(
-    index: &Index,
+    index: &Searcher,
     probes: &[Probe],
     ks: &[usize],
     wanted: Wanted,

@@ -2,9 +2,9 @@
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::index};
 
+use crate::searcher::Searcher;
 use crate::{
     error::Error,
-    index::Index,
     list::Rules,
     recommend::{Strategy, Weighted, target},
     target::Target,
@@ -82,7 +82,7 @@ pub(super) struct Question {
 }
 
 impl Question {
-    pub(super) fn of(index: &Index, probe: &Probe) -> Result<Self, Error> {
+    pub(super) fn of(index: &Searcher, probe: &Probe) -> Result<Self, Error> {
         let mut question = Self {
             target: Target::point(Vec::new()),
             row: None,

@@ -7,18 +7,18 @@ use std::{
 };
 
 use engine::EngineName;
+use index::curve::LIST_LENGTHS;
 
 use super::{
     climb::FOREST_QUESTIONS,
     probe::{Probe, Question},
 };
 use crate::{
-    curve::LIST_LENGTHS,
     error::Error,
-    index::Index,
     list::{Rules, Wish},
     planner::{Plan, Wanted},
     search::{Ranked, Ranking},
+    searcher::Searcher,
 };
 
 /// Queries of a calibration that look for their true neighbours together.
@@ -45,7 +45,7 @@ pub struct Measured {
 /// Queries with their true neighbours, asked of an index.
 #[derive(Debug)]
 pub struct Trial<'i> {
-    pub(super) index: &'i Index,
+    pub(super) index: &'i Searcher,
     questions: Vec<Known>,
     exact_p50: Duration,
     /// Threads that ask. With more than one, times say nothing.
@@ -80,7 +80,7 @@ impl<'i> Trial<'i> {
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn new(index: &'i Index, probes: &[Probe], k: usize) -> Result<Self, Error> {
+    pub fn new(index: &'i Searcher, probes: &[Probe], k: usize) -> Result<Self, Error> {
         let plan = index.exact_plan();
         let known = each(1, probes.iter().collect(), |probe| {
             let question = Question::of(index, probe)?;
@@ -98,7 +98,7 @@ impl<'i> Trial<'i> {
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn graded(index: &'i Index, probes: &[Probe]) -> Result<Self, Error> {
+    pub fn graded(index: &'i Searcher, probes: &[Probe]) -> Result<Self, Error> {
         let [.., short, middle, long] = LIST_LENGTHS;
         let depth = |number: usize| match number % 16 {
             0 => long,

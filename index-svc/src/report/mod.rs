@@ -12,15 +12,14 @@ use std::{collections::BTreeMap, fmt::Display};
 use serde::Serialize;
 
 pub use self::{html::DrawingError, pictures::Pictures};
-use crate::{
+use index::{
     build_record::BuildRecord,
     card::Card,
     curve::RecallPoint,
-    gate::Figures,
-    index::Index,
     manifest::{MissingValues, SourceFacts},
-    verify::Check,
 };
+
+use crate::{gate::Figures, searcher::Searcher, verify::Check};
 
 /// Outcome of a validation.
 #[derive(Debug, Serialize)]
@@ -89,7 +88,7 @@ pub struct Findings {
 
 impl Findings {
     /// What the manifest says; what is measured is still empty.
-    pub(crate) fn of_manifest(index: &Index) -> Self {
+    pub(crate) fn of_manifest(index: &Searcher) -> Self {
         let manifest = index.manifest();
         Self {
             index_version: index.version().to_owned(),

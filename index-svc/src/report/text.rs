@@ -2,11 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
+use index::card::{Purity, Spread};
+
 use super::{Findings, Report, percent};
-use crate::{
-    card::{Purity, Spread},
-    printable::printable,
-};
+use crate::printable::printable;
 
 impl Report {
     /// Lines of text.

@@ -9,6 +9,7 @@ use std::{
     path::Path,
 };
 
+use index::metadata::TrackMetadata;
 use proto::features::FeatureSchema;
 
 use super::{
@@ -16,7 +17,6 @@ use super::{
     header::{Header, LeftOut},
     number,
 };
-use crate::metadata::TrackMetadata;
 
 /// Beginnings of the names of feature columns.
 const PREFIXES: [&str; 5] = ["mfcc_", "chroma_cqt_", "spectral_", "rmse_", "zcr_"];

@@ -33,8 +33,9 @@ pub use self::{
     recipe::{Recipe, Window, sidecar_path},
     shard::Shard,
 };
+use index::metadata::TrackMetadata;
+
 use self::{delimited::DelimitedRows, form::Form, jsonl::JsonRows, parquet::ParquetRows};
-use crate::metadata::TrackMetadata;
 
 /// Most columns of a table.
 pub const MAX_COLUMNS: usize = 16_384;

@@ -1,15 +1,19 @@
 //! What an index answers, and what it says of its answers.
 
+use index::{
+    card::Card,
+    curve::{QueryKind, RecallPoint},
+};
+
 use super::Check;
 use crate::{
     calibration::{measure_point, probes},
-    card::{Card, NEIGHBORS},
-    curve::{QueryKind, RecallPoint},
+    card::NEIGHBORS,
     error::Error,
-    index::Index,
     query::{Options, Query, QueryError},
     recall::{Figures, Trial, sample_rows},
     search::Answer,
+    searcher::Searcher,
 };
 
 /// How many standard errors a recall measured with other queries may be from the manifest's.
@@ -29,8 +33,8 @@ const BRUTE_FORCE_QUERIES: (u64, u64) = (4, 100);
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn check_answers(index: &Index, sample: usize) -> Result<Vec<Check>, Error> {
-    let rows: Vec<u32> = sample_rows(index.rows(), sample, index.manifest.forest.seed)
+pub fn check_answers(index: &Searcher, sample: usize) -> Result<Vec<Check>, Error> {
+    let rows: Vec<u32> = sample_rows(index.rows(), sample, index.manifest().forest.seed)
         .iter()
         .filter_map(|probe| probe.row())
         .collect();
@@ -51,7 +55,7 @@ pub fn check_answers(index: &Index, sample: usize) -> Result<Vec<Check>, Error> 
     Ok(vec![Check::new("self-test", lost, found), check_exact(index, &rows)?])
 }
 
-fn ask(index: &Index, row: u32, exact: bool) -> Result<Answer, Error> {
+fn ask(index: &Searcher, row: u32, exact: bool) -> Result<Answer, Error> {
     let options =
         Options::new(NEIGHBORS as i64, exact, 0, true).map_err(unasked)?.with_duplicates(true);
     let query = Query::by_row(index, row.into(), options).map_err(unasked)?;
@@ -66,8 +70,8 @@ fn unasked(error: QueryError) -> Error {
     }
 }
 
-fn check_exact(index: &Index, rows: &[u32]) -> Result<Check, Error> {
-    let cost = u64::from(index.rows()) * index.scaler.dims() as u64;
+fn check_exact(index: &Searcher, rows: &[u32]) -> Result<Check, Error> {
+    let cost = u64::from(index.rows()) * index.scaler().dims() as u64;
     let (fewest, most) = BRUTE_FORCE_QUERIES;
     let count = (BRUTE_FORCE_OPERATIONS / cost.max(1)).clamp(fewest, most) as usize;
     // Spread over the sample, which ascends.
@@ -125,13 +129,13 @@ fn same_within_rounding<E>(
 }
 
 /// The scaled vector of a row, with arithmetic of this file's own.
-fn plainly_scaled(index: &Index, row: u32) -> Result<Vec<f64>, Error> {
-    let raw = index.store.raw(row, index.scaler.dims())?;
+fn plainly_scaled(index: &Searcher, row: u32) -> Result<Vec<f64>, Error> {
+    let raw = index.store().raw(row, index.scaler().dims())?;
     Ok(scaled(index, &raw))
 }
 
-fn scaled(index: &Index, raw: &[f64]) -> Vec<f64> {
-    let columns = raw.iter().zip(index.scaler.mean().iter().zip(index.scaler.scale()));
+fn scaled(index: &Searcher, raw: &[f64]) -> Vec<f64> {
+    let columns = raw.iter().zip(index.scaler().mean().iter().zip(index.scaler().scale()));
     columns.map(|(value, (mean, scale))| (value - mean) / scale).collect()
 }
 
@@ -141,13 +145,13 @@ fn squares(a: &[f64], b: &[f64]) -> f64 {
 
 /// The nearest rows to each of `asked`, themselves included, with their distances, ties by row: one
 /// pass over the raw vectors, with arithmetic of its own.
-fn brute_force(index: &Index, asked: &[u32]) -> Result<Vec<Vec<(f64, u32)>>, Error> {
-    let mut stored = index.store.in_order();
+fn brute_force(index: &Searcher, asked: &[u32]) -> Result<Vec<Vec<(f64, u32)>>, Error> {
+    let mut stored = index.store().in_order();
     let queries: Vec<Vec<f64>> =
         asked.iter().map(|row| plainly_scaled(index, *row)).collect::<Result<_, _>>()?;
     let mut nearest: Vec<Vec<(f64, u32)>> = vec![Vec::new(); queries.len()];
     for row in 0..index.rows() {
-        let other = scaled(index, &stored.raw(row, index.scaler.dims())?);
+        let other = scaled(index, &stored.raw(row, index.scaler().dims())?);
         for (query, near) in queries.iter().zip(&mut nearest) {
             let squares = squares(query, &other);
             // Rows come in order, so a row goes behind those it equals.
@@ -179,20 +183,21 @@ pub fn check_card(stored: Option<&Card>, measured: &Card) -> Option<Check> {
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn check_curve(index: &Index, sample: usize) -> Result<Option<Check>, Error> {
-    if index.manifest.recall_curve.is_empty() {
+pub fn check_curve(index: &Searcher, sample: usize) -> Result<Option<Check>, Error> {
+    if index.manifest().recall_curve.is_empty() {
         let success = "there is none: all answers are exact".to_owned();
         return Ok(Some(Check::new("recall curve", None, success)));
     }
-    let seed = index.manifest.forest.seed.wrapping_add(1);
+    let seed = index.manifest().forest.seed.wrapping_add(1);
     let trial = |queries| Trial::graded(index, &probes(index, queries, sample, seed));
     let trials = QueryKind::ALL.map(|queries| Ok::<_, Error>((queries, trial(queries)?)));
     let (mut measured, mut failure) = (Vec::new(), None);
     for of_kind in trials {
         let (queries, trial) = of_kind?;
-        let is_measured =
-            |point: &&RecallPoint| point.queries == queries && index.engines.is_open(point.engine);
-        for point in index.manifest.recall_curve.iter().filter(is_measured) {
+        let is_measured = |point: &&RecallPoint| {
+            point.queries == queries && index.engines().is_open(point.engine)
+        };
+        for point in index.manifest().recall_curve.iter().filter(is_measured) {
             let figures = measure_point(&trial, point)?;
             let (recall, allowed) = (figures.recall, allowed_difference(&figures, point));
             let RecallPoint { engine, k, target, recall: stored, .. } = point;

@@ -1,17 +1,16 @@
 //! An index against itself.
 
 use engine::{Forest, blocks::Blocks, lift, to_f32};
-use proto::features::hex;
-use sha2::{Digest as _, Sha256};
-
-use super::{Check, same_bits};
-use crate::{
-    error::Error,
-    index::Index,
+use index::{
     metadata::{TrackMetadata, id_key},
     scaler::{MeanPass, Scaler, VariancePass},
     store::{InOrder, f64_bytes},
 };
+use proto::features::hex;
+use sha2::{Digest as _, Sha256};
+
+use super::{Check, same_bits};
+use crate::{error::Error, searcher::Searcher};
 
 /// Checks an index against itself: stored features are the scaled raw vectors, the scaler is a fresh
 /// fit, ids lead to their rows, forest vectors are the lifted scaled vectors, the rows of the blocks
@@ -19,26 +18,26 @@ use crate::{
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
+pub fn check_contents(index: &Searcher) -> Result<Vec<Check>, Error> {
     let rows = index.rows();
     let mut features = None;
     let mut metadata = None;
     let mut digests = [Sha256::new(), Sha256::new(), Sha256::new()];
-    let fitted_rows = index.manifest.scaler.fitted_rows.unwrap_or(0);
-    let mut means = MeanPass::new(index.scaler.dims());
+    let fitted_rows = index.manifest().scaler.fitted_rows.unwrap_or(0);
+    let mut means = MeanPass::new(index.scaler().dims());
     let scaled = index.stored_vectors()?;
-    let txn = index.store.read()?;
-    let dims = index.scaler.dims();
-    let mut in_order = index.store.in_order();
+    let txn = index.store().read()?;
+    let dims = index.scaler().dims();
+    let mut in_order = index.store().in_order();
     for row in 0..rows {
         let raw = in_order.raw(row, dims)?;
         let stored = scaled.row(row);
-        if features.is_none() && !same_bits(&to_f32(&index.scaler.transform(&raw)), stored) {
+        if features.is_none() && !same_bits(&to_f32(&index.scaler().transform(&raw)), stored) {
             features = Some(format!("row {row} is not its scaled raw vector"));
         }
         let record = in_order.track(row)?;
-        let track = TrackMetadata::decode(&record, &index.manifest.attribute_names)?;
-        let found = index.store.row_of(&txn, &id_key(&track.track_id))?;
+        let track = TrackMetadata::decode(&record, &index.manifest().attribute_names)?;
+        let found = index.store().row_of(&txn, &id_key(&track.track_id))?;
         if metadata.is_none() && found != Some(row) {
             metadata = Some(format!("id `{}` of row {row} leads to {found:?}", track.track_id));
         }
@@ -56,9 +55,10 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
         }
     }
     let [raw_vectors, scaled_vectors, records] = digests.map(|digest| hex(&digest.finalize()));
-    let parts: Vec<f64> = index.scaler.mean().iter().chain(index.scaler.scale()).copied().collect();
+    let parts: Vec<f64> =
+        index.scaler().mean().iter().chain(index.scaler().scale()).copied().collect();
     let scaler_sha256 = hex(&Sha256::digest(f64_bytes(&parts)));
-    let contents = &index.manifest.contents;
+    let contents = &index.manifest().contents;
     let differing = [
         ("raw vectors", raw_vectors, &contents.raw_vectors),
         ("scaled vectors", scaled_vectors, &contents.scaled_vectors),
@@ -86,23 +86,23 @@ pub fn check_contents(index: &Index) -> Result<Vec<Check>, Error> {
         Check::new("content digests", differing, "as in the manifest".to_owned()),
     ];
     let equal = || format!("{rows} vectors equal the scaled raw vectors");
-    if let Some(forest) = index.engines.forest() {
+    if let Some(forest) = index.engines().forest() {
         checks.push(Check::new("forest vectors", forest_failure(index, forest)?, equal()));
     }
-    if let Some(blocks) = index.engines.blocks() {
+    if let Some(blocks) = index.engines().blocks() {
         checks.push(Check::new("blocks image", blocks_failure(index, blocks)?, equal()));
     }
     Ok(checks)
 }
 
 /// What engines hold of a row: its raw vector, scaled.
-fn expected(index: &Index, stored: &mut InOrder<'_>, row: u32) -> Result<Vec<f32>, Error> {
-    let raw = stored.raw(row, index.scaler.dims())?;
-    Ok(to_f32(&index.scaler.transform(&raw)))
+fn expected(index: &Searcher, stored: &mut InOrder<'_>, row: u32) -> Result<Vec<f32>, Error> {
+    let raw = stored.raw(row, index.scaler().dims())?;
+    Ok(to_f32(&index.scaler().transform(&raw)))
 }
 
-fn blocks_failure(index: &Index, blocks: &Blocks) -> Result<Option<String>, Error> {
-    let mut stored = index.store.in_order();
+fn blocks_failure(index: &Searcher, blocks: &Blocks) -> Result<Option<String>, Error> {
+    let mut stored = index.store().in_order();
     for row in 0..index.rows() {
         let expected = expected(index, &mut stored, row)?;
         if !blocks.row(row).is_some_and(|it| same_bits(it, &expected)) {
@@ -112,24 +112,25 @@ fn blocks_failure(index: &Index, blocks: &Blocks) -> Result<Option<String>, Erro
     Ok(None)
 }
 
-fn scaler_failure(index: &Index, fitted: Result<VariancePass, usize>) -> Option<String> {
+fn scaler_failure(index: &Searcher, fitted: Result<VariancePass, usize>) -> Option<String> {
     let differs = |fresh: &Scaler| {
-        let pairs = [(fresh.mean(), index.scaler.mean()), (fresh.scale(), index.scaler.scale())];
+        let pairs =
+            [(fresh.mean(), index.scaler().mean()), (fresh.scale(), index.scaler().scale())];
         pairs.into_iter().find_map(|(fresh, stored)| {
             fresh.iter().zip(stored).position(|(a, b)| a.to_bits() != b.to_bits())
         })
     };
     match fitted.and_then(VariancePass::finish) {
-        Err(column) => Some(format!("column {} cannot be fitted", index.schema.names()[column])),
+        Err(column) => Some(format!("column {} cannot be fitted", index.schema().names()[column])),
         // Rows that came later may vary where those that it was fitted to do not.
         Ok(fresh)
-            if index.manifest.scaler.fitted_rows == Some(index.rows())
-                && fresh.constant_columns() != index.scaler.constant_columns() =>
+            if index.manifest().scaler.fitted_rows == Some(index.rows())
+                && fresh.constant_columns() != index.scaler().constant_columns() =>
         {
             Some("other columns are constant".to_owned())
         }
         Ok(fresh) => differs(&fresh).map(|column| {
-            format!("column {} differs from a fresh fit", index.schema.names()[column])
+            format!("column {} differs from a fresh fit", index.schema().names()[column])
         }),
     }
 }
@@ -145,8 +146,8 @@ fn is_lifted(vector: &[f32], scaled: &[f32]) -> bool {
     }
 }
 
-fn forest_failure(index: &Index, forest: &Forest) -> Result<Option<String>, Error> {
-    let mut stored = index.store.in_order();
+fn forest_failure(index: &Searcher, forest: &Forest) -> Result<Option<String>, Error> {
+    let mut stored = index.store().in_order();
     let (mut failure, mut unreadable) = (None, None);
     let mut next = 0;
     forest.each_vector(|row, vector| {

@@ -6,22 +6,20 @@ use std::{
 };
 
 use engine::to_f32;
+use index::{metadata::id_key, scaler::MeanPass};
 
 use super::{Check, same_bits};
-use crate::{
-    error::Error, index::Index, metadata::id_key, scaler::MeanPass, sources::Sources,
-    table::ColumnRule,
-};
+use crate::{error::Error, searcher::Searcher, sources::Sources, table::ColumnRule};
 
 /// Checks an index against the tables it was built from: every row's features and metadata.
 ///
 /// # Errors
 /// When a table or the index cannot be read. Tables that do not fit are a failed check.
-pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Error> {
+pub fn check_sources(index: &Searcher, inputs: &[PathBuf]) -> Result<Vec<Check>, Error> {
     let manifest = index.manifest();
     let sources = Sources::open(inputs, &ColumnRule::Schema(manifest.schema()), None)?;
     let filling = filling(index, &sources)?;
-    let zeros = vec![0.0; index.scaler.dims()];
+    let zeros = vec![0.0; index.scaler().dims()];
     let mut read = 0;
     // Where rows were removed, others took their places, and tables have rows the index has not.
     let in_order = manifest.growth.as_ref().is_none_or(|growth| growth.removed_since_build == 0);
@@ -30,7 +28,7 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
     let mut unlike: BTreeMap<u32, (Option<String>, Option<String>)> = BTreeMap::new();
     let (mut features, mut metadata) = (None, None);
     let mut next = 0;
-    let txn = index.store.read()?;
+    let txn = index.store().read()?;
     sources.each_row(|path, row| {
         let rule = manifest.nan_rule(read);
         read += 1;
@@ -38,7 +36,7 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
             return Ok(());
         }
         let filling = if rule == "zero" { &zeros } else { &filling };
-        let known = index.store.row_of(&txn, &id_key(&row.metadata.track_id))?;
+        let known = index.store().row_of(&txn, &id_key(&row.metadata.track_id))?;
         if in_order
             && known.is_some_and(|known| known < next)
             && manifest.missing_values.duplicate_rows > 0
@@ -62,8 +60,8 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
             .map(|(value, fill)| if value.is_nan() { *fill } else { *value })
             .collect();
         // The stored features follow from the raw vectors, which is a check of its own.
-        let raw = index.store.raw(at, index.scaler.dims())?;
-        let scaled = |raw: &[f64]| to_f32(&index.scaler.transform(raw));
+        let raw = index.store().raw(at, index.scaler().dims())?;
+        let scaled = |raw: &[f64]| to_f32(&index.scaler().transform(raw));
         let other_features = (!same_bits(&scaled(&filled), &scaled(&raw)))
             .then(|| format!("{}: row {at} has other features", here()));
         let other_metadata = (row.metadata != index.metadata(at)?)
@@ -96,17 +94,17 @@ pub fn check_sources(index: &Index, inputs: &[PathBuf]) -> Result<Vec<Check>, Er
 }
 
 /// What a missing value of each column was replaced by.
-fn filling(index: &Index, sources: &Sources) -> Result<Vec<f64>, Error> {
-    let missing = &index.manifest.missing_values;
+fn filling(index: &Searcher, sources: &Sources) -> Result<Vec<f64>, Error> {
+    let missing = &index.manifest().missing_values;
     if !missing.filled_with.is_empty() {
         return Ok(missing.filled_with.clone());
     }
-    let mut means = MeanPass::new(index.scaler.dims());
+    let mut means = MeanPass::new(index.scaler().dims());
     if missing.rule == "mean" && missing.imputed_values > 0 {
-        let txn = index.store.read()?;
+        let txn = index.store().read()?;
         let mut next = 0;
         sources.each_row(|_, row| {
-            let known = index.store.row_of(&txn, &id_key(&row.metadata.track_id))?;
+            let known = index.store().row_of(&txn, &id_key(&row.metadata.track_id))?;
             if known == Some(next) {
                 means.push(&row.values);
                 next += 1;
@@ -115,5 +113,5 @@ fn filling(index: &Index, sources: &Sources) -> Result<Vec<f64>, Error> {
         })?;
         return Ok(means.means());
     }
-    Ok(vec![0.0; index.scaler.dims()])
+    Ok(vec![0.0; index.scaler().dims()])
 }

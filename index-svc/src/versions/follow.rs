@@ -10,16 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use index::{EngineChoice, manifest::Manifest};
+
 use super::{
     Served, VersionSource,
     places::{Place, Places},
 };
 use crate::{
     error::Error,
-    index::{EngineChoice, Index},
-    manifest::Manifest,
     planner::Wanted,
     recall::{self, Probe},
+    searcher::Searcher,
 };
 
 /// Rows that a new version is asked for before it answers.
@@ -48,7 +49,7 @@ pub enum Seen {
         /// Version that answered before.
         from: String,
         /// Version that answers now.
-        to: Arc<Index>,
+        to: Arc<Searcher>,
         /// Time from the look to the swap.
         took: Duration,
     },
@@ -89,12 +90,12 @@ pub struct Follower {
 #[derive(Debug)]
 struct Open {
     directory: PathBuf,
-    index: Weak<Index>,
+    index: Weak<Searcher>,
 }
 
 /// What became of a version that is wanted.
 enum Next {
-    Ready(Arc<Index>),
+    Ready(Arc<Searcher>),
     /// All places are taken.
     Waits,
 }
@@ -173,7 +174,7 @@ impl Follower {
         }
     }
 
-    fn swap(&mut self, name: String, next: Arc<Index>, start: Instant) -> Seen {
+    fn swap(&mut self, name: String, next: Arc<Searcher>, start: Instant) -> Seen {
         (self.refused, self.waiting) = (None, None);
         let current = self.served.current();
         if Arc::ptr_eq(&current, &next) {
@@ -220,7 +221,7 @@ impl Follower {
     }
 
     /// The version of this directory, if anybody holds it.
-    fn still_open(&mut self, directory: &Path) -> Option<Arc<Index>> {
+    fn still_open(&mut self, directory: &Path) -> Option<Arc<Searcher>> {
         self.open.retain(|open| open.index.strong_count() > 0);
         let directory = real(directory);
         self.open.iter().find(|open| open.directory == directory)?.index.upgrade()
@@ -251,7 +252,7 @@ struct Unopened {
 
 impl Unopened {
     /// The version `name`, ready to be warmed by who serves it.
-    fn first(&self, name: &str) -> Result<Arc<Index>, Error> {
+    fn first(&self, name: &str) -> Result<Arc<Searcher>, Error> {
         match self.try_first(name) {
             Err(error) if self.source.rejected(name) => {
                 tracing::warn!(%error, name, "a version is damaged where it lies and is fetched again");
@@ -261,7 +262,7 @@ impl Unopened {
         }
     }
 
-    fn try_first(&self, name: &str) -> Result<Arc<Index>, Error> {
+    fn try_first(&self, name: &str) -> Result<Arc<Searcher>, Error> {
         let directory = self.source.directory(name)?;
         if self.opening.verify {
             verify_files(&directory)?;
@@ -270,7 +271,7 @@ impl Unopened {
         placed(&directory, self.opening.engines, place.expect("nothing is open yet"))
     }
 
-    fn serving(self, index: Arc<Index>, name: String, answered: Option<bool>) -> Follower {
+    fn serving(self, index: Arc<Searcher>, name: String, answered: Option<bool>) -> Follower {
         let Self { source, opening, places } = self;
         let directory = source.directory(&name);
         let open = directory.iter().map(|directory| Open::new(directory, &index)).collect();
@@ -293,7 +294,7 @@ impl Unopened {
 }
 
 impl Open {
-    fn new(directory: &Path, index: &Arc<Index>) -> Self {
+    fn new(directory: &Path, index: &Arc<Searcher>) -> Self {
         Self { directory: real(directory), index: Arc::downgrade(index) }
     }
 }
@@ -305,26 +306,26 @@ fn real(directory: &Path) -> PathBuf {
 
 /// A version that is to answer after another. Its files were verified before: LMDB trusts the pages it
 /// maps, and a damaged one may end the process that is serving.
-fn open(directory: &Path, engines: EngineChoice, place: Place) -> Result<Arc<Index>, Error> {
+fn open(directory: &Path, engines: EngineChoice, place: Place) -> Result<Arc<Searcher>, Error> {
     let index = placed(directory, engines, place)?;
     warm(&index)?;
     Ok(index)
 }
 
-fn placed(directory: &Path, engines: EngineChoice, place: Place) -> Result<Arc<Index>, Error> {
-    let mut index = Index::open_with(directory, engines)?;
+fn placed(directory: &Path, engines: EngineChoice, place: Place) -> Result<Arc<Searcher>, Error> {
+    let mut index = Searcher::open_with(directory, engines)?;
     index.place = Some(place);
     Ok(Arc::new(index))
 }
 
 fn verify_files(directory: &Path) -> Result<(), Error> {
     let (manifest, _) = Manifest::read(directory)?;
-    Index::verify_files(directory, &manifest)
+    Searcher::verify_files(directory, &manifest)
 }
 
 /// Asks for rows of the index, so that the first callers do not wait for its pages; each row must
 /// find itself, or one equal to it.
-fn warm(index: &Index) -> Result<(), Error> {
+fn warm(index: &Searcher) -> Result<(), Error> {
     index.warm();
     let seed = index.manifest().forest.seed;
     for probe in recall::sample_rows(index.rows(), WARM_ROWS, seed) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::index::Index;
+use crate::searcher::Searcher;
 
 /// Open versions of one index.
 #[derive(Debug)]
@@ -19,28 +19,28 @@ pub struct Served {
 
 #[derive(Clone, Debug)]
 struct OpenVersions {
-    current: Arc<Index>,
-    previous: Option<Arc<Index>>,
+    current: Arc<Searcher>,
+    previous: Option<Arc<Searcher>>,
 }
 
 impl Served {
     /// Serves `index`.
     #[must_use]
-    pub fn new(index: Arc<Index>) -> Self {
+    pub fn new(index: Arc<Searcher>) -> Self {
         let open = OpenVersions { current: index, previous: None };
         Self { open: ArcSwap::from_pointee(open) }
     }
 
     /// The version that answers now.
     #[must_use]
-    pub fn current(&self) -> Arc<Index> {
+    pub fn current(&self) -> Arc<Searcher> {
         Arc::clone(&self.open.load().current)
     }
 
     /// The version that a call should be answered by: the one it expects, as long as that is open;
     /// else the current one, which refuses a call that expects another.
     #[must_use]
-    pub fn pick(&self, expected: &str) -> Arc<Index> {
+    pub fn pick(&self, expected: &str) -> Arc<Searcher> {
         let open = self.open.load();
         match &open.previous {
             Some(previous) if previous.version() == expected => Arc::clone(previous),
@@ -50,12 +50,12 @@ impl Served {
 
     /// The version before the current one.
     #[must_use]
-    pub fn previous(&self) -> Option<Arc<Index>> {
+    pub fn previous(&self) -> Option<Arc<Searcher>> {
         self.open.load().previous.clone()
     }
 
     /// Lets `next` answer from the next call on.
-    pub(super) fn swap(&self, next: Arc<Index>) {
+    pub(super) fn swap(&self, next: Arc<Searcher>) {
         let previous = Some(self.current());
         self.open.store(Arc::new(OpenVersions { current: next, previous }));
     }

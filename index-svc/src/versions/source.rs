@@ -6,8 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use index::manifest::MANIFEST_FILE;
+
 use super::pointer::{is_folder, read_pointer, version_directory};
-use crate::{error::Error, manifest::MANIFEST_FILE};
+use crate::error::Error;
 
 /// A place that has versions of one index and says which is wanted.
 pub trait VersionSource: Debug + Send {

@@ -1,9 +1,9 @@
 //! Lists of the best of several examples by engines that look at some rows only: what is listed is listed in
 //! order, whatever was missed.
 
+use index::EngineChoice;
+use index_svc::Searcher;
 use index_svc::{
-    Index,
-    index::EngineChoice,
     query::{Options, Query, Seed},
     recommend::Strategy,
 };
@@ -45,7 +45,7 @@ fn score(vectors: &[Vec<f64>], examples: &Examples, x: &[f64]) -> (f64, f64) {
     (near + (near - far).max(0.0), nearest)
 }
 
-fn check(index: &Index, vectors: &[Vec<f64>], seed: u64, k: i64, search_k: i64) -> bool {
+fn check(index: &Searcher, vectors: &[Vec<f64>], seed: u64, k: i64, search_k: i64) -> bool {
     let examples = examples(seed, vectors.len());
     let mut options = Options::new(k, false, search_k, false).expect("in range");
     let most = [f64::INFINITY, 10.0, 12.0][seed as usize % 3];

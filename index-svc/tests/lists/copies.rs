@@ -1,17 +1,20 @@
 //! More copies of a track than a leaf of the forest holds: it lists the same of them as an exact answer does.
 
 use engine::EngineName;
-use index_svc::{
-    Index,
-    index::EngineChoice,
-    query::{Options, Query},
-};
+use index::EngineChoice;
+use index_svc::Searcher;
+use index_svc::query::{Options, Query};
 
 use super::music::{Music, tracks};
 
 const ROWS: usize = 3000;
 
-fn rows(index: &Index, raw: &[f64], (exact, search_k): (bool, i64), duplicates: bool) -> Vec<u32> {
+fn rows(
+    index: &Searcher,
+    raw: &[f64],
+    (exact, search_k): (bool, i64),
+    duplicates: bool,
+) -> Vec<u32> {
     let options = Options::new(10, exact, search_k, false).expect("in range");
     let options = options.with_duplicates(duplicates);
     let query = Query::by_vector(index, raw.to_vec(), options).expect("finite");

@@ -1,9 +1,9 @@
 //! Queries far from everything: what is read is counted, and distances are the exact ones.
 
 use engine::{Effort, Stop};
+use index::EngineChoice;
+use index_svc::Searcher;
 use index_svc::{
-    Index,
-    index::EngineChoice,
     query::{Options, Query},
     search::Answer,
 };
@@ -13,7 +13,7 @@ use super::music::{Music, tracks};
 const ROWS: usize = 24_000;
 
 /// A raw vector `far` deviations away from a row in every `step`th feature.
-fn away(index: &Index, row: u32, far: f64, step: usize) -> Vec<f64> {
+fn away(index: &Searcher, row: u32, far: f64, step: usize) -> Vec<f64> {
     let mut raw = index.raw(row).expect("in range");
     let near = index.scaler().transform(&raw);
     for feature in (0..raw.len()).step_by(step) {
@@ -25,16 +25,16 @@ fn away(index: &Index, row: u32, far: f64, step: usize) -> Vec<f64> {
     raw
 }
 
-fn query(index: &Index, raw: &[f64], exact: bool) -> Query {
+fn query(index: &Searcher, raw: &[f64], exact: bool) -> Query {
     let options = Options::new(10, exact, 0, false).expect("in range");
     Query::by_vector(index, raw.to_vec(), options).expect("finite")
 }
 
-fn ask(index: &Index, raw: &[f64], exact: bool) -> Answer {
+fn ask(index: &Searcher, raw: &[f64], exact: bool) -> Answer {
     index.search_until(&query(index, raw, exact), Stop::never()).expect("readable")
 }
 
-fn distance(index: &Index, raw: &[f64], row: u32) -> f64 {
+fn distance(index: &Searcher, raw: &[f64], row: u32) -> f64 {
     let from = index.scaler().transform(raw);
     let to = index.scaler().transform(&index.raw(row).expect("in range"));
     from.iter().zip(to).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()

@@ -3,11 +3,9 @@
 
 use std::{fmt::Write as _, fs, path::PathBuf, sync::OnceLock};
 
-use index_svc::{
-    Index,
-    builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule, build},
-    index::EngineChoice,
-};
+use index::EngineChoice;
+use index_svc::Searcher;
+use index_svc::builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule, build};
 use proto::features::{DEFAULT_PROFILE, DIMS, FeatureSchema};
 use tempfile::TempDir;
 
@@ -74,7 +72,7 @@ impl Music {
     }
 
     /// A copy of the index, open: an environment may be open once in a process.
-    pub(crate) fn open(&self, choice: EngineChoice) -> (TempDir, Index) {
+    pub(crate) fn open(&self, choice: EngineChoice) -> (TempDir, Searcher) {
         let copy = tempfile::tempdir().expect("a folder");
         let index = copy.path().join("index");
         fs::create_dir(&index).expect("writable");
@@ -82,7 +80,7 @@ impl Music {
             let from = entry.expect("readable").path();
             fs::copy(&from, index.join(from.file_name().expect("a file"))).expect("writable");
         }
-        let index = Index::open_with(&index, choice).expect("just built");
+        let index = Searcher::open_with(&index, choice).expect("just built");
         (copy, index)
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engine::Stop;
+use index::EngineChoice;
+use index_svc::Searcher;
 use index_svc::{
-    Error, Index,
-    index::EngineChoice,
+    Error,
     query::{Options, Query, Seed},
     recommend::Strategy,
     search::Answer,
@@ -26,7 +27,7 @@ fn rows(answer: &Answer) -> Vec<usize> {
 
 /// Compares a whole answer with the beginning of the plain list.
 #[track_caller]
-fn check(music: &Music, index: &Index, query: &Query, wish: &Wish<'_>, k: usize, label: &str) {
+fn check(music: &Music, index: &Searcher, query: &Query, wish: &Wish<'_>, k: usize, label: &str) {
     let answer = index.search(query).expect("readable");
     let (list, left_out) = plain::list(index, &music.tracks, wish);
     let expected: Vec<usize> = list.iter().take(k).map(|ranked| ranked.row).collect();
@@ -47,7 +48,7 @@ fn check(music: &Music, index: &Index, query: &Query, wish: &Wish<'_>, k: usize,
     assert!(answer.plan.is_exact(), "{label}");
 }
 
-fn on_both(test: impl Fn(&Music, &Index)) {
+fn on_both(test: impl Fn(&Music, &Searcher)) {
     let music = Music::shared();
     for choice in [EngineChoice::Forest, EngineChoice::Blocks] {
         let (_copy, index) = music.open(choice);

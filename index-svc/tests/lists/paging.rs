@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use index::EngineChoice;
+use index_svc::Searcher;
 use index_svc::{
-    Index,
-    index::EngineChoice,
     pages::PageTokenError,
     query::{Options, Query, QueryError, Seed},
     recommend::Strategy,
@@ -13,7 +13,7 @@ use index_svc::{
 use super::music::Music;
 
 /// Asks page after page, each of another size and by another server; checks that no row comes twice.
-fn all_pages(servers: &[&Index], query: impl Fn(&Index, i64) -> Query) -> Vec<Vec<u32>> {
+fn all_pages(servers: &[&Searcher], query: impl Fn(&Searcher, i64) -> Query) -> Vec<Vec<u32>> {
     let sizes = [7, 40, 1, 300, 1000];
     let mut pages = Vec::new();
     let (mut token, mut seen) = (String::new(), BTreeSet::new());
@@ -36,10 +36,10 @@ fn all_pages(servers: &[&Index], query: impl Fn(&Index, i64) -> Query) -> Vec<Ve
     unreachable!("the list ends")
 }
 
-type Kind<'a> = &'a dyn Fn(&Index, Options) -> Options;
+type Kind<'a> = &'a dyn Fn(&Searcher, Options) -> Options;
 
 /// Two wanted tracks and an unwanted one; `(k, exact, search_k)`.
-fn asked(index: &Index, kind: Kind<'_>, (k, exact, search_k): (i64, bool, i64)) -> Query {
+fn asked(index: &Searcher, kind: Kind<'_>, (k, exact, search_k): (i64, bool, i64)) -> Query {
     let options = Options::new(k, exact, search_k, false).expect("in range");
     let seeds = [(12, 1.0), (90, 2.0), (33, -1.0)].map(|(row, weight)| {
         Seed::row(index, row).and_then(|seed| seed.weighing(weight)).expect("in range")
@@ -54,17 +54,17 @@ fn pages_of_any_query_are_its_list_on_any_engine() {
     let (_a, forest) = music.open(EngineChoice::Forest);
     let (_b, blocks) = music.open(EngineChoice::Blocks);
     let (_c, both) = music.open(EngineChoice::Auto);
-    let plain = |_: &Index, options: Options| options;
-    let limited = |index: &Index, options: Options| {
+    let plain = |_: &Searcher, options: Options| options;
+    let limited = |index: &Searcher, options: Options| {
         let options = options.with_filter(index, "genre_top IN (Rock, Jazz)").expect("valid");
         options.with_max_per_artist(30).expect("valid")
     };
-    let near = |_: &Index, options: Options| options.with_max_distance(11.0).expect("valid");
-    let diverse = |index: &Index, options: Options| {
+    let near = |_: &Searcher, options: Options| options.with_max_distance(11.0).expect("valid");
+    let diverse = |index: &Searcher, options: Options| {
         let options = options.with_filter(index, "year >= 1960").expect("valid");
         options.with_diversity(0.3).expect("valid")
     };
-    let weighted = |index: &Index, options: Options| {
+    let weighted = |index: &Searcher, options: Options| {
         options.with_group_weights(index, [("mfcc", 0.2)]).expect("known")
     };
     let kinds: [(&str, Kind<'_>); 5] = [
@@ -76,7 +76,7 @@ fn pages_of_any_query_are_its_list_on_any_engine() {
     ];
     for (name, kind) in kinds {
         for (exact, search_k) in [(true, 0), (false, 1), (false, 400)] {
-            let query = |index: &Index, k: i64| asked(index, kind, (k, exact, search_k));
+            let query = |index: &Searcher, k: i64| asked(index, kind, (k, exact, search_k));
             let lists: Vec<Vec<Vec<u32>>> = [
                 &[&forest][..],
                 &[&blocks],
@@ -87,7 +87,7 @@ fn pages_of_any_query_are_its_list_on_any_engine() {
             .map(|servers| all_pages(servers, query))
             .to_vec();
             let label = format!("{name}, exact {exact}, search_k {search_k}");
-            let whole = |index: &Index, k: i64| asked(index, kind, (k, true, 0));
+            let whole = |index: &Searcher, k: i64| asked(index, kind, (k, true, 0));
             let truth = all_pages(&[&blocks], whole).concat();
             for pages in &lists {
                 let rows = pages.concat();

@@ -1,6 +1,6 @@
 //! The contract, read plainly: score every row, sort, walk. Slow and obvious.
 
-use index_svc::Index;
+use index_svc::Searcher;
 
 use super::music::Track;
 
@@ -25,7 +25,11 @@ pub(crate) struct Wish<'a> {
 }
 
 /// The whole list, and how many rows were left out: seeds, duplicates, artists, too far.
-pub(crate) fn list(index: &Index, tracks: &[Track], wish: &Wish<'_>) -> (Vec<Ranked>, [usize; 4]) {
+pub(crate) fn list(
+    index: &Searcher,
+    tracks: &[Track],
+    wish: &Wish<'_>,
+) -> (Vec<Ranked>, [usize; 4]) {
     let scaled: Vec<Vec<f64>> =
         tracks.iter().map(|track| index.scaler().transform(&track.raw)).collect();
     let mut ranked: Vec<Ranked> = (0..tracks.len())

@@ -1,10 +1,8 @@
 //! Recall with filters, on a catalogue large enough that the planner walks.
 
 use engine::Effort;
-use index_svc::{
-    index::EngineChoice,
-    query::{Options, Query},
-};
+use index::EngineChoice;
+use index_svc::query::{Options, Query};
 
 use super::music::{Music, tracks};
 

@@ -1,9 +1,10 @@
 //! What a query takes is known before it begins, as far as it can be, and bounded where it cannot.
 
 use engine::Stop;
+use index::EngineChoice;
+use index_svc::Searcher;
 use index_svc::{
-    Error, Index,
-    index::EngineChoice,
+    Error,
     query::{Example, Options, Query, Seed},
     recommend::Strategy,
 };
@@ -18,7 +19,7 @@ fn exact(k: i64) -> Options {
     Options::new(k, true, 0, false).expect("in range")
 }
 
-fn best_of(index: &Index, options: Options) -> Query {
+fn best_of(index: &Searcher, options: Options) -> Query {
     let example = |row| -> Example {
         Seed::row(index, row).expect("in range").weighing(0.0).expect("in range")
     };

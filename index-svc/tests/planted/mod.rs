@@ -10,12 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use index_svc::{
-    builder::{BuildPlan, build},
+use index::{
     manifest::file_facts,
     seal,
     store::{DATA_FILE, SCALED_FILE, SCALER, Store, TRACKS_FILE, f64_bytes},
 };
+use index_svc::builder::{BuildPlan, build};
 use proto::features::{DIMS, FeatureSchema, hex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

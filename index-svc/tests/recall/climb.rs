@@ -4,11 +4,11 @@
 use std::fs;
 
 use engine::{Effort, EngineName};
+use index::curve::{LIST_LENGTHS, QueryKind};
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     builder::{BuildPlan, build},
     calibration::probes,
-    curve::{LIST_LENGTHS, QueryKind},
     planner::Plan,
     recall::{Climb, Probe, Trial},
 };
@@ -33,7 +33,7 @@ fn a_climb_counts_what_searches_find() {
     fs::write(&table, csv_text(&rows, str::to_owned)).expect("writable");
     let output = folder.path().join("index");
     build(&BuildPlan { trees: 10, ..plan(vec![table], output.clone()) }).expect("a sound table");
-    let index = Index::open(&output).expect("just built");
+    let index = Searcher::open(&output).expect("just built");
 
     for kind in QueryKind::ALL {
         let mut asked = probes(&index, kind, 160, 5);

@@ -3,8 +3,8 @@
 //! At 106,574 rows, with vectors that are not in the catalogue, the forest's recall at 10 is
 //! 0.80 by default and 0.92 at search_k 2,000 (see `scripts/acceptance`); fewer rows are easier.
 
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     builder::build,
     planner::Wanted,
     recall::{Probe, measure},
@@ -27,7 +27,7 @@ fn the_forest_finds_most_neighbours_and_the_planner_its_targets() {
     write_csv(&table, &rows, str::to_owned);
     let output = folder.path().join("index");
     build(&plan(vec![table], output.clone())).expect("a sound table");
-    let index = Index::open(&output).expect("just built");
+    let index = Searcher::open(&output).expect("just built");
 
     let by_default =
         measure(&index, &probes, &[10], Wanted::SearchK(500)).expect("readable").recall[0];

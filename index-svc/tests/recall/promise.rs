@@ -3,8 +3,8 @@
 
 use std::{fs, sync::OnceLock};
 
+use index_svc::Searcher;
 use index_svc::{
-    Index,
     builder::{BuildEngines, BuildPlan, build},
     query::{Options, Query, Seed},
     recommend::Strategy,
@@ -26,7 +26,7 @@ const ERRORS: f64 = 3.7;
 
 struct Shared {
     _folder: TempDir,
-    index: Index,
+    index: Searcher,
     /// Raw vectors of tracks that the index does not have.
     outside: Vec<Vec<f64>>,
 }
@@ -42,7 +42,7 @@ fn shared() -> &'static Shared {
         let output = folder.path().join("index");
         let plan = plan(vec![table], output.clone());
         build(&BuildPlan { engines: BuildEngines::Blocks, ..plan }).expect("a sound table");
-        let index = Index::open(&output).expect("just built");
+        let index = Searcher::open(&output).expect("just built");
         Shared { _folder: folder, index, outside }
     })
 }
@@ -63,7 +63,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(index: &Index, count: usize, query: impl Fn(usize, bool) -> Query) -> Self {
+    fn of(index: &Searcher, count: usize, query: impl Fn(usize, bool) -> Query) -> Self {
         let mut kept = Self { promised: f64::INFINITY, ..Self::default() };
         for number in 0..count {
             let truth = index.search(&query(number, true)).expect("readable");
@@ -187,7 +187,7 @@ fn examples(count: usize, wanted: (usize, usize), weights: bool, unwanted: bool)
         .collect()
 }
 
-fn recommend(index: &Index, of: &Examples, strategy: Strategy, options: Options) -> Query {
+fn recommend(index: &Searcher, of: &Examples, strategy: Strategy, options: Options) -> Query {
     let seeds = of.iter().map(|(row, weight)| {
         Seed::row(index, *row as i64).and_then(|seed| seed.weighing(*weight)).expect("in range")
     });

@@ -2,21 +2,19 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use index::{
+    manifest::{MissingValues, SourceFacts},
+    provenance::{Provenance, append_new},
+};
 use proto::features::FeatureSchema;
 
 use crate::{
-    builder::rows::RowSource,
-    error::Error,
-    index::Index,
-    manifest::{MissingValues, SourceFacts},
-    provenance::{Provenance, append_new},
-    sources::Sources,
-    table::Row,
+    builder::rows::RowSource, error::Error, searcher::Searcher, sources::Sources, table::Row,
 };
 
 #[derive(Debug)]
 pub(super) struct Again<'i> {
-    old: &'i Index,
+    old: &'i Searcher,
     gone: &'i BTreeSet<u32>,
     sources: Option<&'i Sources>,
     attribute_names: Vec<String>,
@@ -25,7 +23,7 @@ pub(super) struct Again<'i> {
 
 impl<'i> Again<'i> {
     pub(super) fn new(
-        old: &'i Index,
+        old: &'i Searcher,
         gone: &'i BTreeSet<u32>,
         sources: Option<&'i Sources>,
     ) -> Self {

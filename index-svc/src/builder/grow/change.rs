@@ -8,6 +8,14 @@ use std::{
 };
 
 use engine::{ForestWriter, ScaledVectors, to_f32};
+use index::{
+    distances::PairDistances,
+    lineage::{CurveOrigin, constant_columns},
+    manifest::{BlocksFacts, ContentDigests, Manifest},
+    metadata::id_key,
+    provenance::Provenance,
+    store::{DATA_FILE, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
+};
 use proto::features::hex;
 use sha2::{Digest as _, Sha256};
 
@@ -23,23 +31,17 @@ use crate::{
         sources_facts, write_blocks,
     },
     calibration::{CALIBRATION_K, CARD_SAMPLE, Calibrated, calibrate, sample_of},
-    card::Card,
-    distances::PairDistances,
+    card,
     error::Error,
-    index::Index,
-    lineage::{CurveOrigin, constant_columns},
-    manifest::{BlocksFacts, ContentDigests, Manifest},
-    metadata::id_key,
-    provenance::Provenance,
     recall::{Trial, sample_rows},
-    store::{DATA_FILE, ScaledWriter, Store, TrackWriter, VectorWriter, f64_bytes},
+    searcher::Searcher,
     verify,
 };
 
 /// A version in the making.
 #[derive(Debug)]
 pub(super) struct Growing<'i> {
-    old: &'i Index,
+    old: &'i Searcher,
     place: Workplace,
     store: Store,
     forest: Option<ForestWriter>,
@@ -53,20 +55,20 @@ pub(super) struct Growing<'i> {
 impl<'i> Growing<'i> {
     /// A copy of `old`. A copy of the file, for the old version never changes; on file systems that
     /// can, the two share what stays the same.
-    pub(super) fn begin(old: &'i Index, goal: &Goal) -> Result<Self, Error> {
+    pub(super) fn begin(old: &'i Searcher, goal: &Goal) -> Result<Self, Error> {
         let place = Workplace::beside(&goal.beside())?;
         let (from, to) = (goal.from().join(DATA_FILE), place.path().join(DATA_FILE));
         fs::copy(&from, &to).map_err(|source| Error::Io { path: to, source })?;
         let store = Store::grow(place.path())?;
         let manifest = old.manifest().clone();
         let forest = (manifest.forest.trees > 0)
-            .then(|| ForestWriter::new(&store.forest(), old.scaler.dims(), place.path()));
-        let values = old.vectors.values().to_vec();
+            .then(|| ForestWriter::new(&store.forest(), old.scaler().dims(), place.path()));
+        let values = old.vectors().values().to_vec();
         Ok(Self { old, place, store, forest, values, moved: BTreeMap::new(), manifest })
     }
 
     fn dims(&self) -> usize {
-        self.old.scaler.dims()
+        self.old.scaler().dims()
     }
 
     /// Adds the new rows of `rows` behind the others; returns what was taken, which may be nothing.
@@ -85,11 +87,11 @@ impl<'i> Growing<'i> {
             return Ok(taken);
         }
         let filling = match (settings.nan, &self.manifest.missing_values.filled_with) {
-            (NanRule::Mean, known) if known.is_empty() => self.old.scaler.mean().to_vec(),
+            (NanRule::Mean, known) if known.is_empty() => self.old.scaler().mean().to_vec(),
             (NanRule::Mean, known) => known.clone(),
             _ => vec![0.0; schema.dims()],
         };
-        let scaler = &self.old.scaler;
+        let scaler = self.old.scaler();
         let values = &mut self.values;
         taken.spill.each_row(&filling, |_, raw| {
             let scaled = scaler.transform(raw);
@@ -156,12 +158,12 @@ impl<'i> Growing<'i> {
     fn write_kept(&self, rows: Range<u32>) -> Result<(VectorWriter, TrackWriter), Error> {
         let mut vectors = VectorWriter::create(self.place.path())?;
         let mut tracks = TrackWriter::create(self.place.path())?;
-        let mut in_order = self.old.store.in_order();
+        let mut in_order = self.old.store().in_order();
         for row in rows {
             let moved = self.moved.get(&row);
             if let Some(from) = moved {
-                vectors.push(&self.old.store.raw(*from, self.dims())?)?;
-                tracks.push(&self.old.store.track(*from)?)?;
+                vectors.push(&self.old.store().raw(*from, self.dims())?)?;
+                tracks.push(&self.old.store().track(*from)?)?;
             } else {
                 vectors.push(&in_order.raw(row, self.dims())?)?;
                 tracks.push(&in_order.track(row)?)?;
@@ -221,10 +223,11 @@ impl<'i> Growing<'i> {
         let ready = Ready { place };
         let mut index = ready.open(manifest)?;
         let constant = constant_columns(dims, |take| index.each_raw(0.., take))?;
-        let names = index.schema.names();
-        index.manifest.constant_features =
-            constant.into_iter().map(|column| names[column].clone()).collect();
-        index.manifest.contents = carried(old, &index, &moved)?;
+        let names = index.schema().names();
+        let constant_features = constant.into_iter().map(|column| names[column].clone()).collect();
+        index.manifest_mut().constant_features = constant_features;
+        let contents = carried(old, &index, &moved)?;
+        index.manifest_mut().contents = contents;
         let failed: Vec<String> = verify::check_contents(&index)?
             .into_iter()
             .filter(|check| !check.passed)
@@ -234,16 +237,20 @@ impl<'i> Growing<'i> {
             return Err(Error::Unsound(failed.join("; ")));
         }
         let curve = measure(&mut index, settings.seed)?;
-        let manifest = index.manifest.clone();
+        let manifest = index.manifest().clone();
         Ok((ready, manifest, curve))
     }
 }
 
 /// Compares every row with the one it was in the old version; returns the digests of the contents.
-fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<ContentDigests, Error> {
-    let dims = old.scaler.dims();
+fn carried(
+    old: &Searcher,
+    new: &Searcher,
+    moved: &BTreeMap<u32, u32>,
+) -> Result<ContentDigests, Error> {
+    let dims = old.scaler().dims();
     let stored = new.stored_vectors()?;
-    let (mut old_rows, mut new_rows) = (old.store.in_order(), new.store.in_order());
+    let (mut old_rows, mut new_rows) = (old.store().in_order(), new.store().in_order());
     let [mut raw_vectors, mut scaled_vectors, mut metadata] = [(); 3].map(|()| Sha256::new());
     for row in 0..new.rows() {
         let raw = f64_bytes(&new_rows.raw(row, dims)?);
@@ -253,8 +260,8 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
             let same = if before == row {
                 f64_bytes(&old_rows.raw(row, dims)?) == raw && old_rows.track(row)? == record
             } else {
-                f64_bytes(&old.store.raw(before, dims)?) == raw
-                    && old.store.track(before)? == record
+                f64_bytes(&old.store().raw(before, dims)?) == raw
+                    && old.store().track(before)? == record
             };
             if !same {
                 let text = format!("row {row} is not row {before} of the version before");
@@ -275,16 +282,17 @@ fn carried(old: &Index, new: &Index, moved: &BTreeMap<u32, u32>) -> Result<Conte
 }
 
 /// Measures recall at the efforts there are, and chooses new ones only where a target is missed.
-fn measure(index: &mut Index, seed: u64) -> Result<CurveOrigin, Error> {
+fn measure(index: &mut Searcher, seed: u64) -> Result<CurveOrigin, Error> {
     tracing::info!("measuring recall");
-    let Calibrated { curve, kept } = calibrate(index, seed, &index.manifest.recall_curve)?;
+    let Calibrated { curve, kept } = calibrate(index, seed, &index.manifest().recall_curve)?;
     let origin = if kept { CurveOrigin::Checked } else { CurveOrigin::Calibrated };
     tracing::info!("measuring the model card");
     let card_rows = sample_rows(index.rows(), CARD_SAMPLE, seed);
-    let card = Card::measure(index, &Trial::new(index, &card_rows, CALIBRATION_K)?, None)?;
-    index.manifest.card = Some(card);
-    index.manifest.recall_curve = curve;
-    index.manifest.recall_sample = sample_of(&index.manifest.recall_curve);
-    index.manifest.recall_at_10 = index.recall_at_10();
+    let card = card::measure(index, &Trial::new(index, &card_rows, CALIBRATION_K)?, None)?;
+    index.manifest_mut().card = Some(card);
+    index.manifest_mut().recall_sample = sample_of(&curve);
+    index.manifest_mut().recall_curve = curve;
+    let recall_at_10 = index.recall_at_10();
+    index.manifest_mut().recall_at_10 = recall_at_10;
     Ok(origin)
 }

@@ -5,11 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use index::manifest::{MANIFEST_FILE, Manifest};
+
 use super::Grown;
 use crate::{
     builder::place::{Workplace, lock_folder, refuse_existing},
     error::Error,
-    manifest::{MANIFEST_FILE, Manifest},
     versions::{is_folder, move_pointer, read_pointer, resolve, version_directory},
 };
 

@@ -15,14 +15,17 @@ mod outcome;
 use std::{collections::BTreeSet, path::PathBuf};
 
 pub use self::outcome::{Grown, Outcome, Unchanged};
+use index::{
+    lineage::{CurveOrigin, Growth, Operation, drift},
+    manifest::Manifest,
+    metadata::id_key,
+};
+
 use self::{again::Again, change::Growing, goal::Goal};
 use super::{BuildEngines, BuildPlan, DuplicateRule, NanRule, Recipe, RowSource as _, assemble};
 use crate::{
     error::Error,
-    index::Index,
-    lineage::{CurveOrigin, Growth, Operation, drift},
-    manifest::Manifest,
-    metadata::id_key,
+    searcher::Searcher,
     sources::Sources,
     table::{ColumnRule, TableError},
 };
@@ -79,7 +82,7 @@ pub struct RemovePlan {
 /// the result fails its checks. Nothing is left behind then, and the version before stays as it is.
 pub fn append(plan: &AppendPlan) -> Result<Outcome, Error> {
     let goal = Goal::new(&plan.index, plan.output.as_deref())?;
-    let old = Index::open(goal.from())?;
+    let old = Searcher::open(goal.from())?;
     let rule = ColumnRule::Schema(old.schema().clone());
     let sources = Sources::open(&plan.inputs, &rule, plan.profile.as_deref())?;
     let (got, expected) = (sources.profile_id()?, &old.manifest().profile_id);
@@ -117,7 +120,7 @@ pub fn append(plan: &AppendPlan) -> Result<Outcome, Error> {
     };
     let before = old.rows();
     let growth = growth(&old, &manifest, Operation::Append, plan.refit, curve);
-    let scaler = &old.scaler;
+    let scaler = old.scaler();
     let names = old.schema().names();
     let index = place.open(manifest.clone())?;
     let drift_of_added = drift(scaler, names, |take| index.each_raw(before.., take))?;
@@ -142,12 +145,12 @@ pub fn append(plan: &AppendPlan) -> Result<Outcome, Error> {
 /// When a track is not in the index (unless such are skipped), none would be left, or as [`append`].
 pub fn remove(plan: &RemovePlan) -> Result<Outcome, Error> {
     let goal = Goal::new(&plan.index, plan.output.as_deref())?;
-    let old = Index::open(goal.from())?;
+    let old = Searcher::open(goal.from())?;
     let (mut gone, mut unknown) = (BTreeSet::new(), Vec::new());
     {
-        let txn = old.store.read()?;
+        let txn = old.store().read()?;
         for id in &plan.ids {
-            match old.store.row_of(&txn, &id_key(id))? {
+            match old.store().row_of(&txn, &id_key(id))? {
                 Some(row) => drop(gone.insert(row)),
                 None => unknown.push(id.clone()),
             }
@@ -175,7 +178,7 @@ pub fn remove(plan: &RemovePlan) -> Result<Outcome, Error> {
     let growth = growth(&old, &manifest, Operation::Remove, plan.refit, curve);
     let names = old.schema().names();
     let index = place.open(manifest.clone())?;
-    let drift = drift(&old.scaler, names, |take| index.each_raw(0.., take))?;
+    let drift = drift(old.scaler(), names, |take| index.each_raw(0.., take))?;
     drop(index);
     manifest.growth = Some(Growth { drift, ..growth });
     Ok(Outcome::Made(Box::new(goal.reach(place.place, manifest)?)))
@@ -183,8 +186,8 @@ pub fn remove(plan: &RemovePlan) -> Result<Outcome, Error> {
 
 /// Features that were constant in the version before and are not any more. Its scaler, which stays, has no
 /// deviation of them: they count in their own unit, whatever that is.
-fn freed_features(old: &Index, new: &Manifest) -> Vec<String> {
-    let scales = old.schema().names().iter().zip(old.scaler.scale());
+fn freed_features(old: &Searcher, new: &Manifest) -> Vec<String> {
+    let scales = old.schema().names().iter().zip(old.scaler().scale());
     let freed: Vec<String> = scales
         // One that only became constant, when rows were removed, has the deviation that it was fitted with.
         .filter(|(_, scale)| scale.to_bits() == 1.0_f64.to_bits())
@@ -208,14 +211,13 @@ struct Ready {
 }
 
 impl Ready {
-    fn open(&self, manifest: Manifest) -> Result<Index, Error> {
-        let engines = crate::index::EngineChoice::Auto;
-        Index::open_parts(self.place.path(), manifest, "unpublished".to_owned(), engines)
+    fn open(&self, manifest: Manifest) -> Result<Searcher, Error> {
+        Searcher::open_unfinished(self.place.path(), manifest)
     }
 }
 
 /// How the version before was built.
-fn settings(old: &Index, goal: &Goal) -> BuildPlan {
+fn settings(old: &Searcher, goal: &Goal) -> BuildPlan {
     let manifest = old.manifest();
     BuildPlan {
         inputs: Vec::new(),
@@ -245,7 +247,7 @@ fn rebuilt(
 }
 
 fn growth(
-    old: &Index,
+    old: &Searcher,
     new: &Manifest,
     operation: Operation,
     refitted: bool,

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::{lineage::ColumnDrift, manifest::Manifest, table::LeftOut};
+use index::{lineage::ColumnDrift, manifest::Manifest};
+
+use crate::table::LeftOut;
 
 /// What `append` or `remove` came to.
 #[derive(Clone, Debug)]

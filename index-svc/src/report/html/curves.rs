@@ -1,5 +1,6 @@
 //! Recall against effort, and distances of neighbours against those of random pairs.
 
+use index::curve::RecallPoint;
 use maud::Markup;
 use plotters::{
     chart::ChartBuilder,
@@ -13,10 +14,7 @@ use super::{
     DrawingError,
     ink::{FIRST, SECOND, faint, letters, number, picture},
 };
-use crate::{
-    curve::RecallPoint,
-    report::pictures::{BINS, Distances, Effort},
-};
+use crate::report::pictures::{BINS, Distances, Effort};
 
 const SIZE: (u32, u32) = (560, 360);
 

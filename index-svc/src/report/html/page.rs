@@ -1,6 +1,7 @@
 //! The page from top to bottom: verdict, what failed, figures, pictures, card, every check.
 
 use engine::EngineName;
+use index::curve::{QueryKind, RecallPoint};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
@@ -10,7 +11,6 @@ use super::{
 };
 use crate::{
     calibration::CALIBRATION_K,
-    curve::{QueryKind, RecallPoint},
     gate::Figure,
     report::{Findings, Pictures, Report, percent, pictures::DEVIATIONS},
     verify::Check,

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use index::{
+    card::{Purity, Spread},
+    metadata::MAX_TRACK_ID_BYTES,
+};
 use maud::{Markup, html};
 
 use super::ink::{count, number};
 use crate::{
-    card::{Purity, Spread},
-    metadata::MAX_TRACK_ID_BYTES,
     query::{MAX_PAGE_SIZE, MAX_SEARCH_K},
     report::{Findings, percent},
 };

@@ -2,7 +2,8 @@
 //! little.
 
 use super::shapes::histogram;
-use crate::{card::NEIGHBORS, index::Index, recall::Trial};
+use crate::searcher::Searcher;
+use crate::{card::NEIGHBORS, recall::Trial};
 
 /// Two distributions over one axis that begins at zero.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +20,8 @@ pub(crate) struct Distances {
 
 impl Distances {
     /// None where there are no neighbours or no pairs.
-    pub(super) fn of(index: &Index, trial: &Trial<'_>) -> Option<Self> {
-        let quantiles = index.pairs.quantiles();
+    pub(super) fn of(index: &Searcher, trial: &Trial<'_>) -> Option<Self> {
+        let quantiles = index.pairs().quantiles();
         let mut near: Vec<f64> = trial.distances(NEIGHBORS).collect();
         near.sort_unstable_by(f64::total_cmp);
         let last = quantiles.len().checked_sub(1)?;

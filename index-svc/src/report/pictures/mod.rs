@@ -12,11 +12,12 @@ pub(crate) use self::{
     shapes::{BINS, DEVIATIONS, Shape},
     sweep::Effort,
 };
+use index::card::Card;
+
 use crate::{
-    card::Card,
     error::Error,
-    index::Index,
     recall::{Probe, Trial, sample_rows},
+    searcher::Searcher,
 };
 
 /// Rows that the projection is fitted to and the histograms count.
@@ -42,8 +43,8 @@ impl Pictures {
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn gather(index: &Index, trial: &Trial<'_>, card: &Card) -> Result<Self, Error> {
-        let sample = sample_rows(index.rows(), SAMPLE_ROWS, index.manifest.forest.seed);
+    pub fn gather(index: &Searcher, trial: &Trial<'_>, card: &Card) -> Result<Self, Error> {
+        let sample = sample_rows(index.rows(), SAMPLE_ROWS, index.manifest().forest.seed);
         let rows: Vec<u32> = sample.iter().filter_map(Probe::row).collect();
         let column = card.genre_purity.as_ref().map(|purity| purity.column.as_str());
         Ok(Self {

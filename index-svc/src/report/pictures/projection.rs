@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::pca::Components;
-use crate::{error::Error, index::Index};
+use crate::error::Error;
+use crate::searcher::Searcher;
 
 /// Points that are drawn; more would only cover each other.
 const MOST_POINTS: usize = 2500;
@@ -53,8 +54,8 @@ pub(crate) struct Group {
 
 impl Projection {
     /// Fitted to `rows`; at most [`MOST_POINTS`] of them are drawn, spread evenly.
-    pub(super) fn of(index: &Index, rows: &[u32], column: Option<&str>) -> Result<Self, Error> {
-        let vectors = &index.vectors;
+    pub(super) fn of(index: &Searcher, rows: &[u32], column: Option<&str>) -> Result<Self, Error> {
+        let vectors = index.vectors();
         let components = Components::of(rows.iter().map(|row| vectors.row(*row)), vectors.dims());
         let genres = genres(index, rows, column)?;
         let (groups, other_groups) = largest(&genres);
@@ -86,7 +87,7 @@ impl Projection {
     }
 }
 
-fn genres(index: &Index, rows: &[u32], column: Option<&str>) -> Result<Vec<String>, Error> {
+fn genres(index: &Searcher, rows: &[u32], column: Option<&str>) -> Result<Vec<String>, Error> {
     let Some(column) = column else { return Ok(vec![String::new(); rows.len()]) };
     rows.iter()
         .map(|row| Ok(index.metadata(*row)?.attributes.remove(column).unwrap_or_default()))

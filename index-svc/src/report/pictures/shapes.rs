@@ -4,7 +4,8 @@
 //! shows its unit and its shape; drawn over the deviations all columns share, it shows what it weighs
 //! in a distance.
 
-use crate::{error::Error, index::Index};
+use crate::error::Error;
+use crate::searcher::Searcher;
 
 /// Bins of a histogram.
 pub(crate) const BINS: usize = 36;
@@ -28,21 +29,21 @@ pub(crate) struct Shape {
     pub(crate) constant: bool,
 }
 
-pub(super) fn shapes(index: &Index, rows: &[u32]) -> Result<Vec<Shape>, Error> {
-    let dims = index.scaler.dims();
+pub(super) fn shapes(index: &Searcher, rows: &[u32]) -> Result<Vec<Shape>, Error> {
+    let dims = index.scaler().dims();
     let mut columns = vec![Vec::with_capacity(rows.len()); dims];
     for row in rows {
-        let raw = index.store.raw(*row, dims)?;
+        let raw = index.store().raw(*row, dims)?;
         columns.iter_mut().zip(raw).for_each(|(column, value)| column.push(value));
     }
-    let (mean, scale) = (index.scaler.mean(), index.scaler.scale());
+    let (mean, scale) = (index.scaler().mean(), index.scaler().scale());
     Ok(index
-        .schema
+        .schema()
         .names()
         .iter()
         .enumerate()
         .map(|(i, name)| {
-            let constant = index.scaler.constant_columns().contains(&i);
+            let constant = index.scaler().constant_columns().contains(&i);
             shape(name, &columns[i], mean[i], scale[i], constant)
         })
         .collect())

@@ -1,9 +1,9 @@
 //! Recall against effort: what each share of looked-at rows finds.
 
+use crate::searcher::Searcher;
 use crate::{
     calibration::{CALIBRATION_K, by_margin},
     error::Error,
-    index::Index,
     recall::Trial,
 };
 
@@ -27,9 +27,9 @@ pub(crate) struct Effort {
 }
 
 /// Efforts of the blocks engine, ascending, until one finds all; none without the engine.
-pub(super) fn efforts(index: &Index, trial: &Trial<'_>) -> Result<Vec<Effort>, Error> {
+pub(super) fn efforts(index: &Searcher, trial: &Trial<'_>) -> Result<Vec<Effort>, Error> {
     let mut found = Vec::new();
-    if index.engines.blocks().is_none() {
+    if index.engines().blocks().is_none() {
         return Ok(found);
     }
     for margin in MARGINS {

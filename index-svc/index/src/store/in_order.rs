@@ -9,7 +9,7 @@ use super::{
 
 /// Rows read in their order.
 #[derive(Debug)]
-pub(crate) struct InOrder<'s>(Option<FilesAhead<'s>>);
+pub struct InOrder<'s>(Option<FilesAhead<'s>>);
 
 impl<'s> InOrder<'s> {
     pub(super) fn new(files: Option<&'s RowFiles>) -> Self {
@@ -17,13 +17,19 @@ impl<'s> InOrder<'s> {
     }
 
     /// As [`super::Store::raw`].
-    pub(crate) fn raw(&mut self, row: u32, dims: usize) -> Result<Vec<f64>, StoreError> {
+    ///
+    /// # Errors
+    /// When it is missing or has another length.
+    pub fn raw(&mut self, row: u32, dims: usize) -> Result<Vec<f64>, StoreError> {
         let files = self.0.as_mut().ok_or_else(|| missing("raw vector", row))?;
         raw_values(row, files.vector(row)?, dims)
     }
 
     /// As [`super::Store::track`].
-    pub(crate) fn track(&mut self, row: u32) -> Result<Cow<'_, [u8]>, StoreError> {
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn track(&mut self, row: u32) -> Result<Cow<'_, [u8]>, StoreError> {
         let files = self.0.as_mut().ok_or_else(|| missing("metadata of row", row))?;
         files.track(row).map(Cow::Borrowed)
     }

@@ -1,14 +1,9 @@
 //! An opened index: everything a query needs, checked to fit together.
 //!
 //! Opening maps the blocks engine's image, or the scaled vectors where there is none, and checks the quick digest of every file that it opens, counts, names and the forest's
-//! shape; [`Index::verify_files`] and [`crate::verify`] check SHA-256 digests and every row too.
+//! shape; [`Index::verify_files`] checks SHA-256 digests too.
 
-use std::{
-    fs,
-    ops::RangeFrom,
-    path::Path,
-    sync::{Arc, OnceLock},
-};
+use std::{fs, ops::RangeFrom, path::Path, sync::Arc};
 
 use engine::{
     BLOCKS_FILE, EngineError, EngineName, Engines, Forest, ScaledVectors, blocks::Blocks,
@@ -19,8 +14,7 @@ use proto::features::FeatureSchema;
 use crate::{
     build_record::BuildRecord,
     distances::PairDistances,
-    error::Error,
-    filter::Filters,
+    error::IndexError,
     manifest::{BlocksFacts, MANIFEST_FILE, Manifest, file_facts},
     metadata::{self, TrackMetadata, id_key},
     scaler::Scaler,
@@ -28,7 +22,6 @@ use crate::{
     store::{
         DATA_FILE, ReadTxn, SCALED_FILE, SCALER, ScaledFile, Store, TRACKS_FILE, VECTORS_FILE,
     },
-    versions::{Place, resolve},
 };
 
 /// Which engines are opened.
@@ -46,61 +39,48 @@ pub enum EngineChoice {
 /// An open, read-only index.
 #[derive(Debug)]
 pub struct Index {
-    pub(crate) manifest: Manifest,
-    pub(crate) version: String,
-    pub(crate) build: Option<BuildRecord>,
-    pub(crate) schema: FeatureSchema,
-    pub(crate) scaler: Scaler,
-    pub(crate) pairs: PairDistances,
-    pub(crate) vectors: Arc<ScaledVectors>,
-    pub(crate) store: Arc<Store>,
-    pub(crate) engines: Engines,
-    pub(crate) filters: Filters,
-    /// Rows a query may look at on the thread that asks; see [`Self::warm`].
-    pub(crate) here: OnceLock<usize>,
-    /// Its place among the open versions of a server. The last field, since fields are dropped in order:
-    /// the place is free when the files are closed.
-    pub(crate) place: Option<Place>,
+    manifest: Manifest,
+    version: String,
+    build: Option<BuildRecord>,
+    schema: FeatureSchema,
+    scaler: Scaler,
+    pairs: PairDistances,
+    vectors: Arc<ScaledVectors>,
+    store: Arc<Store>,
+    engines: Engines,
 }
 
 impl Index {
-    /// Opens the index at `path` with all its engines.
-    ///
-    /// # Errors
-    /// As [`Self::open_with`].
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_with(path, EngineChoice::Auto)
-    }
-
-    /// Opens the index at `path`, or the wanted version of a folder of versions, with engines of one's
-    /// choice.
+    /// Opens the index in `directory` with engines of one's choice.
     ///
     /// # Errors
     /// When it is not an index, has another format, is cut, or its parts do not fit each other; the
     /// message says which. When an engine was chosen that was not built.
-    pub fn open_with(path: &Path, choice: EngineChoice) -> Result<Self, Error> {
+    pub fn open(directory: &Path, choice: EngineChoice) -> Result<Self, IndexError> {
         let not_an_index =
-            |why: &str| Error::NotAnIndex { path: path.to_owned(), why: why.to_owned() };
-        if !path.is_dir() {
-            let why = if path.exists() { "not a directory" } else { "no such directory" };
+            |why: &str| IndexError::NotAnIndex { path: directory.to_owned(), why: why.to_owned() };
+        if !directory.is_dir() {
+            let why = if directory.exists() { "not a directory" } else { "no such directory" };
             return Err(not_an_index(why));
         }
-        let directory = resolve(path)?;
         if !directory.join(MANIFEST_FILE).is_file() {
             return Err(not_an_index("it has neither a manifest.json nor a CURRENT"));
         }
-        let (manifest, version) = Manifest::read(&directory)?;
-        check_files(&directory, &manifest)?;
-        Self::open_parts(&directory, manifest, version, choice)
+        let (manifest, version) = Manifest::read(directory)?;
+        check_files(directory, &manifest)?;
+        Self::open_parts(directory, manifest, version, choice)
     }
 
     /// Opens a directory whose manifest is still in memory.
-    pub(crate) fn open_parts(
+    ///
+    /// # Errors
+    /// As [`Self::open`], but for the checks of the files' digests.
+    pub fn open_parts(
         path: &Path,
         manifest: Manifest,
         version: String,
         choice: EngineChoice,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, IndexError> {
         let store = Arc::new(Store::open(path, manifest.rows as usize, manifest.dims as usize)?);
         let txn = store.read()?;
         let rows = manifest.rows as usize;
@@ -132,33 +112,17 @@ impl Index {
         }
         let engines = Engines::new(Arc::clone(&vectors), blocks, forest);
         let schema = manifest.schema();
-        let (filters, here) = (Filters::default(), OnceLock::new());
         let build = BuildRecord::read(path);
-        Ok(Self {
-            manifest,
-            version,
-            build,
-            schema,
-            scaler,
-            pairs,
-            vectors,
-            store,
-            engines,
-            filters,
-            here,
-            place: None,
-        })
+        Ok(Self { manifest, version, build, schema, scaler, pairs, vectors, store, engines })
     }
 
-    /// Checks the digest of every file of the index at `path`, or of the wanted version of a folder;
-    /// reads all of them.
+    /// Checks the digest of every file of the index in `directory`; reads all of them.
     ///
     /// # Errors
     /// When a file is not the one that was built.
-    pub fn verify_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
-        let path = resolve(path)?;
+    pub fn verify_files(directory: &Path, manifest: &Manifest) -> Result<(), IndexError> {
         for (name, expected) in &manifest.files {
-            let got = file_facts(&path.join(name))?;
+            let got = file_facts(&directory.join(name))?;
             expect(format!("bytes in {name}"), got.bytes, expected.bytes)?;
             expect(format!("as SHA-256 of {name}"), &got.sha256, &expected.sha256)?;
         }
@@ -169,6 +133,17 @@ impl Index {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What the index is, for who measures it before its manifest is written.
+    pub fn manifest_mut(&mut self) -> &mut Manifest {
+        &mut self.manifest
+    }
+
+    /// Closes the index and keeps what it is.
+    #[must_use]
+    pub fn into_manifest(self) -> Manifest {
+        self.manifest
     }
 
     /// SHA-256 of the manifest, 64 lower-case hex digits.
@@ -195,6 +170,31 @@ impl Index {
         &self.scaler
     }
 
+    /// Distances between random pairs of its tracks.
+    #[must_use]
+    pub fn pairs(&self) -> &PairDistances {
+        &self.pairs
+    }
+
+    /// The scaled vectors, by row.
+    #[inline]
+    #[must_use]
+    pub fn vectors(&self) -> &ScaledVectors {
+        &self.vectors
+    }
+
+    /// What is stored row by row.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The engines that are open.
+    #[must_use]
+    pub fn engines(&self) -> &Engines {
+        &self.engines
+    }
+
     /// Number of tracks.
     #[must_use]
     pub fn rows(&self) -> u32 {
@@ -205,7 +205,7 @@ impl Index {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn row_of(&self, track_id: &str) -> Result<Option<u32>, Error> {
+    pub fn row_of(&self, track_id: &str) -> Result<Option<u32>, IndexError> {
         Ok(self.store.row_of(&self.store.read()?, &id_key(track_id))?)
     }
 
@@ -213,25 +213,34 @@ impl Index {
     ///
     /// # Errors
     /// When the store fails or the row is past the end.
-    pub fn metadata(&self, row: u32) -> Result<TrackMetadata, Error> {
+    pub fn metadata(&self, row: u32) -> Result<TrackMetadata, IndexError> {
         let record = self.store.track(row)?;
         Ok(TrackMetadata::decode(&record, &self.manifest.attribute_names)?)
     }
 
     /// The id of the track at `row`.
-    pub(crate) fn track_id(&self, row: u32) -> Result<String, Error> {
+    ///
+    /// # Errors
+    /// When the store fails or the row is past the end.
+    pub fn track_id(&self, row: u32) -> Result<String, IndexError> {
         let record = self.store.track(row)?;
         Ok(metadata::field(&record, metadata::ID_FIELD)?.to_owned())
     }
 
     /// The artist of the track at `row`.
-    pub(crate) fn artist(&self, row: u32) -> Result<String, Error> {
+    ///
+    /// # Errors
+    /// When the store fails or the row is past the end.
+    pub fn artist(&self, row: u32) -> Result<String, IndexError> {
         let record = self.store.track(row)?;
         Ok(metadata::field(&record, metadata::ARTIST_FIELD)?.to_owned())
     }
 
     /// The scaled vector of the track at `row`, from its raw one.
-    pub(crate) fn scaled(&self, row: u32) -> Result<Vec<f64>, Error> {
+    ///
+    /// # Errors
+    /// When the store fails or the row is past the end.
+    pub fn scaled(&self, row: u32) -> Result<Vec<f64>, IndexError> {
         Ok(self.scaler.transform_in_place(self.store.raw(row, self.scaler.dims())?))
     }
 
@@ -239,11 +248,11 @@ impl Index {
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) fn each_raw(
+    pub fn each_raw(
         &self,
         rows: RangeFrom<u32>,
         take: &mut dyn FnMut(&[f64]),
-    ) -> Result<(), Error> {
+    ) -> Result<(), IndexError> {
         let mut stored = self.store.in_order();
         for row in rows.start..self.rows() {
             take(&stored.raw(row, self.manifest.dims as usize)?);
@@ -252,7 +261,10 @@ impl Index {
     }
 
     /// The scaled vectors of the store, which those of the image are a copy of.
-    pub(crate) fn stored_vectors(&self) -> Result<ScaledVectors, Error> {
+    ///
+    /// # Errors
+    /// When the store fails or the row is past the end.
+    pub fn stored_vectors(&self) -> Result<ScaledVectors, IndexError> {
         stored_vectors(self.store.path(), &self.manifest)
     }
 
@@ -260,12 +272,12 @@ impl Index {
     ///
     /// # Errors
     /// When the store fails or the row is past the end.
-    pub fn raw(&self, row: u32) -> Result<Vec<f64>, Error> {
+    pub fn raw(&self, row: u32) -> Result<Vec<f64>, IndexError> {
         Ok(self.store.raw(row, self.manifest.dims as usize)?)
     }
 }
 
-fn stored_vectors(path: &Path, manifest: &Manifest) -> Result<ScaledVectors, Error> {
+fn stored_vectors(path: &Path, manifest: &Manifest) -> Result<ScaledVectors, IndexError> {
     let (rows, dims) = (manifest.rows as usize, manifest.dims as usize);
     Ok(ScaledVectors::of_rows(ScaledFile::open(path, rows, dims)?))
 }
@@ -274,7 +286,7 @@ fn forest(
     store: &Store,
     vectors: &Arc<ScaledVectors>,
     manifest: &Manifest,
-) -> Result<Option<Forest>, Error> {
+) -> Result<Option<Forest>, IndexError> {
     let trees = manifest.forest.trees as usize;
     if trees == 0 {
         return Ok(None);
@@ -282,7 +294,7 @@ fn forest(
     Ok(Some(Forest::open(store.forest(), Arc::clone(vectors), trees)?))
 }
 
-fn blocks(path: &Path, manifest: &Manifest) -> Result<Option<Blocks>, Error> {
+fn blocks(path: &Path, manifest: &Manifest) -> Result<Option<Blocks>, IndexError> {
     let (rows, dims) = (manifest.rows as usize, manifest.dims as usize);
     let open = |facts: &BlocksFacts| open_blocks(path, rows, dims, &facts.digest);
     Ok(manifest.blocks.as_ref().map(open).transpose()?)
@@ -291,10 +303,10 @@ fn blocks(path: &Path, manifest: &Manifest) -> Result<Option<Blocks>, Error> {
 /// Sizes and quick digests are compared at every opening, before a file is mapped: reading past the
 /// end of a memory map ends the process, and LMDB trusts the pages it is given. The blocks engine's
 /// image knows its own size and digest.
-fn check_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
+fn check_files(path: &Path, manifest: &Manifest) -> Result<(), IndexError> {
     let expected = [DATA_FILE, VECTORS_FILE, SCALED_FILE, TRACKS_FILE];
     if let Some(name) = expected.iter().find(|name| !manifest.files.contains_key(**name)) {
-        return Err(Error::NotAnIndex {
+        return Err(IndexError::NotAnIndex {
             path: path.to_owned(),
             why: format!("its manifest does not list {name}"),
         });
@@ -302,15 +314,15 @@ fn check_files(path: &Path, manifest: &Manifest) -> Result<(), Error> {
     for (name, facts) in manifest.files.iter().filter(|(name, _)| *name != BLOCKS_FILE) {
         let file = path.join(name);
         let found =
-            fs::metadata(&file).map_err(|source| Error::Io { path: file.clone(), source })?;
+            fs::metadata(&file).map_err(|source| IndexError::Io { path: file.clone(), source })?;
         expect(format!("bytes in {name}"), found.len(), facts.bytes)?;
-        let got = quick_digest(&file).map_err(|source| Error::Io { path: file, source })?;
+        let got = quick_digest(&file).map_err(|source| IndexError::Io { path: file, source })?;
         expect(format!("as quick digest of {name}"), &got, &facts.xxh3)?;
     }
     Ok(())
 }
 
-fn scaler(store: &Store, txn: &ReadTxn<'_>, manifest: &Manifest) -> Result<Scaler, Error> {
+fn scaler(store: &Store, txn: &ReadTxn<'_>, manifest: &Manifest) -> Result<Scaler, IndexError> {
     let dims = manifest.dims as usize;
     let mut mean = store.fact(txn, SCALER)?;
     expect("scaler values", mean.len(), 2 * dims)?;
@@ -321,7 +333,7 @@ fn scaler(store: &Store, txn: &ReadTxn<'_>, manifest: &Manifest) -> Result<Scale
         .filter_map(|name| manifest.feature_names.iter().position(|other| other == name))
         .collect::<Vec<_>>();
     expect("constant features", constant.len(), manifest.constant_features.len())?;
-    Scaler::from_parts(mean, scale, constant).ok_or_else(|| Error::Mismatch {
+    Scaler::from_parts(mean, scale, constant).ok_or_else(|| IndexError::Mismatch {
         what: "a scaler".to_owned(),
         got: "means or scales that are not finite and positive".to_owned(),
         expected: "finite ones".to_owned(),
@@ -332,9 +344,13 @@ fn expect<T: PartialEq + ToString>(
     what: impl Into<String>,
     got: T,
     expected: T,
-) -> Result<(), Error> {
+) -> Result<(), IndexError> {
     if got == expected {
         return Ok(());
     }
-    Err(Error::Mismatch { what: what.into(), got: got.to_string(), expected: expected.to_string() })
+    Err(IndexError::Mismatch {
+        what: what.into(),
+        got: got.to_string(),
+        expected: expected.to_string(),
+    })
 }

@@ -54,20 +54,31 @@ impl fmt::Debug for ScaledFile {
 
 /// Writes `scaled.bin`, row after row.
 #[derive(Debug)]
-pub(crate) struct ScaledWriter(Writer);
+pub struct ScaledWriter(Writer);
 
 impl ScaledWriter {
-    pub(crate) fn create(folder: &Path) -> Result<Self, StoreError> {
+    /// Makes the file in an index directory; it must not be there yet.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(folder: &Path) -> Result<Self, StoreError> {
         Ok(Self(Writer::create(folder.join(SCALED_FILE))?))
     }
 
-    pub(crate) fn push(&mut self, scaled: &[f32]) -> Result<(), StoreError> {
+    /// Adds the next row.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn push(&mut self, scaled: &[f32]) -> Result<(), StoreError> {
         let bytes: Vec<u8> = scaled.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.0.write(&bytes)
     }
 
     /// Flushes everything to disk.
-    pub(crate) fn finish(self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// When the disk is full or fails.
+    pub fn finish(self) -> Result<(), StoreError> {
         self.0.finish()
     }
 }

@@ -17,7 +17,7 @@ use crate::manifest::ManifestError;
 /// Name of the record in an index directory.
 pub const BUILD_FILE: &str = "build.json";
 /// Largest record that is read, in bytes.
-pub(crate) const MAX_BUILD_BYTES: u64 = 4 << 10;
+pub const MAX_BUILD_BYTES: u64 = 4 << 10;
 
 /// When an index was made, and by which program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl BuildRecord {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn write(&self, directory: &Path) -> Result<(), ManifestError> {
+    pub fn write(&self, directory: &Path) -> Result<(), ManifestError> {
         let path = directory.join(BUILD_FILE);
         let text = serde_json::to_vec_pretty(self)
             .map_err(|source| ManifestError::Json { path: path.clone(), source })?;

@@ -35,7 +35,7 @@ pub use self::{
     rows::{TRACKS_FILE, VECTORS_FILE},
     scaled::{SCALED_FILE, ScaledFile},
 };
-pub(crate) use self::{
+pub use self::{
     in_order::InOrder,
     rows::{TrackWriter, VectorWriter},
     scaled::ScaledWriter,
@@ -144,7 +144,7 @@ impl Store {
     }
 
     /// The directory it is in.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -234,7 +234,7 @@ impl Store {
     }
 
     /// For whoever reads all rows, or many, in their order.
-    pub(crate) fn in_order(&self) -> InOrder<'_> {
+    pub fn in_order(&self) -> InOrder<'_> {
         InOrder::new(self.rows.as_ref())
     }
 

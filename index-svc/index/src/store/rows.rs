@@ -156,45 +156,67 @@ pub(super) fn missing(what: &'static str, row: u32) -> StoreError {
 
 /// Writes `vectors.bin`, row after row.
 #[derive(Debug)]
-pub(crate) struct VectorWriter(Writer);
+pub struct VectorWriter(Writer);
 
 impl VectorWriter {
-    pub(crate) fn create(directory: &Path) -> Result<Self, StoreError> {
+    /// Makes the file in an index directory; it must not be there yet.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(directory: &Path) -> Result<Self, StoreError> {
         Ok(Self(Writer::create(directory.join(VECTORS_FILE))?))
     }
 
-    pub(crate) fn push(&mut self, raw: &[f64]) -> Result<(), StoreError> {
+    /// Adds the next row.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn push(&mut self, raw: &[f64]) -> Result<(), StoreError> {
         self.0.write(&f64_bytes(raw))
     }
 
     /// Flushes everything to disk.
-    pub(crate) fn finish(self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// When the disk is full or fails.
+    pub fn finish(self) -> Result<(), StoreError> {
         self.0.finish()
     }
 }
 
 /// Writes `tracks.bin`, row after row.
 #[derive(Debug)]
-pub(crate) struct TrackWriter {
+pub struct TrackWriter {
     writer: Writer,
     ends: Vec<u8>,
     end: u64,
 }
 
 impl TrackWriter {
-    pub(crate) fn create(directory: &Path) -> Result<Self, StoreError> {
+    /// Makes the file in an index directory; it must not be there yet.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(directory: &Path) -> Result<Self, StoreError> {
         let writer = Writer::create(directory.join(TRACKS_FILE))?;
         Ok(Self { writer, ends: Vec::new(), end: 0 })
     }
 
-    pub(crate) fn push(&mut self, record: &[u8]) -> Result<(), StoreError> {
+    /// Adds the next row.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn push(&mut self, record: &[u8]) -> Result<(), StoreError> {
         self.end += record.len() as u64;
         self.ends.extend_from_slice(&self.end.to_le_bytes());
         self.writer.write(record)
     }
 
     /// Writes where records end, and flushes everything to disk.
-    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// When the disk is full or fails.
+    pub fn finish(mut self) -> Result<(), StoreError> {
         self.writer.write(&self.ends)?;
         self.writer.finish()
     }

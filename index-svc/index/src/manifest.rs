@@ -32,7 +32,7 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const METRIC: &str = "euclidean";
 
 /// Largest manifest that is read, in bytes.
-pub(crate) const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+pub const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 
 /// What an index is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -227,6 +227,22 @@ pub enum ManifestError {
         /// What it must be.
         expected: String,
     },
+}
+
+impl ManifestError {
+    /// Whether the same call may be answered later, with nothing changed by anybody. Exhaustive, so that
+    /// every new error is decided on.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => engine::io_is_passing(source),
+            Self::Json { .. }
+            | Self::TooLarge { .. }
+            | Self::Format { .. }
+            | Self::Seal { .. }
+            | Self::Field { .. } => false,
+        }
+    }
 }
 
 /// The two fields that every format version has.

@@ -8,7 +8,7 @@ use engine::{ScaledVectors, squared_distance};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use crate::{
-    error::Error,
+    error::IndexError,
     store::{ReadTxn, Store, StoreError, WriteTxn},
 };
 
@@ -70,7 +70,10 @@ impl PairDistances {
     }
 
     /// Writes the facts of the store that [`Self::read`] reads.
-    pub(crate) fn write(&self, store: &Store, txn: &mut WriteTxn<'_>) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// When the store refuses them.
+    pub fn write(&self, store: &Store, txn: &mut WriteTxn<'_>) -> Result<(), StoreError> {
         store.put_fact(txn, QUANTILES_FACT, &self.quantiles)?;
         let nearest: Vec<f64> =
             std::iter::once(self.pairs).chain(self.nearest.iter().copied()).collect();
@@ -78,13 +81,16 @@ impl PairDistances {
     }
 
     /// The stored distribution. Older stores have quantiles alone.
-    pub(crate) fn read(store: &Store, txn: &ReadTxn<'_>) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// When they are missing or do not ascend.
+    pub fn read(store: &Store, txn: &ReadTxn<'_>) -> Result<Self, IndexError> {
         let quantiles = store.fact(txn, QUANTILES_FACT)?;
         let nearest = match store.fact(txn, NEAREST_FACT) {
             Err(StoreError::Missing { .. }) => Vec::new(),
             nearest => nearest?,
         };
-        Self::from_stored(quantiles, nearest).ok_or_else(|| Error::Mismatch {
+        Self::from_stored(quantiles, nearest).ok_or_else(|| IndexError::Mismatch {
             what: "a distribution of distances".to_owned(),
             got: "numbers that do not ascend".to_owned(),
             expected: "ascending ones".to_owned(),

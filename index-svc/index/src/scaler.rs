@@ -82,7 +82,7 @@ impl Scaler {
     }
 
     /// As [`Self::transform`], in the place of the raw vector.
-    pub(crate) fn transform_in_place(&self, mut raw: Vec<f64>) -> Vec<f64> {
+    pub fn transform_in_place(&self, mut raw: Vec<f64>) -> Vec<f64> {
         debug_assert_eq!(raw.len(), self.dims(), "a row has the scaler's width");
         for (x, (m, s)) in raw.iter_mut().zip(self.mean.iter().zip(&self.scale)) {
             *x = (*x - m) / s;

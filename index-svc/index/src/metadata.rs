@@ -14,9 +14,9 @@ pub use proto::MAX_TRACK_ID_BYTES;
 /// Fields that every record has.
 const NAMED: usize = 4;
 /// Number of the track id's field in a record.
-pub(crate) const ID_FIELD: usize = 0;
+pub const ID_FIELD: usize = 0;
 /// Number of the artist's field in a record.
-pub(crate) const ARTIST_FIELD: usize = 2;
+pub const ARTIST_FIELD: usize = 2;
 
 /// Metadata of one track; texts as written in the source table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
