@@ -18,7 +18,7 @@ use std::{env, fs, thread};
 use anyhow::Context as _;
 use extractor_svc::decode::Window;
 use extractor_svc::decode::{EncodedAudio, Pause, StreamBounds, WindowedDecoder, stream};
-use extractor_svc::dsp::resample::Resampler;
+use extractor_svc::dsp::resample::{Resampler, ResamplerKind};
 use extractor_svc::dsp::simd::Level;
 use extractor_svc::error::ExtractError;
 use extractor_svc::features::{analyze_timed, analyze_with};
@@ -123,7 +123,7 @@ fn load(bytes: &Arc<[u8]>) -> anyhow::Result<(Vec<f32>, u32)> {
 }
 
 fn resample(x: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
-    let mut resampler = Resampler::new(from_hz, to_hz);
+    let mut resampler = Resampler::new(ResamplerKind::SoxrHq, from_hz, to_hz);
     let mut out = Vec::with_capacity(Resampler::output_len(from_hz, to_hz, x.len()));
     for block in x.chunks(4096) {
         resampler.push(block, &mut out);

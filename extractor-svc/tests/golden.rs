@@ -6,13 +6,16 @@
 #![allow(clippy::print_stdout, reason = "tests say how much of a tolerance is used")]
 
 #[path = "../examples/parity/bounds.rs"]
-#[allow(dead_code, reason = "only class A is without a decoder")]
+#[allow(dead_code, reason = "shares of files are the parity report's")]
 mod bounds;
 mod oracle;
 
 use bounds::{Class, STATISTICS, bound};
+use extractor_svc::decode::{EncodedAudio, Window};
 use extractor_svc::dsp::simd::Level;
 use extractor_svc::features::{Stages, analyze, analyze_stages, analyze_with};
+use extractor_svc::limits::Limits;
+use extractor_svc::pipeline::extract;
 use extractor_svc::recipe::{FeatureKind, Profile};
 use ndarray::Array2;
 use oracle::{committed, npy, shared, wav};
@@ -26,26 +29,31 @@ fn excess(got: &[f64], want: &[f64], atol: f64, rtol: f64) -> (f64, usize) {
     ratios.fold((0.0, 0), |worst, (i, ratio)| if ratio > worst.0 { (ratio, i) } else { worst })
 }
 
-/// Absolute and relative tolerance of a column when the PCM is the same.
-fn tolerance(column: &str) -> (f64, f64) {
+/// Absolute and relative tolerance of a column in a class.
+fn tolerance(column: &str, class: Class) -> (f64, f64) {
     let named = |name: &&str| column.starts_with(*name);
     let family = FAMILIES.iter().map(|(family, _)| *family).find(named).expect("a family");
     let of = |name: &&str| column[family.len()..].starts_with(&format!("_{name}"));
     let statistic = STATISTICS.into_iter().find(of).expect("a statistic");
-    let bound = bound(family, statistic, Class::A);
+    let bound = bound(family, statistic, class);
     // A value of zero has no relative tolerance.
     (bound.atol.max(1e-12), bound.rtol)
 }
 
-/// Columns outside their tolerance, and the largest share of a tolerance that is used. Chroma has
-/// `chroma_slack` times its tolerance.
+/// Columns outside their tolerance when the PCM is the same, and the largest share of a tolerance that
+/// is used. Chroma has `chroma_slack` times its tolerance.
 fn compare(got: &[f64], want: &[f64], chroma_slack: f64) -> (Vec<String>, f64) {
+    compare_in(Class::A, got, want, chroma_slack)
+}
+
+/// [`compare`] in a class.
+fn compare_in(class: Class, got: &[f64], want: &[f64], chroma_slack: f64) -> (Vec<String>, f64) {
     let mut worst = 0.0_f64;
     let schema = FeatureSchema::librosa();
     assert_eq!(got.len(), want.len());
     let columns = schema.names().iter().zip(got).zip(want);
     let outside = columns.filter_map(|((name, &got), &want)| {
-        let (atol, rtol) = tolerance(name);
+        let (atol, rtol) = tolerance(name, class);
         let atol = if name.starts_with("chroma") { chroma_slack * atol } else { atol };
         let (ratio, _) = excess(&[got], &[want], atol, rtol);
         worst = worst.max(ratio);
@@ -137,6 +145,35 @@ fn custom_profiles_are_librosas() {
             assert!(outside.is_empty(), "{}: {outside:#?}", &row[0]);
         }
     }
+}
+
+/// The project's clips that are resampled: by `kaiser_fast` they are librosa's in every column, and by the
+/// default's resampler no lossless one is.
+#[test]
+fn kaiser_fast_vectors_are_librosas() {
+    let profile = |id: &str| Profile::parse(id).expect("a profile");
+    let ours = profile("librosa-0.11-22050-kaiser_fast");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut rows = csv::Reader::from_path(folder.join("golden_kaiser_fast.csv")).expect("goldens");
+    let mut checked = 0;
+    for row in rows.records() {
+        let row = row.expect("a row");
+        let (file, class) = (&row[0], if &row[1] == "B" { Class::B } else { Class::C });
+        let want: Vec<f64> = row.iter().skip(2).map(|cell| cell.parse().expect("number")).collect();
+        let extract = |profile: &Profile| {
+            let audio = std::fs::File::open(folder.join("audio").join(file)).expect("a clip");
+            let (audio, limits) = (EncodedAudio::from_file(audio), Limits::default());
+            let found = extract(audio, &Window::whole(), profile, &limits, &|| false);
+            compare_in(class, &found.expect("a vector").values, &want, 1.0)
+        };
+        let (outside, worst) = extract(&ours);
+        println!("{file}: {:.1} % of the tolerance", 100.0 * worst);
+        assert!(outside.is_empty(), "{file}: {outside:#?}");
+        let (outside, _) = extract(&default_profile());
+        assert!(class == Class::C || !outside.is_empty(), "{file}: the default is the same");
+        checked += 1;
+    }
+    assert_eq!(checked, 15);
 }
 
 /// The corpus' matrices for three clips, from the very PCM that librosa had.

@@ -189,6 +189,8 @@ async fn profiles_and_limits_are_listed() {
     let first = &answer.feature_profiles[0];
     assert_eq!(first.id, DEFAULT_PROFILE);
     assert_eq!((first.names.as_slice(), &first.schema_sha256), (schema.names(), &schema.sha256()));
+    let ids: Vec<&str> = answer.feature_profiles.iter().map(|profile| &*profile.id).collect();
+    assert_eq!(ids, [DEFAULT_PROFILE, "librosa-0.11-22050-kaiser_fast"]);
     assert_eq!(answer.next_page_token, "");
     let limits = answer.limits.expect("limits are always served");
     assert!(limits.max_stream_bytes > 0 && limits.max_audio_duration.is_some(), "{limits:?}");

@@ -106,17 +106,21 @@ pub(crate) struct Corpus {
 }
 
 impl Corpus {
+    /// Reads the corpus in `folder` with the vectors of its table `golden`.
     pub(crate) fn read(
         folder: &Path,
+        golden: &str,
         exceptions: &Path,
+        profile: &str,
         schema: &FeatureSchema,
     ) -> anyhow::Result<Self> {
         let manifest = rows_by_file(&folder.join("MANIFEST.csv"))?;
         let conditioning = rows_by_file(&folder.join("golden/conditioning.csv"))?;
         let sensitivity = rows_by_file(&folder.join("golden/self_sensitivity.csv"))?;
         let mut exceptions = rows_by_file(exceptions)?;
+        exceptions.retain(|_, row| row["profile"].is_empty() || row["profile"] == profile);
         let mut recordings = Vec::new();
-        for row in rows(&folder.join("golden/golden_librosa_22050.csv"))? {
+        for row in rows(&folder.join("golden").join(golden))? {
             let file = row["file"].clone();
             let entry =
                 manifest.get(&file).with_context(|| format!("{file}: not in the manifest"))?;

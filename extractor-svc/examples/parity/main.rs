@@ -40,12 +40,18 @@ use crate::{
     report::{Outcome, Report},
 };
 
+/// Profiles that are compared, the default first, and the tables of their vectors.
+const PROFILES: [(&str, &str); 2] = [
+    (DEFAULT_PROFILE, "golden_librosa_22050.csv"),
+    ("librosa-0.11-22050-kaiser_fast", "golden_librosa_22050_kaiser_fast.csv"),
+];
+
 /// Compares the extractor with librosa's golden vectors over a corpus.
 #[derive(Parser)]
 struct Args {
     /// Folder of the corpus.
     corpus: PathBuf,
-    /// Files that are not expected to agree: CSV of file, reason code, why.
+    /// Files that are not expected to agree: CSV of file, reason code, why, and the profile if it is one.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/parity_exceptions.csv"))]
     exceptions: PathBuf,
     /// What is expected of the field cases: CSV of file, class, reason codes, words of the refusal.
@@ -69,45 +75,12 @@ struct Args {
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let schema = FeatureSchema::librosa();
-    let runner = Runner {
-        profile: Profile::parse(DEFAULT_PROFILE)?,
-        jobs: args.jobs,
-        every_level: args.every_level,
-    };
     let mut passes = true;
-    if !args.field_only {
-        let corpus = Corpus::read(&args.corpus, &args.exceptions, &schema)?;
-        let (damaged, sound): (Vec<_>, Vec<_>) =
-            corpus.recordings.iter().partition(|recording| recording.damaged);
-        let paths = sound.iter().map(|recording| args.corpus.join(&recording.file));
-        let values = runner.extract(paths, &Limits::default())?;
-        let others =
-            sound.iter().map(|recording| runner.extract_otherwise(recording, &args.corpus));
-        let outcomes: Vec<_> = sound
-            .iter()
-            .zip(values)
-            .zip(others)
-            .map(|((recording, values), others)| Outcome::new(recording, values, others))
-            .collect();
-        let report = Report::new(&schema, &outcomes);
-        if args.files {
-            println!("{}", report.worst_files());
-        }
-        println!("{report}\n");
-        passes &= report.passes();
-
-        println!("{}", damaged::HEAD);
-        let paths = || damaged.iter().map(|recording| args.corpus.join(&recording.file));
-        let lenient = Limits { max_damage: 1.0, ..Limits::default() };
-        let values = runner.extract(paths(), &lenient)?;
-        let by_default = runner.extract(paths(), &Limits::default())?;
-        for ((recording, values), by_default) in damaged.iter().zip(&values).zip(&by_default) {
-            let line = damaged::Line::new(&schema, recording, values, by_default);
-            println!("{line}");
-            passes &= line.passes;
-        }
-        println!();
+    for (profile, golden) in PROFILES.iter().filter(|_| !args.field_only) {
+        println!("## {profile}\n");
+        passes &= compare(&args, &schema, &Runner::new(profile, &args)?, golden)?;
     }
+    let runner = Runner::new(DEFAULT_PROFILE, &args)?;
     let cases = Case::read(&args.corpus, &args.field_cases, &schema)?;
     let paths = cases.iter().map(|case| args.corpus.join(&case.path));
     let values = runner.extract(paths, &Limits::default())?;
@@ -124,6 +97,47 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The tables of one profile; whether it passes.
+#[expect(clippy::print_stdout, reason = "the tables are the program's output")]
+fn compare(
+    args: &Args,
+    schema: &FeatureSchema,
+    runner: &Runner,
+    golden: &str,
+) -> anyhow::Result<bool> {
+    let corpus = Corpus::read(&args.corpus, golden, &args.exceptions, runner.profile.id(), schema)?;
+    let (damaged, sound): (Vec<_>, Vec<_>) =
+        corpus.recordings.iter().partition(|recording| recording.damaged);
+    let paths = sound.iter().map(|recording| args.corpus.join(&recording.file));
+    let values = runner.extract(paths, &Limits::default())?;
+    let others = sound.iter().map(|recording| runner.extract_otherwise(recording, &args.corpus));
+    let outcomes: Vec<_> = sound
+        .iter()
+        .zip(values)
+        .zip(others)
+        .map(|((recording, values), others)| Outcome::new(recording, values, others))
+        .collect();
+    let report = Report::new(schema, &outcomes);
+    if args.files {
+        println!("{}", report.worst_files());
+    }
+    println!("{report}\n");
+    let mut passes = report.passes();
+
+    println!("{}", damaged::HEAD);
+    let paths = || damaged.iter().map(|recording| args.corpus.join(&recording.file));
+    let lenient = Limits { max_damage: 1.0, ..Limits::default() };
+    let values = runner.extract(paths(), &lenient)?;
+    let by_default = runner.extract(paths(), &Limits::default())?;
+    for ((recording, values), by_default) in damaged.iter().zip(&values).zip(&by_default) {
+        let line = damaged::Line::new(schema, recording, values, by_default);
+        println!("{line}");
+        passes &= line.passes;
+    }
+    println!();
+    Ok(passes)
+}
+
 /// Extracts many files at a time.
 struct Runner {
     every_level: bool,
@@ -132,6 +146,11 @@ struct Runner {
 }
 
 impl Runner {
+    fn new(profile: &str, args: &Args) -> anyhow::Result<Self> {
+        let profile = Profile::parse(profile)?;
+        Ok(Self { profile, jobs: args.jobs, every_level: args.every_level })
+    }
+
     /// The vectors of `paths`, in their order.
     fn extract(
         &self,
@@ -168,7 +187,8 @@ fn extract_by(path: &Path, profile: &Profile, level: Level) -> anyhow::Result<Ve
     let audio = EncodedAudio::from_file(File::open(path)?);
     let go_on = AtomicBool::new(false);
     let (y, source) = load_mono(audio, &Window::whole(), &Limits::default(), &go_on)?;
-    let mut resampler = Resampler::with_level(source.sample_rate, profile.sample_rate(), level);
+    let (kind, rate) = (profile.recipe().resampler, profile.sample_rate());
+    let mut resampler = Resampler::with_level(kind, source.sample_rate, rate, level);
     let mut signal = Vec::new();
     resampler.push(&y, &mut signal);
     resampler.finish(&mut signal);

@@ -1,8 +1,9 @@
-//! The recipe `librosa-0.11-22050`: librosa 0.11 with its defaults, at 22,050 Hz.
+//! The recipes of librosa 0.11 with its defaults, at 22,050 Hz: `librosa-0.11-22050`, and the same by
+//! another resampler.
 
 use proto::features::DEFAULT_PROFILE;
 
-use super::{Family, FeatureKind, Recipe, Statistic, TuningGrid};
+use super::{Family, FeatureKind, Recipe, ResamplerKind, Statistic, TuningGrid};
 use crate::dsp::cqt::CqtShape;
 
 /// librosa 0.11.0 with soxr 1.1.0, 74 columns. The names of the families are those of the data sets in
@@ -10,6 +11,7 @@ use crate::dsp::cqt::CqtShape;
 pub const LIBROSA_0_11: Recipe = Recipe {
     id: DEFAULT_PROFILE,
     sample_rate: 22_050,
+    resampler: ResamplerKind::SoxrHq,
     n_fft: 2048,
     hop_length: 512,
     n_mels: 128,
@@ -27,6 +29,14 @@ pub const LIBROSA_0_11: Recipe = Recipe {
         Family { feature: FeatureKind::ZeroCrossingRate, name: "zcr", rows: 1 },
     ],
     statistics: &[Statistic::Mean, Statistic::Std],
+};
+
+/// The same with `librosa.load(..., res_type="kaiser_fast")`, by resampy 0.4.3: vectors that were made in
+/// this way stay comparable. At 22,050 Hz nothing is resampled, and only the name differs.
+pub const LIBROSA_0_11_KAISER_FAST: Recipe = Recipe {
+    id: "librosa-0.11-22050-kaiser_fast",
+    resampler: ResamplerKind::KaiserFast,
+    ..LIBROSA_0_11
 };
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ mod profile;
 
 use proto::features::FeatureSchema;
 
-pub use self::librosa::LIBROSA_0_11;
+pub use self::librosa::{LIBROSA_0_11, LIBROSA_0_11_KAISER_FAST};
 pub use self::profile::{Profile, ProfileError};
 pub use crate::dsp::cqt::CqtShape;
+pub use crate::dsp::resample::ResamplerKind;
 
 /// Every recipe that this program knows; the first is the default.
-pub const RECIPES: [&Recipe; 1] = [&LIBROSA_0_11];
+pub const RECIPES: [&Recipe; 2] = [&LIBROSA_0_11, &LIBROSA_0_11_KAISER_FAST];
 
 /// From mono PCM to a vector.
 #[derive(Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Recipe {
     pub id: &'static str,
     /// Rate that audio is resampled to, in Hz.
     pub sample_rate: u32,
+    /// What brings it to that rate.
+    pub resampler: ResamplerKind,
     /// Length of the frames of all features but the constant-Q ones, in samples.
     pub n_fft: usize,
     /// Samples from frame to frame.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use proto::features::{CUSTOM_PROFILE_PREFIX, DEFAULT_PROFILE, FeatureSchema};
+use proto::features::{CUSTOM_PROFILE_PREFIX, FeatureSchema};
 use thiserror::Error;
 
 use super::{FeatureKind, LIBROSA_0_11, RECIPES, Recipe, Statistic};
@@ -151,11 +151,12 @@ impl Profile {
             Statistic::Std => "population standard deviation",
         });
         format!(
-            "librosa 0.11: mono at {} Hz by soxr HQ, n_fft {n_fft}, hop_length {}, {n_mfcc} MFCCs of \
+            "librosa 0.11: mono at {} Hz by {}, n_fft {n_fft}, hop_length {}, {n_mfcc} MFCCs of \
              {n_mels} mel bands, {n_chroma} chroma of a {}-octave CQT with {} bins per octave, \
              spectral centroid, bandwidth and roll-off ({roll_percent}), RMS energy, zero-crossing \
              rate; {} over frames",
             self.sample_rate,
+            self.recipe.resampler.name(),
             self.hop_length,
             cqt.octaves,
             cqt.bins_per_octave,
@@ -184,7 +185,8 @@ impl fmt::Debug for Profile {
 pub enum ProfileError {
     /// Neither a known profile nor a custom one.
     #[error(
-        "profile {id:?} is unknown, expected {DEFAULT_PROFILE:?} or \"{CUSTOM_PROFILE_PREFIX}sr=...,hop_length=...\""
+        "profile {id:?} is unknown, expected one of {known:?} or \"{CUSTOM_PROFILE_PREFIX}sr=...,hop_length=...\"",
+        known = RECIPES.map(|recipe| recipe.id)
     )]
     Unknown {
         /// The id given.
@@ -248,6 +250,8 @@ pub enum ProfileError {
 
 #[cfg(test)]
 mod tests {
+    use proto::features::DEFAULT_PROFILE;
+
     use super::*;
 
     fn id(text: &str) -> Result<String, ProfileError> {
@@ -258,6 +262,7 @@ mod tests {
     fn ids_are_canonical() {
         for (text, expected) in [
             (DEFAULT_PROFILE, DEFAULT_PROFILE),
+            ("librosa-0.11-22050-kaiser_fast", "librosa-0.11-22050-kaiser_fast"),
             ("custom:sr=22050,hop_length=512", DEFAULT_PROFILE),
             ("custom:hop_length=512", DEFAULT_PROFILE),
             ("custom:hop_length=256,sr=44100", "custom:sr=44100,hop_length=256"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the reference values in this folder: what librosa 0.11.0, soxr 1.1.0, numpy 2.4.6 and
-scipy 1.17.1 answer for signals that the tests make or read themselves.
+"""Writes the reference values in this folder: what librosa 0.11.0, soxr 1.1.0, resampy 0.4.3, numpy 2.4.6
+and scipy 1.17.1 answer for signals that the tests make or read themselves.
 
     OMP_NUM_THREADS=1 python generate_dsp.py
 
@@ -19,6 +19,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 RATES = [4000, 5512, 5600, 7350, 8000, 11025, 12000, 12345, 14700, 16000, 24000,
          29400, 32000, 33075, 37800, 44056, 44100, 48000, 50000, 66150, 88200, 96000, 176400, 192000, 22051]
 TARGETS = [(44100, 48000), (22050, 44100), (44100, 16000), (48000, 16000), (8000, 24000)]
+# By resampy's kaiser_fast: up, down, odd, and a denominator above what is kept by phase.
+KAISER_FAST = [8000, 11025, 12345, 16000, 22051, 24000, 32000, 44056, 44100, 48000, 88200, 96000, 192000]
 # Where silence is compared: every plan of stages, every stuffing and thinning.
 SILENT = [(rate, 22050) for rate in
           (4000, 4410, 5512, 5513, 7350, 8000, 11025, 12000, 12345, 14700, 16000, 22051,
@@ -43,8 +45,8 @@ def noise(n):
     return out
 
 
-def resampled(x, source, target):
-    return librosa.resample(x, orig_sr=source, target_sr=target, res_type="soxr_hq")
+def resampled(x, source, target, kind="soxr_hq"):
+    return librosa.resample(x, orig_sr=source, target_sr=target, res_type=kind)
 
 
 def bursts(n):
@@ -99,6 +101,9 @@ def main():
         save(f"resample_{rate}_22050", resampled(noise(n), rate, 22050))
     for source, target in TARGETS:
         save(f"resample_{source}_{target}", resampled(noise(1500 * source // target), source, target))
+    for rate in KAISER_FAST:
+        n = min(12000, int(800 * rate / 22050))
+        save(f"kaiser_fast_{rate}_22050", resampled(noise(n), rate, 22050, "kaiser_fast"))
     # Long enough for many blocks; every 101st value.
     for rate in (44100, 48000):
         save(f"resample_long_{rate}_22050", resampled(noise(200_000), rate, 22050)[::101])

@@ -16,7 +16,7 @@ use crate::dsp::cqt::wavelet::{Filter, WaveletBasis};
 use crate::dsp::fft::PowerOfTwo;
 use crate::dsp::observer::Observer;
 use crate::dsp::peak::{PeakMap, larger};
-use crate::dsp::resample::{Halver, Halving, Resampler, Stopped};
+use crate::dsp::resample::{Halver, Halving, Resampler, ResamplerKind, Stopped};
 use crate::dsp::simd::rows::Rows;
 use crate::dsp::simd::{Isa, Kernel, LANES, Lanes, Level, ZERO, each_lane, mul_add, scale_add};
 
@@ -222,7 +222,7 @@ fn decimate(
 ) -> Result<Vec<f32>, Stopped> {
     let factor = 1 << halvings;
     let gain = f64::from(factor).sqrt() as f32;
-    let mut resampler = Resampler::with_level(factor, 1, level);
+    let mut resampler = Resampler::with_level(ResamplerKind::SoxrHq, factor, 1, level);
     let mut out = Vec::with_capacity(Resampler::output_len(factor, 1, y.len()));
     for block in y.chunks(POLL) {
         if !proceed() {

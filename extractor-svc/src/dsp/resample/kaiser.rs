@@ -1,6 +1,7 @@
-//! Filter design of soxr's HQ recipe: Kaiser-windowed sinc filters and the fixed half-bands.
+//! Filter design of soxr's HQ recipe: Kaiser-windowed sinc filters and the fixed half-bands; and the
+//! kernel of resampy's `kaiser_fast`, which is one of the former.
 //!
-//! The recipe's numbers (roll-off, window parameter, widths) are those of libsoxr 0.1.3 at 20 bits,
+//! The HQ recipe's numbers (roll-off, window parameter, widths) are those of libsoxr 0.1.3 at 20 bits,
 //! linear phase, folded into constants. Frequencies are relative to the Nyquist frequency of the
 //! grid that the text names; attenuations are in dB.
 
@@ -112,6 +113,12 @@ fn windowed_sinc(t: f64, cutoff: f64, beta: f64, span: f64) -> f64 {
 /// The polyphase kernel at `t` input samples from its centre.
 pub(super) fn polyphase_kernel(t: f64, cutoff: f64, span: f64) -> f64 {
     windowed_sinc(t, cutoff, POLYPHASE_BETA, span)
+}
+
+/// One side of resampy's `kaiser_fast` at `t` zero crossings from its centre, 24 at most. The cut-off
+/// and the window parameter are those that its table of 12,289 values was made with.
+pub(super) fn kaiser_fast_kernel(t: f64) -> f64 {
+    windowed_sinc(t, 0.868_212_038_837_778_4, 9.903_224_416_455_277, 24.0)
 }
 
 /// Edge filter: an odd number of symmetric taps on the grid that is `up` times finer than the

@@ -57,7 +57,7 @@ impl Tables {
             sample_rate,
             hop_length,
             transform: RealFft::new(n_fft),
-            resamplers: Resamplers::default(),
+            resamplers: Resamplers::new(recipe.resampler),
             halving: Halving::new(),
             window: hann(n_fft).map(|value| value as f32).collect(),
             mel: MelFilters::new(sample_rate.into(), n_fft, n_mels),
