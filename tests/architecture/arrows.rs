@@ -137,7 +137,7 @@ const ARROWS: &[Arrow] = &[
     Arrow {
         places: &["proto/", "extractor-svc/src/", "index-svc/src/"],
         doors: &[
-            "proto/serving/src/status.rs",
+            "proto/serving/src/call/status.rs",
             // A service of the test's own.
             "proto/serving/tests/",
             "extractor-svc/src/serve/status.rs",

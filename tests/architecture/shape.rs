@@ -10,8 +10,8 @@ const MAX_LINES: usize = 500;
 /// Most source files side by side in a folder.
 const MAX_FILES: usize = 12;
 
-/// Crates whose folders are held to it; `index-svc` and `proto` are not yet.
-const FEW_FILES: [&str; 1] = ["extractor-svc/src"];
+/// Crates whose folders are held to it; others are not yet.
+const FEW_FILES: [&str; 2] = ["extractor-svc/src", "proto"];
 
 /// Files that may be longer: generated or plain tables of data, each with its reason.
 const LONG_FILES: [(&str, &str); 0] = [];

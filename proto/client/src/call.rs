@@ -18,13 +18,15 @@ use tower::retry::budget::{Budget as _, TpsBudget};
 
 use crate::{
     backoff::{Backoff, later},
-    balance::{Activity, Endpoints},
     deadline::Deadline,
-    endpoint::Picked,
+    endpoints::{
+        balance::{Activity, Endpoints},
+        endpoint::Picked,
+        resolve,
+        target::{Places, Target},
+    },
     error::{OptionsError, is_broken},
     options::Options,
-    resolve,
-    target::{Places, Target},
 };
 
 /// Time over which the budget of further attempts is kept.

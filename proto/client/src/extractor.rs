@@ -7,12 +7,11 @@ use proto::v1::{
 use tonic::transport::Channel;
 
 use crate::{
-    balance::Activity,
     call::{Attempt, Caller},
     deadline::Deadline,
+    endpoints::{balance::Activity, target::Target},
     error::{CallError, OptionsError},
     options::Options,
-    target::Target,
     upload::Upload,
 };
 

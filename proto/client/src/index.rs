@@ -8,12 +8,11 @@ use proto::v1::{
 use tonic::transport::Channel;
 
 use crate::{
-    balance::Activity,
     call::{Attempt, Caller},
     deadline::Deadline,
+    endpoints::{balance::Activity, target::Target},
     error::{CallError, OptionsError},
     options::Options,
-    target::Target,
 };
 
 /// A client of the index. Clones share connections.

@@ -46,33 +46,31 @@
 //! # Layout
 //! - [`extractor`](ExtractorClient), [`index`](IndexClient): the typed clients, a line per RPC
 //! - `call`: the story of a call: pick, send, judge, again
-//! - `balance`, `endpoint`: which endpoints there are, and which of them are ready
-//! - `resolve`, `target`: from a name to addresses, again and again
-//! - `options`, `security`, `deadline`, `backoff`, `error`: values
+//! - `endpoints`: from a name to addresses, again and again (`target`, `resolve`); which endpoints there
+//!   are and which of them are ready (`balance`, `endpoint`); TLS and tokens (`security`)
+//! - `options`, `deadline`, `backoff`, `error`: values
 
 #![forbid(unsafe_code)]
 
 mod backoff;
-mod balance;
 mod call;
 mod deadline;
-mod endpoint;
+mod endpoints;
 mod error;
 mod extractor;
 mod index;
 mod options;
-mod resolve;
-mod security;
-mod target;
 mod upload;
 
-pub use balance::{Activity, EndpointView};
 pub use deadline::Deadline;
+pub use endpoints::{
+    balance::{Activity, EndpointView},
+    resolve::{Resolve, Resolved, SystemResolver},
+    security::{BearerToken, Tls},
+    target::Target,
+};
 pub use error::{CallError, OptionsError};
 pub use extractor::{Extraction, ExtractorClient};
 pub use index::IndexClient;
 pub use options::{Balance, Liveness, Options, Resolution, Retries};
-pub use resolve::{Resolve, Resolved, SystemResolver};
-pub use security::{BearerToken, Tls};
-pub use target::Target;
 pub use upload::{Reader, Upload};

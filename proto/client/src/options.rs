@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    endpoints::{
+        resolve::{Resolve, SystemResolver},
+        security::{BearerToken, Tls},
+    },
     error::OptionsError,
-    resolve::{Resolve, SystemResolver},
-    security::{BearerToken, Tls},
 };
 
 /// Longest time any option may name; longer ones are typing errors.

@@ -59,61 +59,44 @@
 //!
 //! # Layout
 //! - [`args`]: the command-line fragment both services flatten into theirs; [`config`]: its values
-//! - [`telemetry`]: the log subscriber, and the export of traces
-//! - [`server`]: the whole life of a server, in order
-//! - [`metrics`]: the registry services add theirs to
-//! - [`health`]: `grpc.health.v1` and both reflection services
-//! - [`shutdown`]: the first signal drains, the second ends
-//! - [`pool`]: CPU workers with a bounded, fair queue
-//! - [`call`], [`peer`]: what is known of a call and its caller
-//! - [`status`]: rich errors, `google.rpc.Status` with details
-//! - private: `connection` (accept, TLS, age), `calls` (the way of a call), `auth`, `admission`,
-//!   `access` (log line, counts, span), `files` (how many may be open), `reasons` (what the transport itself
-//!   refuses), `reload` (files that change), `startup` (what
-//!   `/readyz` tells), `tls`, `trace`, `export`,
-//!   `web` (gRPC-Web)
+//! - `life`: the whole life of a server, in order (`server`); health and reflection, `/readyz`, signals
+//! - `edge`: connections (accept, TLS, age), certificates and tokens that change, who may call, how
+//!   many are let in, gRPC-Web
+//! - `call`: what is known of a call and its caller, the layers around its service (`stack`), rich
+//!   errors ([`status`])
+//! - `work`: CPU workers with a bounded, fair queue
+//! - `observe`: the log ([`telemetry`]), the registry services add theirs to ([`metrics`]), traces, the
+//!   line, count and span of a call (`access`)
 
 #![forbid(unsafe_code)]
 
-mod access;
-mod admission;
 pub mod args;
-mod auth;
-mod body;
-mod buffers;
-pub mod call;
-mod calls;
-mod causes;
+mod call;
 pub mod config;
-mod connection;
-mod export;
-mod files;
-pub mod health;
-pub mod metrics;
-pub mod peer;
-pub mod pool;
-mod reasons;
-mod reload;
-pub mod server;
-pub mod shutdown;
-mod startup;
-pub mod status;
-pub mod telemetry;
-mod tls;
-mod trace;
-mod web;
+mod edge;
+mod life;
+mod observe;
+mod work;
 
 pub use args::{LogArgs, LogFormat, SecurityArgs, ServingArgs};
-pub use call::CallContext;
-pub use causes::told_once;
+pub use call::{
+    context::CallContext,
+    peer::{Peer, PeerKey},
+    reasons::explained,
+    status::{self, Refusal, loggable, reason_of},
+};
 pub use config::ServingConfig;
-pub use health::{Readiness, register_reflection};
-pub use peer::Peer;
-pub use pool::{Cancel, CpuPool, PoolError, Turn};
-pub use reasons::explained;
-pub use reload::ReloadError;
-pub use server::{Contract, ServeError, Server, bind, serve};
-pub use shutdown::Signals;
-pub use startup::Startup;
-pub use status::{Refusal, loggable, reason_of};
-pub use telemetry::{LogGuard, LogWriting};
+pub use edge::reload::ReloadError;
+pub use life::{
+    health::{Readiness, register_reflection},
+    server::{Contract, ServeError, Server, bind, serve},
+    shutdown::Signals,
+    startup::Startup,
+};
+pub use observe::{
+    causes::told_once,
+    export::ExportError,
+    metrics,
+    telemetry::{self, LogGuard, LogWriting},
+};
+pub use work::{Cancel, CpuPool, PoolError, Turn};

@@ -24,7 +24,7 @@ SOURCES = (
     # A finding that is refused has its own name as the reason.
     "extractor-svc/src/findings.rs",
     "index-svc/src/status.rs",
-    "proto/serving/src/status.rs",
+    "proto/serving/src/call/status.rs",
 )
 
 # Upper-case words of these sources that are no reason: kinds of a precondition, and how names are written.

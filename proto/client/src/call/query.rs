@@ -9,7 +9,7 @@ use tonic::{Response, Status};
 use super::{Attempt, Caller, Shared};
 use crate::{
     deadline::Deadline,
-    endpoint::{Picked, State},
+    endpoints::endpoint::{Picked, State},
     error::CallError,
 };
 
