@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
+    time::Duration,
 };
 
 use e2e::{
@@ -18,6 +19,9 @@ use crate::{
     promql::selected,
     render::{list, overlay, text},
 };
+
+/// Longest wait for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Labels that Prometheus adds to what it scrapes.
 const TARGET_LABELS: [&str; 4] = ["job", "namespace", "pod", "instance"];
@@ -61,12 +65,15 @@ async fn exposed() -> Exposed {
     let mut exposed = Exposed::new();
     for server in [&extractor, &index] {
         let counted = "grpc_server_connections_ended_total";
-        while !server.page("/metrics").expect("answered").contains(counted) {
-            let again = server.connect().await.expect("it listens");
-            health(&again, "").await.expect("it serves");
-            drop(again);
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        let shown = async {
+            while !server.page("/metrics").expect("answered").contains(counted) {
+                let again = server.connect().await.expect("it listens");
+                health(&again, "").await.expect("it serves");
+                drop(again);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, shown).await.expect("connections that ended are counted");
         let response = server.page("/metrics").expect("answered");
         read(response.split_once("\r\n\r\n").expect("a body").1, &mut exposed);
     }

@@ -1,6 +1,6 @@
 //! The end of a server: signals, the drain, calls in flight, the exit code.
 
-use std::time::{Duration, Instant};
+use std::{ffi::OsStr, time::Duration};
 
 use e2e::{
     calls::{chunk_message, config_message, full_view, health},
@@ -12,21 +12,25 @@ use proto::{EXTRACTOR_SERVICE, v1::extractor_service_client::ExtractorServiceCli
 use tokio_stream::wrappers::ReceiverStream;
 use tonic_health::pb::health_check_response::ServingStatus;
 
+/// Longest wait for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 // The client of the idle connection lives on another thread than the one that waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn either_signal_ends_either_server_with_code_0() {
     let library = Library::shared().expect("the library builds");
     for signal in [Signal::Term, Signal::Int] {
-        for start in [Library::start_extractor, Library::start_index] {
-            let mut server = start(&library).expect("it starts");
+        let (binaries, index) = (library.binaries(), library.index());
+        // An idle server has nothing to wait for, so that it does not wait for the grace.
+        let grace = ["--grace", "1h"].map(OsStr::new);
+        let of_index = [grace[0], grace[1], OsStr::new("--index"), index.as_os_str()];
+        for (binary, flags) in [(&binaries.extractor, &grace[..]), (&binaries.index, &of_index)] {
+            let mut server = Server::start(binary, flags).expect("it starts");
             // An idle connection must not hold the server up.
             let _idle = server.connect().await.expect("it listens");
-            let begin = Instant::now();
             server.signal(signal).expect("it runs");
             let status = server.wait().expect("it ends");
             assert_eq!(status.code(), Some(0), "{signal:?}:\n{}", server.log());
-            // An idle server has nothing to wait for: not the grace of 20 s.
-            assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
         }
     }
 }
@@ -37,15 +41,18 @@ async fn either_signal_ends_either_server_with_code_0() {
 async fn a_draining_server_is_alive_but_not_ready() {
     let library = Library::shared().expect("the library builds");
     let mut server =
-        Server::start(&library.binaries().extractor, &["--drain", "6s"]).expect("it starts");
+        Server::start(&library.binaries().extractor, &["--drain", "1h"]).expect("it starts");
     let channel = server.connect().await.expect("it listens");
     server.signal(Signal::Term).expect("it runs");
 
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while health(&channel, EXTRACTOR_SERVICE).await.expect("answered") == ServingStatus::Serving {
-        assert!(Instant::now() < deadline, "readiness stayed SERVING after SIGTERM");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let looked_away = async {
+        while health(&channel, EXTRACTOR_SERVICE).await.expect("answered") == ServingStatus::Serving
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, looked_away).await;
+    in_time.expect("readiness stayed SERVING after SIGTERM");
     let ready = health(&channel, EXTRACTOR_SERVICE).await.expect("answered");
     assert_eq!(ready, ServingStatus::NotServing);
     assert_eq!(health(&channel, "").await.expect("answered"), ServingStatus::Serving);
@@ -53,6 +60,8 @@ async fn a_draining_server_is_alive_but_not_ready() {
     let audio = clips::read("drums_s16_11025.flac").expect("the clip is there");
     e2e::calls::extract(&late, full_view(), &audio, 4096).await.expect("and still answers");
     drop((channel, late));
+    // The drain is long so that nothing above has to be fast; the second signal ends it.
+    server.signal(Signal::Term).expect("it runs");
     assert_eq!(server.wait().expect("it ends").code(), Some(0), "{}", server.log());
 }
 

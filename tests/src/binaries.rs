@@ -47,7 +47,9 @@ pub fn build() -> Result<Binaries> {
         &["--package", EXTRACTOR, "--package", INDEX, "--bins"]
     };
     let mut cargo = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--message-format=json-render-diagnostics"])
+        .args(["build", "--message-format=json-render-diagnostics"])
+        // A person wants to see how far it is; a test's report stays its own.
+        .args(caller.is_test.then_some("--quiet"))
         .args(targets)
         .args(["--profile", &caller.profile])
         .arg("--target-dir")

@@ -228,9 +228,9 @@ fn ends_by(signal: Signal, code: Option<i32>, killed: Option<i32>) {
     shop.plan(1, "", 0);
     let planned = shop.objects();
     let mut worker = shop.start(0);
-    wait_for(&shop.path("spool"));
-    // It has files in work for seconds yet.
-    thread::sleep(Duration::from_millis(200));
+    // It has files in work, for seconds yet.
+    let marker = shop.path("batch/working/00000-of-00001/group-000000");
+    wait_for(&marker);
     assert_eq!(worker.try_wait().expect("a process"), None, "there was nothing to stop");
     kill_process(Pid::from_child(&worker), signal).expect("the process runs");
     let output = worker.wait_with_output().expect("it ends");
@@ -240,7 +240,6 @@ fn ends_by(signal: Signal, code: Option<i32>, killed: Option<i32>) {
     if killed.is_none() {
         shop.assert_spool_is_empty();
     } else {
-        let marker = shop.path("batch/working/00000-of-00001/group-000000");
         assert!(left.remove(&marker).is_some(), "it says what the worker had in work");
     }
     assert_eq!(left, planned, "nothing is left half");

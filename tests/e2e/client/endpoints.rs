@@ -94,7 +94,11 @@ async fn endpoints_that_refuse_or_stall_get_no_call() {
     let stalls = stalling.local_addr().expect("bound").to_string();
     let refuses = closed.local_addr().expect("bound").to_string();
     drop(closed);
-    let client = index_client(&[&stalls, &refuses, server.address()], brisk());
+    let mut options = brisk();
+    // A slow machine is no reason to send a call twice.
+    options.liveness.keepalive = PATIENCE;
+    options.retries.hedge_after = None;
+    let client = index_client(&[&stalls, &refuses, server.address()], options);
     for _ in 0..20 {
         info(&client, super::soon()).await.expect("one endpoint is enough");
     }

@@ -2,7 +2,7 @@
 //!
 //! A call that is dropped (deadline passed, caller gone) cancels its job: a job that still waits
 //! gives its place back and never starts, one that runs sees [`Cancel::is_cancelled`] and stops.
-//! Who calls, and until when, comes with the task ([`CallContext`]): peers take turns, and a call
+//! Who calls, and until when, comes with the task ([`CallContext`](crate::CallContext)): peers take turns, and a call
 //! that would wait past its deadline is refused at once instead.
 //!
 //! Work that pauses ([`CpuPool::run_in_turns`]) goes on before other work begins, and is refused only

