@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serving::{metrics::IntGauge, peer::PeerKey};
+use serving::{PeerKey, metrics::IntGauge};
 
 /// One permit of so many is reserved for callers that hold few.
 const RESERVE: usize = 8;

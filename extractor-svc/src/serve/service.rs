@@ -12,7 +12,7 @@ use proto::v1::{
     FeatureVector, ListFeatureProfilesRequest, ListFeatureProfilesResponse,
     extractor_service_server::ExtractorService,
 };
-use serving::{CallContext, CpuPool, peer::PeerKey};
+use serving::{CallContext, CpuPool, PeerKey};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
