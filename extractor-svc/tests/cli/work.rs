@@ -1,9 +1,7 @@
 //! `plan` and `work` on a folder as the store: what each worker writes, run again, run twice at the
 //! same time, killed, and with files that go or change after the plan.
 
-use std::{
-    collections::BTreeMap, fs, os::unix::process::ExitStatusExt as _, thread, time::Duration,
-};
+use std::{collections::BTreeMap, fs, os::unix::process::ExitStatusExt as _};
 
 use rustix::process::{Pid, Signal, kill_process};
 
