@@ -7,7 +7,7 @@
 #   for seed in $(seq 10); do tests/differential/run.sh --seed "$seed"; done
 #   INDEX_SVC=/path/to/index-svc tests/differential/run.sh     # a binary that is built already
 #
-# Needs python3 with venv; sets up its own environment in a temporary folder and leaves nothing behind.
+# Needs python3 with venv; leaves nothing behind but the Python environment (`tests/environment`).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,13 +16,12 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
-"$root/tests/python_environment" "$scratch" \
-    --requirement "$root/tests/clients/python/requirements.txt" --requirement "$here/requirements.txt"
+environment=$("$root/tests/environment")
 mkdir "$scratch/catalogues"
 if [ -z "${INDEX_SVC:-}" ]; then
     (cd "$root" && cargo build --quiet --release --locked --package index-svc)
     INDEX_SVC=${CARGO_TARGET_DIR:-$root/target}/release/index-svc
 fi
 # The reference is one thread beside the service.
-OPENBLAS_NUM_THREADS=1 PYTHONPATH=$scratch/stubs PYTHONDONTWRITEBYTECODE=1 "$scratch/venv/bin/python" "$here/differential.py" \
+OPENBLAS_NUM_THREADS=1 PYTHONPATH=$environment/stubs PYTHONDONTWRITEBYTECODE=1 "$environment/venv/bin/python" "$here/differential.py" \
     --index "$INDEX_SVC" --scratch "$scratch/catalogues" "$@"

@@ -7,7 +7,7 @@ import sys
 import grpc
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "clients" / "python"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "contract" / "clients" / "python"))
 from servers import Server  # noqa: E402
 from soundalike.v1 import feature_vector_pb2 as feature  # noqa: E402
 from soundalike.v1 import index_service_pb2 as index  # noqa: E402

@@ -1,5 +1,5 @@
 //! Every operation on a folder, which needs no other program. The same operations on S3 are in
-//! `tests/storage/run.sh`.
+//! `tests/faults/storage/run.sh`.
 
 use std::{
     fs,

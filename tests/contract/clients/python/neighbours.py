@@ -3,7 +3,7 @@
 
     neighbours.py --extractor HOST:PORT --index HOST:PORT [--ca CA.pem] [--token-file FILE] SONG
 
-The stubs are made from the .proto files alone (grpc_tools.protoc; see run.sh). Retries, balancing
+The stubs are made from the .proto files alone (grpc_tools.protoc; see tests/environment). Retries, balancing
 and timeouts are not in this file but in proto/service_config/, which any gRPC client can read.
 """
 import argparse
@@ -20,7 +20,7 @@ from soundalike.v1 import query_pb2 as query
 from soundalike.v1 import warning_pb2 as warning
 
 CHUNK = 64 * 1024
-SERVICE_CONFIG = pathlib.Path(__file__).parents[3] / "proto" / "service_config"
+SERVICE_CONFIG = pathlib.Path(__file__).parents[4] / "proto" / "service_config"
 
 
 def channel(service, address, ca=None, server_name=None):

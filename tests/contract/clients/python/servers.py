@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).parents[4]
 AUDIO = ROOT / "extractor-svc" / "testdata" / "audio"
 READY = "listening on "
 

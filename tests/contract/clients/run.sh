@@ -3,14 +3,14 @@
 # examples for grpcio and grpc-js, every reason of the contract, the service config in use, and
 # grpcurl, buf curl and k6. Needs Python 3.11, Node 20, npm and openssl; no corpus.
 #
-#   tests/clients/run.sh
+#   tests/contract/clients/run.sh
 #
-# Sets up its own environments in a temporary folder, listens on free ports of 127.0.0.1, and leaves
-# nothing behind. Exit code 0 when every check holds.
+# Listens on free ports of 127.0.0.1, and leaves nothing behind but the Python environment
+# (`tests/environment`). Exit code 0 when every check holds.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
+root=$(cd "$here/../../.." && pwd)
 scratch=$(mktemp -d)
 servers=()
 cleanup() {
@@ -24,13 +24,13 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 echo "clients: environments"
-"$root/tests/python_environment" "$scratch" --requirement "$here/python/requirements.txt" --requirement "$here/tools.txt"
-bin=$scratch/venv/bin
+environment=$("$root/tests/environment")
+bin=$environment/venv/bin
 mkdir "$scratch/certificates" "$scratch/node"
 cp "$here/node/package.json" "$here/node/package-lock.json" "$scratch/node"
 (cd "$scratch/node" && npm ci --silent --no-fund --no-audit)
 "$here/certificates.sh" "$scratch/certificates"
-export PYTHONPATH=$scratch/stubs PYTHONDONTWRITEBYTECODE=1 NODE_PATH=$scratch/node/node_modules
+export PYTHONPATH=$environment/stubs PYTHONDONTWRITEBYTECODE=1 NODE_PATH=$scratch/node/node_modules
 
 echo "clients: services"
 # The same set of packages as the tests, so that nothing is compiled twice.
@@ -104,7 +104,7 @@ example grpc-js node "$here/node/neighbours.js" "${secure[@]}"
 echo "clients: gRPC-Web by connect, TLS and token"
 node "$here/node/web.js" --index "$index" --ca "$scratch/certificates/authority.pem" \
     --server-name soundalike.test --token-file "$scratch/certificates/token" \
-    --descriptors "$scratch/descriptors.binpb"
+    --descriptors "$environment/descriptors.binpb"
 
 echo "clients: every reason of the contract"
 binaries=(--extractor "$extractor_svc" --index "$index_svc" --index-dir "$scratch/index")

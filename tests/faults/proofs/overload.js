@@ -12,7 +12,7 @@ import { Counter, Trend } from "k6/metrics";
 const { TARGET, KIND, RATE, VUS, SECONDS, WARM, OUT, SONG } = __ENV;
 const timeout = __ENV.TIMEOUT || "10s";
 const client = new grpc.Client();
-client.load(["../../proto/schema"], "soundalike/v1/extractor_service.proto", "soundalike/v1/index_service.proto");
+client.load(["../../../proto/schema"], "soundalike/v1/extractor_service.proto", "soundalike/v1/index_service.proto");
 const chunks = [];
 if (SONG) {
   const song = open(SONG, "b");

@@ -2,15 +2,15 @@
 # Foreign clients against the real servers, over real music: a Python client made from the .proto
 # files, and grpcurl through reflection. Not a line of this project's code runs on the client side.
 #
-#   tests/interop/run.sh            # needs the shared corpus; skips, saying so, without it
-#   SOUNDALIKE_REQUIRE_SHARED=1 tests/interop/run.sh      # fails without it
+#   tests/contract/interop/run.sh            # needs the shared corpus; skips, saying so, without it
+#   SOUNDALIKE_REQUIRE_SHARED=1 tests/contract/interop/run.sh      # fails without it
 #
 # Sets up its own virtual environment (Python 3.11 or later), starts the servers on free ports, and
 # leaves nothing behind. Exit code 0 when every check holds.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
+root=$(cd "$here/../../.." && pwd)
 shared=$root/../shared
 [ -d "$shared/corpus" ] || shared=${SOUNDALIKE_SHARED:-$shared}
 if ! [ -d "$shared/corpus" ]; then
@@ -37,8 +37,8 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 echo "interop: clients"
-"$root/tests/python_environment" "$scratch" --requirement "$here/requirements.txt"
-bin=$scratch/venv/bin
+environment=$("$root/tests/environment")
+bin=$environment/venv/bin
 
 echo "interop: services"
 # As the tests are built, so that nothing is compiled twice.
@@ -82,7 +82,7 @@ start golden "$index_svc" serve --index "$scratch/golden"
 golden=$address
 
 echo "interop: a Python client made from the .proto files"
-PYTHONPATH=$scratch/stubs "$bin/python" "$here/client.py" --extractor "$extractor" \
+PYTHONPATH=$environment/stubs "$bin/python" "$here/client.py" --extractor "$extractor" \
     --own-index "$own" --golden-index "$golden" --corpus "$corpus"
 
 echo "interop: grpcurl through reflection"

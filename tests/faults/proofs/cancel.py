@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "clients" / "python"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "contract" / "clients" / "python"))
 
 import grpc
 from overload import catalogue

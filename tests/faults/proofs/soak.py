@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "clients" / "python"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "contract" / "clients" / "python"))
 
 import grpc
 from servers import AUDIO, Server

