@@ -232,35 +232,35 @@ pub struct ExtractArgs {
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Where the table goes; `-` is standard output. Folders are made.
-    #[arg(short, long, env = "SOUNDALIKE_OUTPUT", default_value = "-", value_name = "FILE")]
+    #[arg(short, long, default_value = "-", value_name = "FILE")]
     pub output: PathBuf,
     /// Form of the table. By default what the output's extension says, else CSV.
-    #[arg(long, env = "SOUNDALIKE_TABLE_FORMAT")]
+    #[arg(long)]
     pub format: Option<TableFormat>,
     /// Files to take from folders, relative to each, such as `**/*.wav`; may be repeated. By
     /// default every file with a known audio extension.
-    #[arg(long = "pattern", env = "SOUNDALIKE_PATTERN", value_name = "GLOB")]
+    #[arg(long = "pattern", value_name = "GLOB")]
     pub patterns: Vec<String>,
     #[command(flatten)]
     pub recipe: RecipeArgs,
     /// Files worked on at a time. By default one per core. The output does not depend on it.
-    #[arg(short, long, env = "SOUNDALIKE_JOBS", value_name = "N")]
+    #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// Go on where an earlier run with this output was stopped: files that have not changed (same
     /// path, size and time of change) are not read again. Rows of files that are gone are dropped; rows
     /// of files that are below none of the inputs, or that cannot be looked at, are kept. Needs the same
     /// profile and window.
-    #[arg(long, env = "SOUNDALIKE_RESUME")]
+    #[arg(long)]
     pub resume: bool,
     /// Replace a table that is there. Without this, and without --resume, that is an error.
-    #[arg(long, env = "SOUNDALIKE_OVERWRITE")]
+    #[arg(long)]
     pub overwrite: bool,
     /// Where the files that failed are listed, as CSV: path, reason, message.
-    #[arg(long, env = "SOUNDALIKE_FAILURES", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub failures: Option<PathBuf>,
     /// Exit with code 3 when any file failed, or has a warning. To have no row of a file with some
     /// warnings, name them with --refuse.
-    #[arg(long, env = "SOUNDALIKE_STRICT")]
+    #[arg(long)]
     pub strict: bool,
     #[command(flatten)]
     pub limits: FileLimitArgs,
@@ -335,10 +335,10 @@ pub struct InspectArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Form of what is printed.
-    #[arg(long, env = "SOUNDALIKE_REPORT_FORMAT", default_value = "text")]
+    #[arg(long, default_value = "text")]
     pub format: ReportFormat,
     /// Draw waveform, mel spectrogram, chroma and the features with their spread, as SVG.
-    #[arg(long, env = "SOUNDALIKE_PLOT", value_name = "FILE.svg")]
+    #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
     #[command(flatten)]
     pub recipe: RecipeArgs,

@@ -318,33 +318,33 @@ pub(crate) struct ValidateArgs {
 pub(crate) struct QueryArgs {
     /// Index directory; or the URL that an index was published to, whose wanted version is fetched for
     /// as long as this runs.
-    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR or URL")]
+    #[arg(long, value_name = "DIR or URL")]
     pub(crate) index: PathBuf,
     /// Track to start from, by its id.
-    #[arg(long, env = "SOUNDALIKE_TRACK_ID", value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     pub(crate) track_id: Option<String>,
     /// Track to start from, by its row, from 0.
-    #[arg(long, env = "SOUNDALIKE_TRACK_INDEX", value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) track_index: Option<i64>,
     /// Table of raw vectors, `-` for standard input; every row is a query.
-    #[arg(long, env = "SOUNDALIKE_FEATURES", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) features: Option<PathBuf>,
     /// Tracks that results shall be like, by their ids; `ID=WEIGHT` weighs one.
-    #[arg(long, env = "SOUNDALIKE_LIKE", num_args = 1.., value_name = "ID")]
+    #[arg(long, num_args = 1.., value_name = "ID")]
     pub(crate) like: Vec<String>,
     /// Tracks that results shall not be like, by their ids; `ID=WEIGHT` weighs one.
-    #[arg(long, env = "SOUNDALIKE_UNLIKE", num_args = 1.., requires = "like", value_name = "ID")]
+    #[arg(long, num_args = 1.., requires = "like", value_name = "ID")]
     pub(crate) unlike: Vec<String>,
     /// How the tracks of --like and --unlike are combined.
-    #[arg(long, env = "SOUNDALIKE_STRATEGY", default_value = "centroid", value_name = "HOW")]
+    #[arg(long, default_value = "centroid", value_name = "HOW")]
     pub(crate) strategy: StrategyArg,
     /// Profile of the vectors, where their table does not say it.
-    #[arg(long, env = "SOUNDALIKE_PROFILE", value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     pub(crate) profile: Option<String>,
     #[command(flatten)]
     pub(crate) ranking: RankingArgs,
     /// Form of the answer: a table, or one JSON object per query.
-    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
+    #[arg(long, default_value = "text")]
     pub(crate) format: FormatArg,
     #[command(flatten)]
     pub(crate) storage: StorageArgs,
@@ -354,50 +354,44 @@ pub(crate) struct QueryArgs {
 #[derive(Args, Debug)]
 pub(crate) struct RankingArgs {
     /// Results per query, at most 1000; explained ones at most 100.
-    #[arg(short = 'k', long = "k", env = "SOUNDALIKE_K", default_value_t = 10, value_name = "N")]
+    #[arg(short = 'k', long = "k", default_value_t = 10, value_name = "N")]
     pub(crate) k: i64,
     /// Look at all vectors: the true neighbours.
-    #[arg(long, env = "SOUNDALIKE_EXACT")]
+    #[arg(long)]
     pub(crate) exact: bool,
     /// Ask the forest, with this many candidates; 0 leaves the choice to the planner.
-    #[arg(long, env = "SOUNDALIKE_SEARCH_K", default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) search_k: i64,
     /// Target recall of the answers, above 0 and at most 1; 0.99 if not given. Not with --search-k.
-    #[arg(long, env = "SOUNDALIKE_TARGET_RECALL", value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE")]
     pub(crate) target_recall: Option<f64>,
     /// Return the track itself and its exact duplicates too.
-    #[arg(long, env = "SOUNDALIKE_INCLUDE_SEEDS")]
+    #[arg(long)]
     pub(crate) include_seeds: bool,
     /// Keep tracks whose vectors are exactly equal to that of a better one.
-    #[arg(long, env = "SOUNDALIKE_INCLUDE_DUPLICATES")]
+    #[arg(long)]
     pub(crate) include_duplicates: bool,
     /// Which tracks may be results, such as `genre_top != "Rock" AND year >= 1990` or
     /// `artist_name = "The *"`; `*` stands for any text, and `OR` binds tighter than `AND`.
-    #[arg(long, env = "SOUNDALIKE_FILTER", default_value = "", value_name = "FILTER")]
+    #[arg(long, default_value = "", value_name = "FILTER")]
     pub(crate) filter: String,
     /// Results per artist; 0 is no limit.
-    #[arg(
-        long,
-        env = "SOUNDALIKE_MAX_PER_ARTIST",
-        default_value_t = 0,
-        value_name = "N",
-        allow_negative_numbers = true
-    )]
+    #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
     pub(crate) max_per_artist: i64,
     /// Leave out results that are farther than this.
-    #[arg(long, env = "SOUNDALIKE_MAX_DISTANCE", value_name = "DISTANCE")]
+    #[arg(long, value_name = "DISTANCE")]
     pub(crate) max_distance: Option<f64>,
     /// Share of diversity in the order, 0 to 1.
-    #[arg(long, env = "SOUNDALIKE_DIVERSITY", default_value_t = 0.0, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     pub(crate) diversity: f64,
     /// Weight of a feature group, such as `mfcc=2` or `rmse=0`; others have weight 1.
-    #[arg(long, env = "SOUNDALIKE_GROUP_WEIGHT", value_name = "GROUP=WEIGHT")]
+    #[arg(long, value_name = "GROUP=WEIGHT")]
     pub(crate) group_weight: Vec<String>,
     /// Tell what makes the distance of each result.
-    #[arg(long, env = "SOUNDALIKE_EXPLAIN")]
+    #[arg(long)]
     pub(crate) explain: bool,
     /// `next_page_token` of an earlier answer to the same query, for its next results.
-    #[arg(long, env = "SOUNDALIKE_PAGE_TOKEN", default_value = "", value_name = "TOKEN")]
+    #[arg(long, default_value = "", value_name = "TOKEN")]
     pub(crate) page_token: String,
 }
 

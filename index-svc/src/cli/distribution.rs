@@ -73,10 +73,10 @@ pub(crate) struct PublishArgs {
 #[derive(Args, Debug)]
 pub(crate) struct PlaceArgs {
     /// Place in an object store.
-    #[arg(long, env = "SOUNDALIKE_STORE", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub(crate) at: Location,
     /// Form of the report.
-    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
+    #[arg(long, default_value = "text")]
     pub(crate) format: FormatArg,
     #[command(flatten)]
     pub(crate) storage: StorageArgs,
@@ -88,10 +88,10 @@ pub(crate) struct RollbackArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     /// Version to go back to. By default the one that was wanted before the present one.
-    #[arg(long = "version", env = "SOUNDALIKE_ROLLBACK_VERSION", value_name = "VERSION")]
+    #[arg(long = "version", value_name = "VERSION")]
     pub(crate) wanted: Option<String>,
     /// Who rolls back, for the people who find it in the pointer. By default this host's name.
-    #[arg(long, env = "SOUNDALIKE_PUBLISHER", value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) by: Option<String>,
 }
 
@@ -108,9 +108,9 @@ pub(crate) struct PruneArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     /// Versions before the wanted one that stay, so that it can be rolled back.
-    #[arg(long, env = "SOUNDALIKE_KEEP", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=32))]
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=32))]
     pub(crate) keep: u32,
     /// Age, since its last object was written, below which a version stays whatever it is.
-    #[arg(long, env = "SOUNDALIKE_PRUNE_GRACE", default_value = "1d", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    #[arg(long, default_value = "1d", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub(crate) grace: Duration,
 }

@@ -49,28 +49,28 @@ Exit codes:
 #[derive(Args, Debug)]
 pub(crate) struct AppendArgs {
     /// Index directory, or a folder of versions.
-    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) index: PathBuf,
     /// Feature tables, in row order; files or URLs, as for build.
-    #[arg(long, env = "SOUNDALIKE_INPUT", required = true, num_args = 1.., value_name = "FILE or URL")]
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE or URL")]
     pub(crate) input: Vec<PathBuf>,
     /// Index directory to make, where the index is not a folder of versions; it must not exist.
-    #[arg(long, env = "SOUNDALIKE_OUTPUT", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Profile of the tables, where they do not say it themselves; it must be the index's.
-    #[arg(long, env = "SOUNDALIKE_PROFILE", value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     pub(crate) profile: Option<String>,
     /// What a missing value becomes; the index's own rule if not given.
-    #[arg(long, env = "SOUNDALIKE_NAN", value_name = "RULE")]
+    #[arg(long, value_name = "RULE")]
     pub(crate) nan: Option<NanArg>,
     /// What a track id means that is repeated, or in the index already.
-    #[arg(long, env = "SOUNDALIKE_DUPLICATES", default_value = "error", value_name = "RULE")]
+    #[arg(long, default_value = "error", value_name = "RULE")]
     pub(crate) duplicates: DuplicatesArg,
     /// Fit the scaler again, to all rows, and build everything again.
-    #[arg(long, env = "SOUNDALIKE_REFIT")]
+    #[arg(long)]
     pub(crate) refit: bool,
     /// Form of the report.
-    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
+    #[arg(long, default_value = "text")]
     pub(crate) format: FormatArg,
     #[command(flatten)]
     pub(crate) storage: StorageArgs,
@@ -81,25 +81,25 @@ pub(crate) struct AppendArgs {
 #[command(group(ArgGroup::new("which").required(true).multiple(true).args(["ids", "ids_from"])))]
 pub(crate) struct RemoveArgs {
     /// Index directory, or a folder of versions.
-    #[arg(long, env = "SOUNDALIKE_INDEX", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) index: PathBuf,
     /// Tracks to remove, by id.
-    #[arg(long, env = "SOUNDALIKE_IDS", num_args = 1.., value_name = "ID")]
+    #[arg(long, num_args = 1.., value_name = "ID")]
     pub(crate) ids: Vec<String>,
     /// File of tracks to remove, an id a line.
-    #[arg(long, env = "SOUNDALIKE_IDS_FROM", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) ids_from: Option<PathBuf>,
     /// What an id means that is not in the index.
-    #[arg(long, env = "SOUNDALIKE_UNKNOWN", default_value = "error", value_name = "RULE")]
+    #[arg(long, default_value = "error", value_name = "RULE")]
     pub(crate) unknown: UnknownArg,
     /// Index directory to make, where the index is not a folder of versions; it must not exist.
-    #[arg(long, env = "SOUNDALIKE_OUTPUT", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Fit the scaler again, to the rows that stay, and build everything again.
-    #[arg(long, env = "SOUNDALIKE_REFIT")]
+    #[arg(long)]
     pub(crate) refit: bool,
     /// Form of the report.
-    #[arg(long, env = "SOUNDALIKE_FORMAT", default_value = "text")]
+    #[arg(long, default_value = "text")]
     pub(crate) format: FormatArg,
 }
 
@@ -116,35 +116,35 @@ pub(crate) enum UnknownArg {
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
     /// Scaled features, `[rows, columns]`, as numpy saves them.
-    #[arg(long, env = "SOUNDALIKE_FEATURES", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) features: PathBuf,
     /// Metadata of the same rows: CSV or JSONL with `track_id`.
-    #[arg(long, env = "SOUNDALIKE_METADATA", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) metadata: PathBuf,
     /// The scaler: JSON with `mean` and `scale`, or scikit-learn's StandardScaler, pickled.
-    #[arg(long, env = "SOUNDALIKE_SCALER", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) scaler: PathBuf,
     /// Names of the columns of the features: a table with them in its header, a text file with a name
     /// a line, or `profile` for the profile's own order. Not needed where the scaler knows them.
-    #[arg(long, env = "SOUNDALIKE_COLUMNS", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) columns: Option<PathBuf>,
     /// Index directory to make; it must not exist.
-    #[arg(long, env = "SOUNDALIKE_OUTPUT", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
     /// Profile of the features: what computed them.
-    #[arg(long, env = "SOUNDALIKE_PROFILE", value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     pub(crate) profile: String,
     /// Engines to build.
-    #[arg(long, env = "SOUNDALIKE_BUILD_ENGINE", default_value = "both", value_name = "WHICH")]
+    #[arg(long, default_value = "both", value_name = "WHICH")]
     pub(crate) engine: BuildEngineArg,
     /// Trees of the forest: more find more and cost more.
-    #[arg(long, env = "SOUNDALIKE_TREES", default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) trees: u32,
     /// Seed; the same files and seed give the same answers.
-    #[arg(long, env = "SOUNDALIKE_SEED", default_value_t = 42, value_name = "N")]
+    #[arg(long, default_value_t = 42, value_name = "N")]
     pub(crate) seed: u64,
     /// Takes features whose columns have not mean 0 and deviation 1, such as a part of those that the
     /// scaler was fitted to.
-    #[arg(long, env = "SOUNDALIKE_FORCE")]
+    #[arg(long)]
     pub(crate) force: bool,
 }

@@ -22,7 +22,8 @@ pub(crate) struct Envoy {
 impl Envoy {
     pub(crate) fn start(binary: &Path, fleet: &Fleet) -> Result<Self> {
         let (index, extractor) = (free_address()?, free_address()?);
-        let template = std::fs::read_to_string(project_root().join("tests/faults/proofs/envoy.yaml"))?;
+        let template =
+            std::fs::read_to_string(project_root().join("tests/faults/proofs/envoy.yaml"))?;
         let config = template
             .replace("@INDEX_PORT@", port(&index))
             .replace("@EXTRACTOR_PORT@", port(&extractor))
