@@ -245,17 +245,19 @@ fn read_tree(tree: &str, before: &[String], leaves: &mut Vec<(String, Names)>) {
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let sources = files(&[".rs"]);
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), 0);
     for root in HELD {
         let inside = sources
             .iter()
             .filter_map(|(path, text)| Some((path.strip_prefix(root)?, text.as_str())));
         let modules = Crate::new(inside);
-        assert!(modules.0.len() > 10, "the scan sees {root}");
+        assert!(!modules.0.is_empty(), "the scan sees {root}");
+        seen += modules.0.len();
         for circle in modules.circles() {
             found.push(format!("{root}: {} -> {}", circle.join(" -> "), circle[0]));
         }
     }
+    assert!(seen > 200, "the scan sees {seen} files");
     assert_none(found);
 }
 

@@ -46,7 +46,7 @@
 //! # Layout
 //! - [`extractor`](ExtractorClient), [`index`](IndexClient): the typed clients, a line per RPC
 //! - `call`: the story of a call: pick, send, judge, again
-//! - `endpoints`: from a name to addresses, again and again (`target`, `resolve`); which endpoints there
+//! - `endpoints`: from a name to addresses, again and again (`target`, `names`, `resolve`); which endpoints there
 //!   are and which of them are ready (`balance`, `endpoint`); TLS and tokens (`security`)
 //! - `options`, `deadline`, `backoff`, `error`: values
 
@@ -65,7 +65,7 @@ mod upload;
 pub use deadline::Deadline;
 pub use endpoints::{
     balance::{Activity, EndpointView},
-    resolve::{Resolve, Resolved, SystemResolver},
+    names::{Resolve, Resolved, SystemResolver},
     security::{BearerToken, Tls},
     target::Target,
 };

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     endpoints::{
-        resolve::{Resolve, SystemResolver},
+        names::{Resolve, SystemResolver},
         security::{BearerToken, Tls},
     },
     error::OptionsError,

@@ -11,6 +11,37 @@ use crate::{
     store::Store,
 };
 
+impl Store {
+    /// The objects whose names begin with the folder `prefix`; all of them if it is empty. Names come
+    /// as the store has them, in no order that can be relied on.
+    ///
+    /// # Errors
+    /// When `prefix` is no name. What the store says comes with the objects; after
+    /// [`StorageError::Entry`] come the others.
+    pub fn list(&self, prefix: &str) -> Result<Listing, StorageError> {
+        let path = self.location().prefix_of(prefix)?;
+        Ok(Listing::open(self.clone(), self.for_reading()?, &path))
+    }
+
+    /// The objects that are directly in the folder `prefix`, and the names of the folders in it.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub fn folder(&self, prefix: &str) -> Result<(Vec<Object>, Vec<String>), StorageError> {
+        let path = self.location().prefix_of(prefix)?;
+        let Some(client) = self.for_reading()? else { return Ok((Vec::new(), Vec::new())) };
+        let answer = match self.wait(client.list_with_delimiter(Some(&path))) {
+            Ok(answer) => answer,
+            Err(ClientError::NotFound { .. }) => return Ok((Vec::new(), Vec::new())),
+            Err(error) => return Err(self.failed(prefix, error)),
+        };
+        let objects = answer.objects.iter().filter_map(|meta| Object::of(self.location(), meta));
+        let folders =
+            answer.common_prefixes.iter().filter_map(|path| self.location().name_of(path));
+        Ok((objects.collect(), folders.collect()))
+    }
+}
+
 /// An object, as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
@@ -25,7 +56,7 @@ pub struct Object {
 }
 
 impl Object {
-    pub(crate) fn of(location: &Location, meta: &ObjectMeta) -> Option<Self> {
+    fn of(location: &Location, meta: &ObjectMeta) -> Option<Self> {
         Some(Self {
             name: location.name_of(&meta.location)?,
             bytes: meta.size,
@@ -48,7 +79,7 @@ impl fmt::Debug for Listing {
 }
 
 impl Listing {
-    pub(crate) fn open(store: Store, client: Option<Arc<dyn ObjectStore>>, prefix: &Path) -> Self {
+    fn open(store: Store, client: Option<Arc<dyn ObjectStore>>, prefix: &Path) -> Self {
         let objects = match client {
             Some(client) => client.list(Some(prefix)),
             None => futures_util::stream::empty().boxed(),

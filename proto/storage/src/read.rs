@@ -13,6 +13,39 @@ use crate::{error::StorageError, location::Provider, store::Store};
 /// Bytes of one request.
 const WINDOW_BYTES: u64 = 64 << 20;
 
+impl Store {
+    /// The object `name` from byte `from` to its end, as a stream.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, or it ends before `from`.
+    pub fn read(&self, name: &str, from: u64) -> Result<ObjectReader, StorageError> {
+        let path = self.location().path_of(name)?;
+        let url = self.location().of(name);
+        let client = self.for_reading()?;
+        let client = client.ok_or_else(|| StorageError::Missing { url: url.clone() })?;
+        ObjectReader::open(self.clone(), client, path, url, from)
+    }
+
+    /// The object `name` as an earlier listing showed it, as a stream, with one request less than
+    /// [`read`](Self::read). That it is missing or another one by now comes with the first bytes.
+    ///
+    /// # Errors
+    /// When `name` is no name, or the folder is not there.
+    pub fn read_listed(
+        &self,
+        name: &str,
+        bytes: u64,
+        tag: Option<&str>,
+    ) -> Result<ObjectReader, StorageError> {
+        let path = self.location().path_of(name)?;
+        let url = self.location().of(name);
+        let client = self.for_reading()?;
+        let client = client.ok_or_else(|| StorageError::Missing { url: url.clone() })?;
+        let tag = tag.map(str::to_owned);
+        Ok(ObjectReader::known(self.clone(), client, path, url, 0, bytes, tag))
+    }
+}
+
 /// An object that is being read.
 pub struct ObjectReader {
     store: Store,
@@ -41,7 +74,7 @@ impl fmt::Debug for ObjectReader {
 }
 
 impl ObjectReader {
-    pub(crate) fn open(
+    fn open(
         store: Store,
         client: Arc<dyn ObjectStore>,
         path: Path,
@@ -59,7 +92,7 @@ impl ObjectReader {
     }
 
     /// A reader of an object of this size and tag; nothing is asked before its first byte is.
-    pub(crate) fn known(
+    fn known(
         store: Store,
         client: Arc<dyn ObjectStore>,
         path: Path,

@@ -1,11 +1,8 @@
-//! What can be done with objects. Each call blocks until the store has answered, or until tries and
+//! What can be done with objects: small ones are read and written here; streams, files and listings have
+//! files of their own. Each call blocks until the store has answered, or until tries and
 //! time-outs are used up.
 
-use std::{
-    future::Future,
-    path::{Path as FilePath, PathBuf},
-    sync::Arc,
-};
+use std::{future::Future, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use object_store::{
@@ -17,12 +14,9 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{
     error::StorageError,
     folder,
-    list::{Listing, Object},
     location::{Location, Provider},
     open,
     options::StorageOptions,
-    read::ObjectReader,
-    upload,
 };
 
 /// Threads that wait for the wire and speak TLS; callers wait on their own.
@@ -141,37 +135,6 @@ impl Store {
         }
     }
 
-    /// The object `name` from byte `from` to its end, as a stream.
-    ///
-    /// # Errors
-    /// When there is none, it cannot be read, or it ends before `from`.
-    pub fn read(&self, name: &str, from: u64) -> Result<ObjectReader, StorageError> {
-        let path = self.location.path_of(name)?;
-        let url = self.location.of(name);
-        let client = self.for_reading()?;
-        let client = client.ok_or_else(|| StorageError::Missing { url: url.clone() })?;
-        ObjectReader::open(self.clone(), client, path, url, from)
-    }
-
-    /// The object `name` as an earlier listing showed it, as a stream, with one request less than
-    /// [`read`](Self::read). That it is missing or another one by now comes with the first bytes.
-    ///
-    /// # Errors
-    /// When `name` is no name, or the folder is not there.
-    pub fn read_listed(
-        &self,
-        name: &str,
-        bytes: u64,
-        tag: Option<&str>,
-    ) -> Result<ObjectReader, StorageError> {
-        let path = self.location.path_of(name)?;
-        let url = self.location.of(name);
-        let client = self.for_reading()?;
-        let client = client.ok_or_else(|| StorageError::Missing { url: url.clone() })?;
-        let tag = tag.map(str::to_owned);
-        Ok(ObjectReader::known(self.clone(), client, path, url, 0, bytes, tag))
-    }
-
     /// Writes the object `name` unless there is one.
     ///
     /// A try whose answer was lost is told from another writer's by the bytes: the caller sees
@@ -256,51 +219,6 @@ impl Store {
         }
     }
 
-    /// Writes the file at `file` as the object `name`, over what is there. It is seen whole or not at
-    /// all. `moved` is told the bytes of each part that has arrived.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or the store cannot be written.
-    pub fn upload(
-        &self,
-        name: &str,
-        file: &FilePath,
-        moved: &mut dyn FnMut(u64),
-    ) -> Result<(), StorageError> {
-        let path = self.location.path_of(name)?;
-        let url = self.location.of(name);
-        let client = self.for_writing()?;
-        upload::upload(self, client.as_ref(), &path, &url, file, moved)
-    }
-
-    /// The objects whose names begin with the folder `prefix`; all of them if it is empty. Names come
-    /// as the store has them, in no order that can be relied on.
-    ///
-    /// # Errors
-    /// When `prefix` is no name. What the store says comes with the objects; after
-    /// [`StorageError::Entry`] come the others.
-    pub fn list(&self, prefix: &str) -> Result<Listing, StorageError> {
-        let path = self.location.prefix_of(prefix)?;
-        Ok(Listing::open(self.clone(), self.for_reading()?, &path))
-    }
-
-    /// The objects that are directly in the folder `prefix`, and the names of the folders in it.
-    ///
-    /// # Errors
-    /// When the store cannot be asked.
-    pub fn folder(&self, prefix: &str) -> Result<(Vec<Object>, Vec<String>), StorageError> {
-        let path = self.location.prefix_of(prefix)?;
-        let Some(client) = self.for_reading()? else { return Ok((Vec::new(), Vec::new())) };
-        let answer = match self.wait(client.list_with_delimiter(Some(&path))) {
-            Ok(answer) => answer,
-            Err(ClientError::NotFound { .. }) => return Ok((Vec::new(), Vec::new())),
-            Err(error) => return Err(self.failed(prefix, error)),
-        };
-        let objects = answer.objects.iter().filter_map(|meta| Object::of(&self.location, meta));
-        let folders = answer.common_prefixes.iter().filter_map(|path| self.location.name_of(path));
-        Ok((objects.collect(), folders.collect()))
-    }
-
     /// Removes the object `name`. That there is none is no error.
     ///
     /// # Errors
@@ -327,14 +245,14 @@ impl Store {
     }
 
     /// The client, or none for a folder that is not there.
-    fn for_reading(&self) -> Result<Option<Arc<dyn ObjectStore>>, StorageError> {
+    pub(crate) fn for_reading(&self) -> Result<Option<Arc<dyn ObjectStore>>, StorageError> {
         match (&self.client, self.location.provider()) {
             (None, Provider::Folder(path)) if path.exists() => folder::client(path).map(Some),
             (client, _) => Ok(client.clone()),
         }
     }
 
-    fn for_writing(&self) -> Result<Arc<dyn ObjectStore>, StorageError> {
+    pub(crate) fn for_writing(&self) -> Result<Arc<dyn ObjectStore>, StorageError> {
         if let Provider::Folder(path) = self.location.provider() {
             folder::make(path)?;
             return folder::client(path);

@@ -20,7 +20,26 @@ const MAX_PARTS: u64 = 9000;
 /// Parts under way.
 const PARTS_AT_A_TIME: usize = 4;
 
-pub(crate) fn upload(
+impl Store {
+    /// Writes the file at `file` as the object `name`, over what is there. It is seen whole or not at
+    /// all. `moved` is told the bytes of each part that has arrived.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the store cannot be written.
+    pub fn upload(
+        &self,
+        name: &str,
+        file: &FilePath,
+        moved: &mut dyn FnMut(u64),
+    ) -> Result<(), StorageError> {
+        let path = self.location().path_of(name)?;
+        let url = self.location().of(name);
+        let client = self.for_writing()?;
+        upload(self, client.as_ref(), &path, &url, file, moved)
+    }
+}
+
+fn upload(
     store: &Store,
     client: &dyn ObjectStore,
     path: &Path,

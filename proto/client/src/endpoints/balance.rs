@@ -8,14 +8,12 @@ use std::{
     },
 };
 
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
-};
+use tokio::{sync::Notify, time::Instant};
 use tonic::transport::{Endpoint as Transport, Uri};
 
 use crate::{
     endpoints::{
+        changes::Changes,
         endpoint::{Endpoint, Keeping, Picked, State},
         target::Host,
     },
@@ -59,28 +57,9 @@ pub(crate) struct Endpoints {
     host: Option<Host>,
 }
 
-/// How the keepers of endpoints make themselves heard.
-#[derive(Clone, Debug)]
-pub(crate) struct Changes {
-    /// An endpoint is ready, or no longer.
-    readiness: watch::Sender<u64>,
-    /// Somebody wants the name to be looked up.
-    look_up: Arc<Notify>,
-}
-
-impl Changes {
-    pub(crate) fn announce(&self) {
-        self.readiness.send_modify(|count| *count = count.wrapping_add(1));
-    }
-
-    pub(crate) fn look_up(&self) {
-        self.look_up.notify_one();
-    }
-}
-
 impl Endpoints {
     pub(crate) fn new(service: &'static str, options: Arc<Options>, host: Option<Host>) -> Self {
-        let changes = Changes { readiness: watch::Sender::new(0), look_up: Arc::default() };
+        let changes = Changes::default();
         Self { all: RwLock::default(), changes, turn: AtomicUsize::new(0), service, options, host }
     }
 

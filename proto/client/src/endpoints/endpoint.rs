@@ -24,7 +24,7 @@ use tonic_health::pb::{
     health_client::HealthClient,
 };
 
-use crate::{backoff::Backoff, endpoints::balance::Changes, error::is_broken, options::Liveness};
+use crate::{backoff::Backoff, endpoints::changes::Changes, error::is_broken, options::Liveness};
 
 /// An endpoint that was ready for so long is worth a quick second try when it is lost.
 const STEADY: Duration = Duration::from_secs(10);

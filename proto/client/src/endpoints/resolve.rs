@@ -1,57 +1,18 @@
 //! From a name to addresses, again and again: after the answer's time to live or an interval, and
 //! when calls fail. A look-up that fails or finds nothing changes nothing.
-//!
-//! The default asks the operating system, so that a name means here what it means to every other
-//! program of the machine: hosts file, search domains, whatever the system is configured to ask.
-//! The system tells no time to live; a [`Resolve`] of another make may.
 
-use std::{fmt, io, net::SocketAddr, pin::Pin, sync::Weak, time::Duration};
+use std::{io, sync::Weak, time::Duration};
 
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     endpoints::{
         balance::Endpoints,
+        names::Resolved,
         target::{Host, MAX_ENDPOINTS},
     },
     options::Resolution,
 };
-
-/// Looks names up.
-pub trait Resolve: fmt::Debug + Send + Sync + 'static {
-    /// The addresses of a host at a port.
-    fn resolve<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Resolved>> + Send + 'a>>;
-}
-
-/// What a look-up found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
-    /// Each is an endpoint.
-    pub addresses: Vec<SocketAddr>,
-    /// How long this holds, if that is known.
-    pub time_to_live: Option<Duration>,
-}
-
-/// Asks the operating system (`getaddrinfo`).
-#[derive(Clone, Copy, Debug)]
-pub struct SystemResolver;
-
-impl Resolve for SystemResolver {
-    fn resolve<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Resolved>> + Send + 'a>> {
-        Box::pin(async move {
-            let addresses = tokio::net::lookup_host((host, port)).await?.collect();
-            Ok(Resolved { addresses, time_to_live: None })
-        })
-    }
-}
 
 /// Looks the name up for ever, or until the endpoints are gone.
 pub(crate) async fn follow(host: Host, plan: Resolution, endpoints: Weak<Endpoints>) {
