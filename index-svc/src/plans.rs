@@ -14,7 +14,13 @@ impl Searcher {
     #[must_use]
     pub fn plan(&self, wanted: Wanted, k: usize) -> Plan {
         let rows = self.manifest().rows as usize;
-        self.planner().plan(&Demand { wanted, queries: QueryKind::Track, k, rows })
+        self.planner().plan(&Demand {
+            wanted,
+            queries: QueryKind::Track,
+            is_by_vector: false,
+            k,
+            rows,
+        })
     }
 
     /// The plan whose answers are the true neighbours.
@@ -61,6 +67,7 @@ impl Searcher {
             Wanted::Default | Wanted::Recall(_) if is_filtered => Wanted::Exact,
             wanted => wanted,
         };
-        Demand { wanted, queries: query.kind(), k: options.k, rows }
+        let (queries, is_by_vector) = (query.kind(), query.is_by_vector());
+        Demand { wanted, queries, is_by_vector, k: options.k, rows }
     }
 }

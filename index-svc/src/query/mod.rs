@@ -211,6 +211,11 @@ impl Query {
         }
     }
 
+    /// Whether it starts from a vector that was sent, if only in part.
+    pub(crate) fn is_by_vector(&self) -> bool {
+        self.examples.iter().any(|example| matches!(example.seed, Seed::Vector(_)))
+    }
+
     /// Points that results shall be near to.
     pub(crate) fn wanted_points(&self) -> usize {
         match self.strategy {
