@@ -21,7 +21,7 @@ use extractor_svc::decode::{EncodedAudio, Pause, StreamBounds, WindowedDecoder, 
 use extractor_svc::dsp::resample::{Resampler, ResamplerKind};
 use extractor_svc::dsp::simd::Level;
 use extractor_svc::error::ExtractError;
-use extractor_svc::features::{analyze_timed, analyze_with};
+use extractor_svc::features::{analyze_fma_2017, analyze_timed, analyze_with};
 use extractor_svc::limits::Limits;
 use extractor_svc::pipeline;
 use extractor_svc::recipe::Profile;
@@ -76,6 +76,11 @@ fn report(name: &str, bytes: &Arc<[u8]>, profile: &Profile) -> anyhow::Result<()
         Ok(())
     };
     line("resample", clip::median_ms(RUNS, step)?);
+    let catalogue = || {
+        black_box(analyze_fma_2017(&mono, from_hz, Level::detect(), &|| false)?);
+        Ok(())
+    };
+    line("features of the FMA catalogue", clip::median_ms(RUNS, catalogue)?);
     let y = resampled();
     for (level_name, level) in [("baseline", Level::BASELINE), ("detected", Level::detect())] {
         let mut stages = BTreeMap::<_, Vec<Duration>>::new();

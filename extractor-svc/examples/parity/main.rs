@@ -5,12 +5,13 @@
 //! CORPUS holds `MANIFEST.csv` (`file, kind, sample_rate, codec`) and in `golden/`
 //! `golden_librosa_22050.csv` (`file` and the 74 columns), `conditioning.csv` (`file,
 //! zero_frames_frac`) and `self_sensitivity.csv` (`file, zero_share` and the 74 columns); for the field
-//! cases see `field.rs`.
+//! cases see `field.rs`, for the catalogue `fma.rs`.
 
 mod bounds;
 mod corpus;
 mod damaged;
 mod field;
+mod fma;
 mod report;
 
 use std::{
@@ -79,6 +80,9 @@ fn main() -> anyhow::Result<ExitCode> {
     for (profile, golden) in PROFILES.iter().filter(|_| !args.field_only) {
         println!("## {profile}\n");
         passes &= compare(&args, &schema, &Runner::new(profile, &args)?, golden)?;
+    }
+    if !args.field_only {
+        passes &= fma::compare(&args.corpus)?;
     }
     let runner = Runner::new(DEFAULT_PROFILE, &args)?;
     let cases = Case::read(&args.corpus, &args.field_cases, &schema)?;

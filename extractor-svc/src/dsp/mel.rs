@@ -18,9 +18,7 @@ struct Filter {
 
 impl MelFilters {
     pub(crate) fn new(sample_rate: f64, n_fft: usize, n_mels: usize) -> Self {
-        let top = hz_to_mel(sample_rate / 2.0);
-        let edges: Vec<f64> =
-            (0..n_mels + 2).map(|i| mel_to_hz(top * i as f64 / (n_mels + 1) as f64)).collect();
+        let edges = band_edges(sample_rate, n_mels);
         let bin_hz = sample_rate / n_fft as f64;
         let filters = edges.windows(3).map(|edge| {
             let weight = |bin: usize| {
@@ -45,6 +43,33 @@ impl MelFilters {
     pub(crate) fn apply(&self, power: &[Lanes], scale: &Lanes, mel: &mut [Lanes], level: Level) {
         level.run(Apply { filters: &self.filters, power, scale, mel });
     }
+}
+
+/// The same filters in double precision: first bin and weights of each band.
+pub(crate) fn double_filters(
+    sample_rate: f64,
+    n_fft: usize,
+    n_mels: usize,
+) -> Vec<(usize, Vec<f64>)> {
+    let bin_hz = sample_rate / n_fft as f64;
+    let filter = |edge: &[f64]| {
+        let weight = |bin: usize| {
+            let hz = bin as f64 * bin_hz;
+            let rising = (hz - edge[0]) / (edge[1] - edge[0]);
+            let falling = (edge[2] - hz) / (edge[2] - edge[1]);
+            rising.min(falling).max(0.0) * 2.0 / (edge[2] - edge[0])
+        };
+        let inside = |bin: &usize| weight(*bin) > 0.0;
+        let first = (0..=n_fft / 2).find(inside).unwrap_or(0);
+        (first, (first..=n_fft / 2).take_while(inside).map(weight).collect())
+    };
+    band_edges(sample_rate, n_mels).windows(3).map(filter).collect()
+}
+
+/// Lower edge, centre and upper edge of the bands, each of which begins at the centre of the last, in Hz.
+fn band_edges(sample_rate: f64, n_mels: usize) -> Vec<f64> {
+    let top = hz_to_mel(sample_rate / 2.0);
+    (0..n_mels + 2).map(|i| mel_to_hz(top * i as f64 / (n_mels + 1) as f64)).collect()
 }
 
 struct Apply<'a> {

@@ -20,4 +20,5 @@ pub(crate) mod peak;
 pub mod resample;
 pub mod simd;
 pub(crate) mod stft;
+pub(crate) mod sums;
 pub(crate) mod window;

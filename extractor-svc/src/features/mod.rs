@@ -7,6 +7,7 @@
 mod analysis;
 mod chroma_cqt;
 mod feature;
+mod fma_2017;
 mod mfcc;
 mod rms;
 mod spectral_bandwidth;
@@ -19,4 +20,8 @@ mod zero_crossing_rate;
 pub use self::analysis::{
     Analysis, AnalysisError, FeatureSet, Matrices, Stages, analyze, analyze_stages, analyze_timed,
     analyze_with,
+};
+pub use self::fma_2017::{
+    FMA_2017_FAMILIES, FMA_2017_STATISTICS, Fma2017, Fma2017Error, analyze_fma_2017,
+    fma_2017_columns,
 };

@@ -54,6 +54,41 @@ impl Transform {
     }
 }
 
+/// A planned forward transform in double precision.
+#[derive(Clone)]
+pub(crate) struct Double {
+    plan: Arc<dyn Fft<f64>>,
+}
+
+impl fmt::Debug for Double {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Double({})", self.plan.len())
+    }
+}
+
+impl Double {
+    /// `X[k] = Σ x[n] exp(-2πikn/N)`.
+    pub(crate) fn new(len: usize) -> Self {
+        Self { plan: FftPlanner::new().plan_fft_forward(len) }
+    }
+
+    /// Number of points.
+    pub(crate) fn len(&self) -> usize {
+        self.plan.len()
+    }
+
+    /// Work space for [`Double::process`].
+    pub(crate) fn scratch(&self) -> Vec<Complex64> {
+        vec![Complex64::default(); self.plan.get_inplace_scratch_len()]
+    }
+
+    /// Transforms `buffer`, exactly one transform long, in place.
+    pub(crate) fn process(&self, buffer: &mut [Complex64], scratch: &mut [Complex64]) {
+        debug_assert_eq!(buffer.len(), self.len(), "one transform at a time");
+        self.plan.process_with_scratch(buffer, scratch);
+    }
+}
+
 /// Transforms values once, in double precision: for filters and tables, not for signals.
 pub(crate) fn forward_f64(values: impl Iterator<Item = f64>) -> Vec<Complex64> {
     let mut buffer: Vec<Complex64> = values.map(|value| Complex64::new(value, 0.0)).collect();

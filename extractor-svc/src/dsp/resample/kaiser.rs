@@ -121,6 +121,11 @@ pub(super) fn kaiser_fast_kernel(t: f64) -> f64 {
     windowed_sinc(t, 0.868_212_038_837_778_4, 9.903_224_416_455_277, 24.0)
 }
 
+/// The same of resampy 0.1.5, the release of 2017: 16 zero crossings at most.
+pub(super) fn kaiser_fast_of_2017_kernel(t: f64) -> f64 {
+    windowed_sinc(t, 0.85, 8.555_504_641_634_386, 16.0)
+}
+
 /// Edge filter: an odd number of symmetric taps on the grid that is `up` times finer than the
 /// input, gain `up`, cutting at `1 / band` of that grid's Nyquist frequency.
 pub(super) fn edge_filter(up: usize, band: f64, attenuation: f64) -> Vec<f64> {

@@ -6,6 +6,7 @@
 //!
 //! Decoding and mixing to mono do not belong here, nor does the choice of the target rate.
 
+mod decimation;
 mod fir;
 mod half_band;
 mod kaiser;
@@ -17,6 +18,7 @@ mod polyphase;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
+pub(crate) use decimation::Decimation;
 use fir::Fir;
 pub(crate) use fir::{Halver, Halving, Stopped};
 use half_band::HalfBand;
