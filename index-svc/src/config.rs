@@ -4,8 +4,8 @@ use std::fmt;
 
 use anyhow::{Context as _, anyhow};
 use index::EngineChoice;
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::{AppendPlan, BuildEngines, BuildPlan, DuplicateRule, NanRule},
     distribution::{Cache, Fetching, Place, Remote},
     gate::Threshold,

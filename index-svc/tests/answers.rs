@@ -6,8 +6,8 @@ mod catalogue;
 use std::fs;
 
 use catalogue::{golden_rows, held_out, plan, write_csv};
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::build,
     query::{Options, Query},
     search::{Answer, LeftOut},

@@ -11,9 +11,8 @@ use std::{
 
 use catalogue::{csv_text, golden_rows, plan, write_csv};
 use index::{IndexError, manifest::ManifestError, store::StoreError};
-use index_svc::Searcher;
 use index_svc::{
-    Error,
+    Error, Searcher,
     builder::{BuildPlan, DuplicateRule, NanRule, build},
     table::TableError,
     verify,

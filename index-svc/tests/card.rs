@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use catalogue::{golden_rows, plan, write_csv};
 use index::{card::Card, seal};
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::{BuildEngines, BuildPlan, build},
     query::{Options, Query},
 };

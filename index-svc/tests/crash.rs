@@ -12,8 +12,8 @@ use std::{
 };
 
 use catalogue::{csv_text, golden_rows, plan, write_csv};
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::{BuildPlan, build},
     versions::{move_pointer, read_pointer},
 };

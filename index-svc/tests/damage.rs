@@ -9,8 +9,10 @@ use std::{
 };
 
 use catalogue::{csv_text, golden_rows, plan};
-use index_svc::Searcher;
-use index_svc::builder::{BuildPlan, build};
+use index_svc::{
+    Searcher,
+    builder::{BuildPlan, build},
+};
 use tempfile::TempDir;
 
 /// A copy of the index in testdata.

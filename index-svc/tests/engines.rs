@@ -8,9 +8,8 @@ use std::fs;
 use catalogue::{golden_rows, held_out, lcg, plan, write_csv};
 use engine::{Effort, EngineError, EngineName};
 use index::{EngineChoice, IndexError, seal};
-use index_svc::Searcher;
 use index_svc::{
-    Error,
+    Error, Searcher,
     builder::{BuildEngines, build},
     planner::{SMALL_ROWS, Wanted},
     query::{Options, Query},

@@ -14,8 +14,8 @@ use std::{
 
 use catalogue::{golden_rows, plan};
 use index::card::Warnings;
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::{
         AppendPlan, BuildPlan, DuplicateRule, RemovePlan, UnknownRule, append, build, remove,
     },

@@ -9,9 +9,8 @@ use index::{
     EngineChoice, IndexError,
     manifest::{FORMAT_VERSION, ManifestError},
 };
-use index_svc::Searcher;
 use index_svc::{
-    Error,
+    Error, Searcher,
     builder::{AppendPlan, DuplicateRule, append},
     query::{Options, Query},
     verify,

@@ -13,9 +13,8 @@ use index::{
     EngineChoice,
     lineage::{CurveOrigin, Operation},
 };
-use index_svc::Searcher;
 use index_svc::{
-    Error,
+    Error, Searcher,
     builder::{
         AppendPlan, BuildPlan, DuplicateRule, Grown, NanRule, RemovePlan, UnknownRule, append,
         build, remove,

@@ -14,8 +14,7 @@ use std::{
 };
 
 use catalogue::{golden_rows, held_out, plan, write_csv};
-use index_svc::Searcher;
-use index_svc::{builder::build, versions::move_pointer};
+use index_svc::{Searcher, builder::build, versions::move_pointer};
 use proto::{
     features::DEFAULT_PROFILE,
     v1::{

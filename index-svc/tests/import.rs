@@ -9,9 +9,8 @@ use std::{
 };
 
 use catalogue::golden_rows;
-use index_svc::Searcher;
 use index_svc::{
-    Error,
+    Error, Searcher,
     builder::BuildEngines,
     import::{ColumnNames, ImportError, ImportPlan, PickleError, import},
     query::{Options, Query},

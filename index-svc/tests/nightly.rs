@@ -11,9 +11,8 @@ use std::{
 };
 
 use catalogue::{csv_text, golden_rows, plan};
-use index_svc::Searcher;
 use index_svc::{
-    Error,
+    Error, Searcher,
     builder::{
         AppendPlan, BuildPlan, DuplicateRule, Grown, NanRule, Outcome, RemovePlan, Unchanged,
         UnknownRule, append, build, remove,

@@ -11,9 +11,8 @@ use std::{
 };
 
 use catalogue::{golden_rows, plan, write_csv};
-use index_svc::Searcher;
 use index_svc::{
-    Error,
+    Error, Searcher,
     builder::{BuildPlan, build},
     table::{ColumnRule, IdRule, Row, Table, TableError},
     verify,

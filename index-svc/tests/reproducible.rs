@@ -12,8 +12,8 @@ use std::{
 
 use catalogue::{golden_rows, plan, write_csv};
 use index::build_record::{BUILD_FILE, BuildRecord};
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::{AppendPlan, BuildPlan, DuplicateRule, Grown, append, build},
     versions::{move_pointer, read_pointer},
 };

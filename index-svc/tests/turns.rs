@@ -15,9 +15,9 @@ use std::{
 };
 
 use catalogue::{golden_rows, plan, write_csv};
-use index_svc::Searcher;
 use index_svc::{
-    builder::build, live::LiveRecall, service::IndexApi, versions::Served, work::DEFAULT_MAX_WORK,
+    Searcher, builder::build, live::LiveRecall, service::IndexApi, versions::Served,
+    work::DEFAULT_MAX_WORK,
 };
 use proto::v1::{
     BatchRecommendRequest, BatchRecommendResponse, QueryByTrackIndexRequest, QueryOptions,

@@ -11,8 +11,8 @@ use std::{
 };
 
 use catalogue::{golden_rows, plan, write_csv};
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::{BuildEngines, BuildPlan, build},
     versions::{Follower, Opening, Seen, move_pointer, source_at},
 };

@@ -12,8 +12,8 @@ use std::{
 };
 
 use engine::Stop;
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     query::{Example, Options, Query, Seed},
     recommend::Strategy,
     search::Answer,

@@ -13,6 +13,7 @@
 mod error;
 mod file;
 mod in_order;
+mod numbers;
 mod rows;
 mod scaled;
 
@@ -29,16 +30,16 @@ use heed::{
     types::{Bytes, Str, U32},
 };
 
-use self::rows::{RowFiles, missing};
 pub use self::{
     error::StoreError,
-    rows::{TRACKS_FILE, VECTORS_FILE},
-    scaled::{SCALED_FILE, ScaledFile},
-};
-pub use self::{
     in_order::InOrder,
-    rows::{TrackWriter, VectorWriter},
-    scaled::ScaledWriter,
+    numbers::f64_bytes,
+    rows::{TRACKS_FILE, TrackWriter, VECTORS_FILE, VectorWriter},
+    scaled::{SCALED_FILE, ScaledFile, ScaledWriter},
+};
+use self::{
+    numbers::{f64_values, raw_values},
+    rows::{RowFiles, missing},
 };
 
 /// The environment's data file.
@@ -319,10 +320,6 @@ fn named<const N: usize>(
     Ok(databases.try_into().expect("one for each name"))
 }
 
-fn raw_values(row: u32, bytes: &[u8], dims: usize) -> Result<Vec<f64>, StoreError> {
-    f64_values("raw vector", || row.to_string(), bytes, dims)
-}
-
 fn lmdb(path: &Path, source: heed::Error) -> StoreError {
     match source {
         heed::Error::EnvAlreadyOpened => StoreError::OpenTwice { path: path.to_owned() },
@@ -340,24 +337,4 @@ fn open_env(path: &Path, map_bytes: usize, flags: EnvFlags) -> Result<Env<Withou
     // one process has it open once, with LMDB's own lock; a build that dies leaves a directory
     // that is never opened, so the skipped flushes (NO_SYNC) cannot be seen.
     unsafe { options.flags(flags).open(path) }.map_err(|source| lmdb(path, source))
-}
-
-/// Numbers as they are stored.
-#[must_use]
-pub fn f64_bytes(values: &[f64]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
-}
-
-fn f64_values(
-    what: &'static str,
-    key: impl FnOnce() -> String,
-    bytes: &[u8],
-    count: usize,
-) -> Result<Vec<f64>, StoreError> {
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    if chunks.len() != count || !rest.is_empty() {
-        let (key, got, expected) = (key(), bytes.len(), count * 8);
-        return Err(StoreError::Length { what, key, got, expected });
-    }
-    Ok(chunks.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect())
 }

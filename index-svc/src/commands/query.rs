@@ -7,8 +7,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     explain::{Contribution, Explanation},
     printable::{Lines, printable},
     query::{Options, Query, check_recipe},

@@ -9,8 +9,8 @@ use std::{
 };
 
 use anyhow::anyhow;
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     distribution::Fetching,
     live::LiveRecall,
     planner::Wanted,

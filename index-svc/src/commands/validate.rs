@@ -8,8 +8,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     gate::Threshold,
     planner::Wanted,
     printable::Lines,

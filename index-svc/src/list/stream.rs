@@ -8,9 +8,9 @@ use std::{
 };
 
 use super::leads::Leads;
-use crate::searcher::Searcher;
 use crate::{
     error::Error,
+    searcher::Searcher,
     target::Target,
     work::{Work, reads},
 };

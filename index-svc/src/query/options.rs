@@ -1,11 +1,11 @@
 //! Options of a query, each checked where it is set.
 
 use super::{QueryError, echo};
-use crate::searcher::Searcher;
 use crate::{
     filter::Filter,
     groups::{MAX_GROUP_WEIGHT, MIN_GROUP_WEIGHT},
     planner::Wanted,
+    searcher::Searcher,
 };
 
 /// Results when none are asked for.

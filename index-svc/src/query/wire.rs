@@ -9,8 +9,7 @@ use super::{
     EXPLAINED_COST, Example, MAX_BATCH_LOOKUPS, MAX_BATCH_REQUESTS, MAX_BATCH_RESULTS, Options,
     Query, QueryError, Seed, check_recipe, echo,
 };
-use crate::recommend::Strategy;
-use crate::searcher::Searcher;
+use crate::{recommend::Strategy, searcher::Searcher};
 
 /// Two vectors whose distance is to be explained.
 #[derive(Clone, Debug, PartialEq)]

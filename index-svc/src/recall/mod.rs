@@ -13,8 +13,7 @@ pub use self::{
     probe::{Probe, sample_centroids, sample_rows},
     trial::{Figures, Measured, Neighborhood, Trial},
 };
-use crate::searcher::Searcher;
-use crate::{error::Error, planner::Wanted};
+use crate::{error::Error, planner::Wanted, searcher::Searcher};
 
 /// Mean recall at each of `ks` over the probes, by the plan for what is wanted. An index exhausted
 /// before `k` counts what there is.

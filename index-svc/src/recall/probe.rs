@@ -2,11 +2,11 @@
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::index};
 
-use crate::searcher::Searcher;
 use crate::{
     error::Error,
     list::Rules,
     recommend::{Strategy, Weighted, target},
+    searcher::Searcher,
     target::Target,
 };
 

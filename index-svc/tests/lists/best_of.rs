@@ -2,8 +2,8 @@
 //! order, whatever was missed.
 
 use index::EngineChoice;
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     query::{Options, Query, Seed},
     recommend::Strategy,
 };

@@ -2,8 +2,10 @@
 
 use engine::EngineName;
 use index::EngineChoice;
-use index_svc::Searcher;
-use index_svc::query::{Options, Query};
+use index_svc::{
+    Searcher,
+    query::{Options, Query},
+};
 
 use super::music::{Music, tracks};
 

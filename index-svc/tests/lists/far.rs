@@ -2,8 +2,8 @@
 
 use engine::{Effort, Stop};
 use index::EngineChoice;
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     query::{Options, Query},
     search::Answer,
 };

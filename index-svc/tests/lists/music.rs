@@ -4,8 +4,10 @@
 use std::{fmt::Write as _, fs, path::PathBuf, sync::OnceLock};
 
 use index::EngineChoice;
-use index_svc::Searcher;
-use index_svc::builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule, build};
+use index_svc::{
+    Searcher,
+    builder::{BuildEngines, BuildPlan, DuplicateRule, NanRule, build},
+};
 use proto::features::{DEFAULT_PROFILE, DIMS, FeatureSchema};
 use tempfile::TempDir;
 

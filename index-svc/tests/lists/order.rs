@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engine::Stop;
 use index::EngineChoice;
-use index_svc::Searcher;
 use index_svc::{
-    Error,
+    Error, Searcher,
     query::{Options, Query, Seed},
     recommend::Strategy,
     search::Answer,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use index::EngineChoice;
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     pages::PageTokenError,
     query::{Options, Query, QueryError, Seed},
     recommend::Strategy,

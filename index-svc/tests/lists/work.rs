@@ -2,9 +2,8 @@
 
 use engine::Stop;
 use index::EngineChoice;
-use index_svc::Searcher;
 use index_svc::{
-    Error,
+    Error, Searcher,
     query::{Example, Options, Query, Seed},
     recommend::Strategy,
 };

@@ -5,8 +5,8 @@ use std::fs;
 
 use engine::{Effort, EngineName};
 use index::curve::{LIST_LENGTHS, QueryKind};
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::{BuildPlan, build},
     calibration::probes,
     planner::Plan,

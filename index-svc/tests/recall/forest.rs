@@ -3,8 +3,8 @@
 //! At 106,574 rows, with vectors that are not in the catalogue, the forest's recall at 10 is
 //! 0.80 by default and 0.92 at search_k 2,000 (see `scripts/acceptance`); fewer rows are easier.
 
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::build,
     planner::Wanted,
     recall::{Probe, measure},

@@ -3,8 +3,8 @@
 
 use std::{fs, sync::OnceLock};
 
-use index_svc::Searcher;
 use index_svc::{
+    Searcher,
     builder::{BuildEngines, BuildPlan, build},
     query::{Options, Query, Seed},
     recommend::Strategy,

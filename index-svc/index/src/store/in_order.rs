@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    StoreError, raw_values,
+    StoreError,
+    numbers::raw_values,
     rows::{FilesAhead, RowFiles, missing},
 };
 

@@ -16,8 +16,9 @@ use std::{
 };
 
 use super::{
-    StoreError, f64_bytes,
+    StoreError,
     file::{Ahead, RowFile},
+    numbers::f64_bytes,
 };
 
 /// The raw vectors.

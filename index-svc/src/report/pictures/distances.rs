@@ -2,8 +2,7 @@
 //! little.
 
 use super::shapes::histogram;
-use crate::searcher::Searcher;
-use crate::{card::NEIGHBORS, recall::Trial};
+use crate::{card::NEIGHBORS, recall::Trial, searcher::Searcher};
 
 /// Two distributions over one axis that begins at zero.
 #[derive(Clone, Debug, PartialEq)]

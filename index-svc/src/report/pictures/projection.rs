@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::pca::Components;
-use crate::error::Error;
-use crate::searcher::Searcher;
+use crate::{error::Error, searcher::Searcher};
 
 /// Points that are drawn; more would only cover each other.
 const MOST_POINTS: usize = 2500;

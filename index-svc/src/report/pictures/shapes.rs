@@ -4,8 +4,7 @@
 //! shows its unit and its shape; drawn over the deviations all columns share, it shows what it weighs
 //! in a distance.
 
-use crate::error::Error;
-use crate::searcher::Searcher;
+use crate::{error::Error, searcher::Searcher};
 
 /// Bins of a histogram.
 pub(crate) const BINS: usize = 36;

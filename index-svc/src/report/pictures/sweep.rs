@@ -1,10 +1,10 @@
 //! Recall against effort: what each share of looked-at rows finds.
 
-use crate::searcher::Searcher;
 use crate::{
     calibration::{CALIBRATION_K, by_margin},
     error::Error,
     recall::Trial,
+    searcher::Searcher,
 };
 
 /// Margins that are tried: from one leaf alone to nearly everything.
