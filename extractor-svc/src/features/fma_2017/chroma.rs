@@ -102,7 +102,7 @@ pub(super) fn weights(sample_rate: f64, n_fft: usize, tuning: f64) -> Vec<Vec<f6
     // The bin of 0 Hz lies an octave and a half below the first.
     let mut places: Vec<f64> = (1..n_fft).map(semitone).collect();
     places.insert(0, places[0] - 1.5 * BINS as f64);
-    let mut rows = vec![Vec::with_capacity(n_fft / 2 + 1); BINS];
+    let mut rows = vec![Vec::new(); BINS];
     for (bin, place) in places.iter().enumerate().take(n_fft / 2 + 1) {
         let width = (places[bin + 1] - place).max(1.0);
         let bump = |class: usize| {
