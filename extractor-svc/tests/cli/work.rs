@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     process::{clip, clips, extract, library, log, rows, run},
-    shop::{Shop, keys, long, reasons, wait_for},
+    shop::{Shop, keys, long, reasons, wait_for, wait_for_object},
 };
 
 #[test]
@@ -228,7 +228,7 @@ fn ends_by(signal: Signal, code: Option<i32>, killed: Option<i32>) {
     let mut worker = shop.start(0);
     // It has files in work, for seconds yet.
     let marker = shop.path("batch/working/00000-of-00001/group-000000");
-    wait_for(&marker);
+    wait_for_object(&mut worker, &marker);
     assert_eq!(worker.try_wait().expect("a process"), None, "there was nothing to stop");
     kill_process(Pid::from_child(&worker), signal).expect("the process runs");
     let output = worker.wait_with_output().expect("it ends");
