@@ -56,6 +56,7 @@ fn table(error: &TableError) -> bool {
         | TableError::DuplicateColumn { .. }
         | TableError::NoTrackId { .. }
         | TableError::TrackIdLength { .. }
+        | TableError::DecimalMarks { .. }
         | TableError::NotANumber { .. }
         | TableError::NotAShare { .. }
         | TableError::OutOfRange { .. }

@@ -11,8 +11,11 @@ use std::{
 use csv::ByteRecord;
 
 use super::{
-    Columns, MAX_RECORD_BYTES, Row, TableError, columns::Features, compression::open_text,
-    header::Header, number::DecimalMark,
+    Columns, MAX_RECORD_BYTES, Row, TableError,
+    columns::Features,
+    compression::open_text,
+    header::Header,
+    number::{self, DecimalMark},
 };
 
 /// Bytes of the header that tell its separator.
@@ -27,6 +30,8 @@ pub(super) struct DelimitedRows {
     budget: Budget,
     record: ByteRecord,
     mark: DecimalMark,
+    /// Whether its lines end in a carriage return and a line feed.
+    has_returns: bool,
 }
 
 impl fmt::Debug for DelimitedRows {
@@ -43,14 +48,14 @@ impl DelimitedRows {
             .take(HEADER_BYTES)
             .read_to_end(&mut start)
             .map_err(|source| TableError::Io { path: path.to_owned(), source })?;
-        let separator = separator(&start);
+        let (separator, has_returns) = (separator(&start), has_returns(&start));
         let budget = Budget::default();
         let reader = csv::ReaderBuilder::new()
             .buffer_capacity(BUFFER_BYTES)
             .delimiter(separator)
             .from_reader(open_text(path, &budget)?);
         let (record, mark) = (ByteRecord::new(), DecimalMark::new(separator != b','));
-        let mut rows = Self { path: path.to_owned(), reader, budget, record, mark };
+        let mut rows = Self { path: path.to_owned(), reader, budget, record, mark, has_returns };
         let header = rows.reader.byte_headers().cloned().map_err(|error| rows.refused(&error))?;
         rows.budget.renew();
         let mut names = Vec::with_capacity(header.len());
@@ -67,7 +72,7 @@ impl DelimitedRows {
             return Ok(None);
         }
         self.budget.renew();
-        let line = self.record.position().map_or(0, csv::Position::line);
+        let line = self.line();
         let mut cells = Vec::with_capacity(self.record.len());
         for cell in &self.record {
             cells.push(std::str::from_utf8(cell).map_err(|_| self.malformed(line, NOT_UTF8))?);
@@ -76,11 +81,13 @@ impl DelimitedRows {
         let Features::Columns(places) = columns.features() else { return Ok(None) };
         let mut values = Vec::with_capacity(places.len());
         for &at in places {
-            values.push(self.mark.parse(cells[at]).ok_or_else(|| TableError::NotANumber {
-                path: self.path.clone(),
-                line,
-                column: columns.header()[at].clone(),
-                text: cells[at].chars().take(40).collect(),
+            values.push(self.mark.parse(cells[at]).ok_or_else(|| {
+                let (path, column) = (self.path.clone(), columns.header()[at].clone());
+                let text = cells[at].chars().take(40).collect();
+                match self.mark.is_foreign(cells[at]) {
+                    true => TableError::DecimalMarks { path, line, column, text },
+                    false => TableError::NotANumber { path, line, column, text },
+                }
             })?);
         }
         let share = Self::damaged_share(&mut self.mark, columns, &cells);
@@ -92,7 +99,8 @@ impl DelimitedRows {
         })?;
         let cell = |at| match &share {
             Some((place, share)) if *place == at => share.as_str(),
-            _ => cells[at],
+            _ if columns.is_name(at) => cells[at],
+            _ => number::without_point(cells[at]),
         };
         let metadata = columns.metadata(&self.path, line, cell)?;
         Ok(Some(Row { line, metadata, values }))
@@ -109,14 +117,27 @@ impl DelimitedRows {
         Ok((!share.is_nan()).then(|| (at, share.to_string())))
     }
 
+    /// Where the record begins, from 1. The parser counts line feeds as it comes to them, and comes to that
+    /// of a carriage return and to those of empty lines only after it has said where the record begins.
+    fn line(&self) -> u64 {
+        let begins = self.record.position().map_or(0, csv::Position::line);
+        let inside: usize =
+            self.record.iter().map(|cell| cell.iter().filter(|byte| **byte == b'\n').count()).sum();
+        let after = self.reader.position().line().saturating_sub(inside as u64);
+        let by_end = after.saturating_sub(u64::from(!self.has_returns));
+        by_end.max(begins + u64::from(self.has_returns))
+    }
+
     fn malformed(&self, line: u64, why: &str) -> TableError {
         TableError::Malformed { path: self.path.clone(), line, why: why.to_owned() }
     }
 
     fn refused(&self, error: &csv::Error) -> TableError {
         let path = self.path.clone();
-        let line =
-            error.position().map_or_else(|| self.reader.position().line(), csv::Position::line);
+        let returns = u64::from(self.has_returns);
+        let line = error
+            .position()
+            .map_or_else(|| self.reader.position().line(), |position| position.line() + returns);
         match error.kind() {
             csv::ErrorKind::Io(_) if self.budget.is_spent() => {
                 TableError::RecordTooLong { path, line }
@@ -157,6 +178,18 @@ fn separator(start: &[u8]) -> u8 {
         .rev()
         .max_by_key(|(_, count)| *count)
         .map_or(b',', |(separator, _)| separator)
+}
+
+/// Whether the header's line ends in a carriage return and a line feed.
+fn has_returns(start: &[u8]) -> bool {
+    let mut quoted = false;
+    let ends = |byte: &u8| {
+        quoted ^= *byte == b'"';
+        *byte == b'\n' && !quoted
+    };
+    let text = start.trim_ascii_start();
+    let end = text.iter().position(ends);
+    end.is_some_and(|end| text[..end].ends_with(b"\r"))
 }
 
 /// Bytes one record may still read; shared between the reader below a parser and the code above.

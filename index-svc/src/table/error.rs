@@ -165,6 +165,22 @@ pub enum TableError {
         /// The most.
         limit: usize,
     },
+    /// A number is written as no other in the table, or with marks between thousands.
+    #[error(
+        "{}, line {line}, column `{column}`: `{text}` has another decimal mark than numbers before it, or marks \
+         between thousands; write all numbers of a table with one mark, a comma or a point",
+        path.display()
+    )]
+    DecimalMarks {
+        /// Which file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Column as spelt in the table.
+        column: String,
+        /// The text, cut to 40 characters.
+        text: String,
+    },
     /// A value is not a number.
     #[error("{}, line {line}, column `{column}`: `{text}` is not a finite number", path.display())]
     NotANumber {

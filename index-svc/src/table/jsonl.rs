@@ -5,12 +5,13 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     io::{BufRead as _, BufReader, Read},
+    marker::PhantomData,
     path::{Path, PathBuf},
 };
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Value, value::RawValue};
 
@@ -28,7 +29,10 @@ const FLOAT_DIGITS: usize = 17;
 
 /// The values of an object as they are written: a number may have more digits than a float or an integer of
 /// 64 bits.
-type Object = HashMap<String, Box<RawValue>>;
+type Object = Named<Box<RawValue>>;
+
+/// The values of an object by name. A name that comes twice is refused: which of the two is meant?
+struct Named<T>(HashMap<String, T>);
 
 /// Rows of a JSONL file.
 pub(super) struct JsonRows {
@@ -70,8 +74,8 @@ impl JsonRows {
     fn names(mut self) -> Result<Header, TableError> {
         let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
         let mut bytes = 0;
-        while let Some(object) = self.next_object::<HashMap<String, Shape>>()? {
-            for (name, shape) in object {
+        while let Some(object) = self.next_object::<Named<Shape>>()? {
+            for (name, shape) in object.0 {
                 if let Some(known) = shapes.get_mut(&name) {
                     // One that is no single value in any row is none.
                     *known = if shape == Shape::Single { *known } else { shape };
@@ -110,14 +114,14 @@ impl JsonRows {
         let values = match columns.features() {
             Features::Columns(places) => {
                 let of = |at: &usize| {
-                    let written = object.get(&header[*at]).map_or("null", |value| value.get());
+                    let written = object.0.get(&header[*at]).map_or("null", |value| value.get());
                     self.feature(&header[*at], written)
                 };
                 places.iter().map(of).collect::<Result<_, _>>()?
             }
             Features::Vector(at) => self.vector(&header[*at], &object, columns)?,
         };
-        let text = |name: &String| attribute(name, object.get(name).map(AsRef::as_ref));
+        let text = |name: &String| attribute(name, object.0.get(name).map(AsRef::as_ref));
         let texts: Vec<String> = header
             .iter()
             .map(text)
@@ -152,7 +156,7 @@ impl JsonRows {
         columns: &Columns,
     ) -> Result<Vec<f64>, TableError> {
         let expected = columns.schema().dims();
-        let written = object.get(name).map_or("null", |value| value.get());
+        let written = object.0.get(name).map_or("null", |value| value.get());
         let list: Option<Vec<Box<RawValue>>> = match serde_json::from_str(written) {
             Ok(None) => return Ok(vec![f64::NAN; expected]),
             Ok(list) => list,
@@ -192,9 +196,46 @@ impl JsonRows {
         }
     }
 
+    /// The parser knows one line; which of the file it is, is known here.
     fn not_json(&self, error: &serde_json::Error) -> TableError {
         let (path, line) = (self.path.clone(), self.line);
-        TableError::Malformed { path, line, why: format!("not a JSON object: {error}") }
+        let said = error.to_string();
+        let why = said.rsplit_once(" at line ").map_or(&*said, |(why, _)| why);
+        let text = String::from_utf8_lossy(&self.text);
+        let advice = match error.is_syntax() && (text.contains("NaN") || text.contains("Infinity"))
+        {
+            true => "; JSON has no NaN and no Infinity, write null",
+            false => "",
+        };
+        let why = format!("not a JSON object: {why} in column {}{advice}", error.column());
+        TableError::Malformed { path, line, why }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(NamedVisitor(PhantomData))
+    }
+}
+
+struct NamedVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
+    type Value = Named<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Named<T>, A::Error> {
+        let mut values = HashMap::new();
+        while let Some((name, value)) = object.next_entry::<String, T>()? {
+            if values.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("it has `{name}` twice")));
+            }
+            values.insert(name, value);
+        }
+        Ok(Named(values))
     }
 }
 

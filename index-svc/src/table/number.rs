@@ -44,6 +44,14 @@ impl DecimalMark {
         Self { comma_allowed, seen: None }
     }
 
+    /// Whether a text that is no number here would be one in a table that writes fractions in the other way.
+    pub(super) fn is_foreign(self, text: &str) -> bool {
+        self.comma_allowed && text.contains([',', '.']) && {
+            let digits = text.trim().replace([',', '.'], "");
+            parse(&digits).is_some_and(f64::is_finite)
+        }
+    }
+
     /// As [`parse`].
     pub(super) fn parse(&mut self, text: &str) -> Option<f64> {
         let (has_comma, has_point) = (text.contains(','), text.contains('.'));

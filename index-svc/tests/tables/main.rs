@@ -1,6 +1,8 @@
 //! Tables as people have them: every type of column, every separator and compression, folders, lists, and
 //! what is refused. The same catalogue gives the same rows from every form.
 
+mod written;
+
 use std::{
     fs::{self, File},
     io::Write as _,
