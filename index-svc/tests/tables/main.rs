@@ -361,7 +361,7 @@ fn the_same_rows_come_from_every_form() {
     }
     // A point and a comma in one table: one of them stands between thousands.
     let mixed = read(&shelf.put("mixed.csv", points)).expect_err("ambiguous");
-    assert!(matches!(mixed, TableError::NotANumber { line: 4, .. }), "{mixed}");
+    assert!(matches!(mixed, TableError::DecimalMarks { line: 4, .. }), "{mixed}");
     let share = decimal_comma.replace("0,750", "0.750");
     let mixed = read(&shelf.put("mixed.csv", share)).expect_err("ambiguous");
     assert!(matches!(mixed, TableError::NotAShare { line: 2, .. }), "{mixed}");

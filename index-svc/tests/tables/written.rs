@@ -88,7 +88,7 @@ fn what_is_no_json_is_told_in_the_files_own_lines() {
         (good.replace("\"a\"", "\"a\", \"track_id\": \"b\""), "it has `track_id` twice"),
         (
             good.replace(": 1}", ": NaN}"),
-            "in column 66; JSON has no NaN and no Infinity, write null",
+            "in column 67; JSON has no NaN and no Infinity, write null",
         ),
         ("{\"track_id\": ".to_owned(), "not a JSON object: EOF while parsing a value in column"),
     ] {
