@@ -133,6 +133,29 @@ mod tests {
         assert_eq!(bank.filters.len(), 128);
     }
 
+    /// Above, librosa warns of empty bands.
+    #[test]
+    fn every_band_holds_a_bin_up_to_168210_hz() {
+        let filled = |sample_rate: f64| {
+            let bands = double_filters(sample_rate, 2048, 128);
+            assert_eq!(bands.len(), 128);
+            bands.iter().all(|(_, weights)| weights.iter().sum::<f64>() > 0.0)
+        };
+        assert!(filled(9_712.0) && filled(96_000.0) && filled(168_210.0) && !filled(168_211.0));
+    }
+
+    #[test]
+    fn double_filters_are_the_single_ones() {
+        let (bank, double) =
+            (MelFilters::new(44_100.0, 2048, 128), double_filters(44_100.0, 2048, 128));
+        for (single, (first, weights)) in bank.filters.iter().zip(&double) {
+            assert_eq!((single.first_bin, single.weights.len()), (*first, weights.len()));
+            for (one, other) in single.weights.iter().zip(weights) {
+                assert!((f64::from(*one) - other).abs() <= 1e-6 * other.abs(), "{one}, {other}");
+            }
+        }
+    }
+
     #[test]
     fn scale_is_slaneys() {
         assert!((hz_to_mel(60.0) - 0.9).abs() < 1e-12);

@@ -42,3 +42,20 @@ pub(crate) fn sum_of_products(weights: &[f64], values: &[f32]) -> f64 {
 pub(crate) fn add(weight: f64, values: &[f64], sums: &mut [f64]) {
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_sums_alike() {
+        let weights: Vec<f64> = (0..83).map(|i| f64::from(i * 37 % 101) - 50.3).collect();
+        let values: Vec<f32> = (0..90).map(|i| (i * 53 % 97) as f32 / 7.0).collect();
+        let expected: f64 = weights.iter().zip(&values).map(|(w, v)| w * f64::from(*v)).sum();
+        let first = dot(&weights, &values, Level::BASELINE);
+        assert!((first - expected).abs() < 1e-9 * expected.abs(), "{first} instead of {expected}");
+        for level in Level::all() {
+            assert_eq!(dot(&weights, &values, level).to_bits(), first.to_bits());
+        }
+    }
+}
