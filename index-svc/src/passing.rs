@@ -108,6 +108,7 @@ fn distribution(error: &DistributionError) -> bool {
         | DistributionError::NoVersion { .. }
         | DistributionError::Going { .. }
         | DistributionError::NothingBefore { .. }
+        | DistributionError::OwnName { .. }
         | DistributionError::Damaged { .. }
         | DistributionError::FileName { .. }
         | DistributionError::Lost { .. } => false,

@@ -15,6 +15,9 @@ use crate::{
     config,
 };
 
+/// Digits of an index version.
+const VERSION_DIGITS: usize = 64;
+
 pub(crate) fn run(args: &VersionsArgs) -> anyhow::Result<ExitCode> {
     let place = config::place(&args.place.at, &args.place.storage)?;
     let pointer = place.pointer()?.map(|(pointer, _)| pointer);
@@ -47,6 +50,8 @@ pub(crate) fn run(args: &VersionsArgs) -> anyhow::Result<ExitCode> {
     for version in &versions {
         let tracks = match &version.manifest {
             Some(Ok(manifest)) => manifest.rows.to_string(),
+            // A name that somebody chose, in a folder; see `DistributionError::OwnName`.
+            Some(Err(_)) if version.version.len() != VERSION_DIGITS => "own name".to_owned(),
             Some(Err(_)) => "damaged".to_owned(),
             None => "not whole".to_owned(),
         };

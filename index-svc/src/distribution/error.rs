@@ -47,6 +47,19 @@ pub enum DistributionError {
         /// The version.
         version: String,
     },
+    /// A folder of versions whose names somebody chose.
+    #[error(
+        "{url}: this index is named `{name}` and not by its index version, {version}; `versions`, `rollback` and `prune` \
+         work with the names that `publish` and `append` give. Write `{name}` into CURRENT to have it served"
+    )]
+    OwnName {
+        /// The manifest.
+        url: String,
+        /// What the folder is called.
+        name: String,
+        /// What it holds.
+        version: String,
+    },
     /// There is no version to go back to.
     #[error("{url} names no version before {version}; say with --version which one is wanted")]
     NothingBefore {

@@ -102,6 +102,11 @@ impl Place {
             ManifestError::Seal { .. } => damaged(&url, "seal", "another", "its own"),
             source => DistributionError::Manifest { url: url.clone(), source },
         })?;
+        let is_digest =
+            |name: &str| name.len() == got.len() && name.bytes().all(|b| b.is_ascii_hexdigit());
+        if !is_digest(version) {
+            return Err(DistributionError::OwnName { url, name: version.to_owned(), version: got });
+        }
         if got != version {
             return Err(damaged(&url, "version", &got, version));
         }

@@ -209,6 +209,21 @@ fn a_rollback_goes_back_one_version_at_a_time_and_only_to_whole_ones() {
     assert_eq!(library.wanted().as_ref(), Some(&library.two));
 }
 
+/// A folder of versions may have names that somebody chose; that is no damage.
+#[test]
+fn an_index_with_a_name_of_its_own_is_told_as_that() {
+    let library = Library::new();
+    library.publish("one");
+    library.publish("two");
+    fs::rename(library.store().join(&library.one), library.store().join("2026-01"))
+        .expect("movable");
+    let refused = library.try_at_store("rollback", &["--version", "2026-01"]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    assert!(told.contains("named `2026-01`") && told.contains(&library.one), "{told}");
+    assert!(!told.contains("damaged"), "{told}");
+}
+
 #[test]
 fn versions_nobody_needs_are_removed() {
     let library = Library::new();
