@@ -112,7 +112,7 @@ async fn a_full_server_is_asked_again_when_it_said() {
     assert!(begin.elapsed() >= Duration::from_millis(240), "{:?}", begin.elapsed());
     full.release.notify_one();
     let answer = call.await.expect("no panic").expect("answered once the server is free");
-    assert_eq!(answer.feature_profiles.len(), 1);
+    assert!(!answer.feature_profiles.is_empty(), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
