@@ -1,5 +1,5 @@
 //! The recall curve of an index: for each engine, kind of query, length of list and target the smallest
-//! effort that met it when the index was built ([`crate::calibration`]).
+//! effort that met it when the index was built; `calibration.rs` of index-svc measures it.
 //!
 //! Points hold counted work and no times, so that the same rows make the same curve.
 
