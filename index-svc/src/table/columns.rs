@@ -202,11 +202,6 @@ impl Columns {
         &self.schema
     }
 
-    /// Whether the column at `at` names a track, artist or album: a text, whatever it looks like.
-    pub(super) fn is_name(&self, at: usize) -> bool {
-        [self.track_title, self.artist_name, self.album_title].contains(&Some(at))
-    }
-
     /// Names of the text attributes, in the order of the table.
     pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
         let named = |name: &str| NAMED.contains(&name);
@@ -276,11 +271,7 @@ impl Columns {
             .iter()
             .map(|(name, at)| (name, cell(*at)))
             .filter(|(_, value)| !value.is_empty())
-            .chain(
-                of_folders()
-                    .filter(|(name, _)| !NAMED.contains(&name.as_str()))
-                    .map(|(name, value)| (name, number::without_point(value))),
-            )
+            .chain(of_folders().filter(|(name, _)| !NAMED.contains(&name.as_str())))
             .map(|(name, value)| match attribute(name, value) {
                 Some(text) => Ok((name.clone(), text)),
                 None => Err(TableError::NotAShare {
@@ -293,7 +284,7 @@ impl Columns {
             .collect::<Result<_, _>>()?;
         let track_id = text(self.track_id);
         let mut track = TrackMetadata {
-            track_id,
+            track_id: number::without_point(&track_id).to_owned(),
             track_title: text(self.track_title),
             artist_name: text(self.artist_name),
             album_title: text(self.album_title),
@@ -330,7 +321,7 @@ fn lacking(path: &Path, header: &[String], missing: Vec<String>, expected: usize
 /// of a table; `None` if it is no share.
 fn attribute(name: &str, value: &str) -> Option<String> {
     if name != DAMAGED_SHARE {
-        return Some(value.to_owned());
+        return Some(number::without_point(value).to_owned());
     }
     let share = value.trim().parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share))?;
     // Nought has no sign here.

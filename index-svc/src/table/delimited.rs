@@ -11,11 +11,8 @@ use std::{
 use csv::ByteRecord;
 
 use super::{
-    Columns, MAX_RECORD_BYTES, Row, TableError,
-    columns::Features,
-    compression::open_text,
-    header::Header,
-    number::{self, DecimalMark},
+    Columns, MAX_RECORD_BYTES, Row, TableError, columns::Features, compression::open_text,
+    header::Header, number::DecimalMark,
 };
 
 /// Bytes of the header that tell its separator.
@@ -99,8 +96,7 @@ impl DelimitedRows {
         })?;
         let cell = |at| match &share {
             Some((place, share)) if *place == at => share.as_str(),
-            _ if columns.is_name(at) => cells[at],
-            _ => number::without_point(cells[at]),
+            _ => cells[at],
         };
         let metadata = columns.metadata(&self.path, line, cell)?;
         Ok(Some(Row { line, metadata, values }))

@@ -1,12 +1,8 @@
-//! What a text was written as: lines that errors name, texts that look like numbers, names that come twice.
+//! What a text was written as: lines that errors name, names that come twice, decimal marks.
 
-use std::sync::Arc;
-
-use arrow_array::{ArrayRef, StringArray};
 use index_svc::table::TableError;
-use parquet::basic::Compression;
 
-use super::{Shelf, attribute, read, with_features};
+use super::{Shelf, read};
 
 /// Where the cell `abc` is said to be.
 #[track_caller]
@@ -46,34 +42,6 @@ fn a_record_of_another_length_is_found_by_its_line() {
         let error = read(&shelf.put("t.csv", text)).expect_err("three cells");
         assert!(matches!(error, TableError::Malformed { line: 3, .. }), "{error}");
     }
-}
-
-#[test]
-fn a_text_of_a_typed_table_is_kept_as_it_is() {
-    let shelf = Shelf::new();
-    let texts = |values: [&str; 2]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
-    let columns =
-        with_features(vec![("track_id", texts(["7.0", "7"])), ("version", texts(["1.0", "-0.0"]))]);
-    let parquet = shelf.parquet("t.parquet", Compression::UNCOMPRESSED, &columns);
-    let lines = [("7.0", "1.0"), ("7", "-0.0")].map(|(id, version)| {
-        format!(
-            "{{\"track_id\": \"{id}\", \"version\": \"{version}\", \"mfcc_mean_1\": 1, \
-             \"zcr_mean_1\": 1, \"zcr_std_1\": 1}}\n"
-        )
-    });
-    for table in [parquet, shelf.put("t.jsonl", lines.concat())] {
-        let rows = read(&table).expect("two ids");
-        let ids: Vec<_> = rows.iter().map(|row| row.metadata.track_id.as_str()).collect();
-        assert_eq!(ids, ["7.0", "7"], "{}", table.display());
-        let versions: Vec<_> = rows.iter().map(|row| attribute(row, "version")).collect();
-        assert_eq!(versions, [Some("1.0"), Some("-0.0")], "{}", table.display());
-    }
-    // A text table does not say what is a number.
-    let text = "track_id,version,track_title,mfcc_mean_1,zcr_mean_1,zcr_std_1\n7.0,1.0,1.0,1,1,1\n";
-    let rows = read(&shelf.put("t.csv", text)).expect("one row");
-    assert_eq!(rows[0].metadata.track_id, "7");
-    assert_eq!(attribute(&rows[0], "version"), Some("1"));
-    assert_eq!(rows[0].metadata.track_title, "1.0");
 }
 
 #[test]
