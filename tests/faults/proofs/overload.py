@@ -23,7 +23,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "clients" / "python"))
+sys.path.insert(0, str(HERE.parents[1] / "contract" / "clients" / "python"))
 
 from servers import Server
 

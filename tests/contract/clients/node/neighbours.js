@@ -14,7 +14,7 @@ const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");
 
 const CHUNK = 64 * 1024;
-const PROTO = path.join(__dirname, "..", "..", "..", "proto");
+const PROTO = path.join(__dirname, "..", "..", "..", "..", "proto");
 
 const definition = loader.loadSync(
   ["soundalike/v1/extractor_service.proto", "soundalike/v1/index_service.proto"],
